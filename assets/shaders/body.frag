@@ -1,0 +1,28 @@
+in vec3 point;
+in vec3 direction;
+flat in vec4 paint;  // colour, and how far along the part a dark cuff reaches
+in float along;
+out vec4 pixel;
+
+const vec3 GRAPHITE = vec3(0.05, 0.055, 0.065);
+
+void main() {
+    float cuff = paint.w < 0.0 ? 0.0 : clamp(0.5 + (paint.w - along) / max(fwidth(along), 1e-5), 0.0, 1.0);
+    vec3 albedo = mix(paint.rgb, GRAPHITE, cuff);
+    vec3 normal = normalize(direction);
+    vec3 to_eye = eye.xyz - point;
+    float distance = length(to_eye);
+    to_eye /= distance;
+
+    float facing = dot(normal, sun.xyz);
+    float sunny = facing > 0.0 ? facing * sunlit(point + normal * 0.012, BODY_BLUR) : 0.0;
+    float near_ground = 0.55 + 0.45 * smoothstep(0.0, 0.35, point.y);  // less sky is seen from down there
+    float rim = 1.0 - max(dot(normal, to_eye), 0.0);
+    rim *= rim * rim;
+    float gloss = max(dot(normal, normalize(sun.xyz + to_eye)), 0.0);
+    gloss *= gloss; gloss *= gloss; gloss *= gloss; gloss *= gloss; gloss *= gloss;
+
+    vec3 light = albedo * (ambient(normal) * near_ground + SUN * sunny);
+    light += SKY_LIGHT * rim * 0.28 * near_ground + SUN * gloss * min(sunny, 1.0) * 0.10;
+    pixel = vec4(shown(fogged(light, distance)), 1.0);
+}

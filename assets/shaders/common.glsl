@@ -1,0 +1,32 @@
+// What every shader shares: the frame's uniforms, the light, the fog.
+
+layout(std140) uniform Frame {
+    mat4 camera;        // world → clip space
+    mat4 rays;          // clip space → world
+    mat4 sunlight;      // world → shadow map, all in 0..1
+    vec4 eye;           // xyz
+    vec4 sun;           // xyz: towards the sun
+    vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers
+    vec4 soles[4];      // xyz, radius: what darkens the ground beneath it
+    vec4 marks[8];      // two for each mark on the ground: see mark.vert
+};
+
+const vec3 HORIZON = vec3(0.50, 0.57, 0.63);
+const vec3 ZENITH = vec3(0.16, 0.24, 0.35);
+const vec3 SUN = vec3(1.30, 1.20, 1.04);
+const vec3 SKY_LIGHT = vec3(0.27, 0.33, 0.42);
+const vec3 GROUND_LIGHT = vec3(0.15, 0.14, 0.14);
+
+vec3 ambient(vec3 normal) {
+    return mix(GROUND_LIGHT, SKY_LIGHT, 0.5 + 0.5 * normal.y);
+}
+
+vec3 fogged(vec3 colour, float distance) {
+    float clear = exp2(-distance * distance * 0.0042);
+    return mix(HORIZON, colour, clear);
+}
+
+// Linear light to the screen. The square root is close enough to sRGB's curve and much cheaper.
+vec3 shown(vec3 light) {
+    return sqrt(light * (1.0 + light * 0.18) / (1.0 + light * 0.42));
+}

@@ -1,0 +1,18 @@
+"""Where the shipped weights lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from controller.errors import CheckpointError
+
+FOLDER = Path(__file__).resolve().parent.parent / "assets"
+MVAE = FOLDER / "mvae.safetensors"
+
+
+def policy_path(task: str) -> Path:
+    """The shipped policy for a task; CheckpointError if none is shipped."""
+    path = FOLDER / f"{task}.safetensors"
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no policy is shipped for the task {task!r}; train one with `python -m envs.train_policy --task {task}`")
+    return path

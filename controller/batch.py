@@ -1,0 +1,25 @@
+"""Dataclasses of tensors that share their first dimension: rows of them chosen or replaced."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+def where(mask: Tensor, chosen: T, other: T) -> T:
+    """``chosen``'s rows where ``mask`` (B,) is true, ``other``'s (bit-identical) elsewhere."""
+
+    def pick(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(mask.view(-1, *[1] * (a.dim() - 1)), a, b)
+
+    return type(other)(*(pick(getattr(chosen, f.name), getattr(other, f.name)) for f in fields(other)))  # type: ignore[arg-type]
+
+
+def select(batch: T, rows: Tensor | slice) -> T:
+    """The given rows."""
+    return type(batch)(*(getattr(batch, f.name)[rows] for f in fields(batch)))  # type: ignore[arg-type]

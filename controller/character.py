@@ -1,0 +1,114 @@
+"""A character: a pose and a place, and the one way it moves: the frozen decoder of a motion VAE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from controller import checkpoint, geometry
+from controller.errors import CheckpointError
+from controller.features import FPS, PoseLayout
+from controller.mvae.model import MotionVAE, MotionVAEConfig
+from controller.skeleton import Skeleton
+
+KIND = "motion-vae"
+RANGE_MARGIN = 1.0
+"""Deviations by which a pose may leave the range of the captured ones before it is held. Without it a policy that
+finds a way out of the data leaves the model, too, and the pose explodes; inside the data it never acts."""
+
+
+@dataclass(frozen=True)
+class CharacterState:
+    """B characters at one moment.
+
+    pose      (B, D) z-scored
+    position  (B, 2) metres, (x, z) of the hips' projection on the ground
+    yaw       (B,) radians, the way each faces
+    """
+
+    pose: Tensor
+    position: Tensor
+    yaw: Tensor
+
+    def __len__(self) -> int:
+        return self.pose.shape[0]
+
+
+class Character:
+    """The dynamics: :meth:`step` is the only place where a character moves.
+
+    Attributes: ``skeleton``, ``layout``, ``model`` (frozen), ``fps``, ``latent`` (its size), ``reset_poses``
+    ((R, D) z-scored, poses to start from) and ``header`` (the checkpoint's: configuration, provenance, figures).
+    """
+
+    def __init__(self, model: MotionVAE, layout: PoseLayout, reset_poses: Tensor, header: dict[str, Any] | None = None) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.layout = layout
+        self.skeleton: Skeleton = layout.skeleton
+        self.reset_poses = reset_poses
+        self.header = header or {}
+        self.fps = FPS
+        self.latent = model.config.latent
+        self.low = model.normalizer.normalize(model.normalizer.low) - RANGE_MARGIN
+        self.high = model.normalizer.normalize(model.normalizer.high) + RANGE_MARGIN
+
+    def reset(self, batch: int, generator: torch.Generator | None = None) -> CharacterState:
+        """``batch`` characters at the origin, facing +Z, each in a reset pose drawn at random."""
+        rows = torch.randint(len(self.reset_poses), (batch,), generator=generator)
+        device = self.reset_poses.device
+        return CharacterState(
+            self.reset_poses[rows.to(device)], torch.zeros(batch, 2, device=device), torch.zeros(batch, device=device)
+        )
+
+    def step(self, state: CharacterState, latent: Tensor) -> CharacterState:
+        """The next state, 1/30 s later, for latents ``(B, latent)``."""
+        pose = self.model.decode(latent, state.pose).clamp(self.low, self.high)
+        position, yaw = geometry.integrate_root(state.position, state.yaw, self.root_velocity(pose), 1 / self.fps)
+        return CharacterState(pose, position, yaw)
+
+    def root_velocity(self, pose: Tensor) -> Tensor:
+        """(B, D) z-scored → (B, 3): forward m/s, left m/s, turning rad/s of the step into this pose."""
+        root, normalizer = self.layout.root_velocity, self.model.normalizer
+        return pose[..., root] * normalizer.std[root] + normalizer.mean[root]
+
+    def world_velocity(self, state: CharacterState) -> Tensor:
+        """(B, 2) m/s as (x, z): how the root moved over the ground in the step into this state."""
+        velocity = self.root_velocity(state.pose)
+        before = state.yaw - velocity[..., 2] / self.fps
+        return geometry.turn(velocity[..., [1, 0]], before)
+
+    def joints(self, state: CharacterState) -> tuple[Tensor, Tensor]:
+        """World root positions ``(B, 3)`` and world joint rotations ``(B, J, 3, 3)``: all that drawing needs."""
+        pose = self.model.normalizer.denormalize(state.pose)
+        height = self.layout.joint_positions(pose)[..., 0, 1]
+        root = torch.stack((state.position[..., 0], height, state.position[..., 1]), dim=-1)
+        return root, geometry.yaw_matrix(state.yaw)[..., None, :, :] @ self.layout.joint_rotations(pose)
+
+    def save(self, path: Path | str, **header: Any) -> None:
+        """Write a checkpoint: weights, statistics, reset poses, skeleton and what else ``header`` tells."""
+        config = self.model.config
+        record = {
+            "config": {name: getattr(config, name) for name in config.__dataclass_fields__},
+            "skeleton": self.skeleton.to_dict(),
+            "fps": self.fps,
+            **header,
+        }
+        tensors = dict(self.model.state_dict()) | {"reset_poses": self.reset_poses}
+        checkpoint.save(path, KIND, record, tensors)
+
+    @classmethod
+    def load(cls, path: Path | str, device: str | torch.device = "cpu") -> Character:
+        """Read a checkpoint; CheckpointError says in a sentence what is wrong with another file."""
+        header, tensors = checkpoint.load(path, KIND)
+        try:
+            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
+            reset_poses = tensors.pop("reset_poses")
+            model = MotionVAE(layout.size, MotionVAEConfig(**header["config"]))
+            model.load_state_dict(tensors)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise CheckpointError(f"{path}: not a whole motion-vae checkpoint ({error})") from error
+        return cls(model.to(device), layout, reset_poses.to(device), header)

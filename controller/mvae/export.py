@@ -1,0 +1,56 @@
+"""From a finished training run to the checkpoint that plays: reset poses of the model's own, and measured figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from controller.character import Character
+from controller.evaluation import captured_figures
+from controller.mvae import diagnostics
+from controller.mvae.train import Trainer
+
+RESET_POSES = 256
+SETTLE_FRAMES = 90
+
+
+@torch.inference_mode()
+def own_poses(character: Character, count: int, seed: int = 0) -> Tensor:
+    """``(count, D)`` z-scored poses that the model reached by itself, 3 s of z ~ N(0, I) away from where it started.
+
+    A shipped model starts from these, so that no captured frame is shipped. Only sane rollouts are kept.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    state = character.reset(2 * count, generator)
+    sane = torch.ones(len(state), dtype=torch.bool)
+    for _ in range(SETTLE_FRAMES):
+        state = character.step(state, torch.randn(len(state), character.latent, generator=generator).to(state.pose.device))
+        height = character.joints(state)[0][:, 1]
+        sane &= ((height > 0.5) & (height < 1.3)).cpu()
+    return state.pose[sane.to(state.pose.device)][:count].clone()
+
+
+def figures(trainer: Trainer, character: Character) -> dict[str, Any]:
+    """Held-out and free-running figures of a model, as its checkpoint and its card state them."""
+    measured: dict[str, Any] = {k: v for k, v in trainer.validate().items()}
+    measured |= diagnostics.free_figures(character, batch=100, frames=1000, seed=1)
+    return measured | diagnostics.spread_figures(character, starts=32, streams=10, seconds=2.0, seed=1)
+
+
+def export(trainer: Trainer, path: Path) -> dict[str, Any]:
+    """Write the trained model as a character to ``path``; returns its figures."""
+    character = trainer.character()
+    character.reset_poses = own_poses(character, RESET_POSES)
+    measured = figures(trainer, character)
+    character.save(
+        path,
+        data={"source": trainer.data.source, "fingerprint": trainer.data.fingerprint()},
+        training=dataclasses.asdict(trainer.config) | {"epochs_done": trainer.epoch},
+        figures=measured,
+        captured=captured_figures(trainer.data),
+    )
+    return measured

@@ -1,0 +1,88 @@
+"""A trained policy, without the library that trained it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from controller import checkpoint
+from controller.character import Character
+from controller.errors import CheckpointError
+
+KIND = "policy"
+
+
+class Actor(nn.Module):
+    """Observation ``(B, O)`` → mean latent ``(B, latent)`` within ±``limit``: a ReLU network and limit·tanh."""
+
+    def __init__(self, observation: int, latent: int, hidden: tuple[int, ...], limit: float) -> None:
+        super().__init__()
+        sizes = (observation, *hidden)
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(sizes[-1], latent)
+        self.limit = limit
+
+    def forward(self, observation: Tensor) -> Tensor:
+        return self.limit * torch.tanh(self.head(self.body(observation)))
+
+
+def model_fingerprint(character: Character) -> str:
+    """SHA-256 over the decoder's weights and the statistics: a policy only fits the model it was trained on."""
+    digest = hashlib.sha256()
+    for name, value in sorted(character.model.state_dict().items()):
+        if not name.startswith("encoder"):
+            digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+class Policy:
+    """The deterministic policy: the actor's mean. Call it with observations ``(B, O)`` to get latents ``(B, latent)``."""
+
+    def __init__(self, actor: Actor, header: dict[str, Any]) -> None:
+        self.actor = actor.eval().requires_grad_(False)
+        self.header = header
+
+    @property
+    def task(self) -> str:
+        return self.header["task"]
+
+    def __call__(self, observation: Tensor) -> Tensor:
+        return self.actor(observation)
+
+    def save(self, path: Path | str) -> None:
+        checkpoint.save(path, KIND, self.header, dict(self.actor.state_dict()))
+
+    @classmethod
+    def of(cls, actor: Actor, character: Character, task: str, settings: dict[str, Any], **header: Any) -> Policy:
+        """A policy ready to be saved, with all that :meth:`load` needs and what else ``header`` tells."""
+        shape = {
+            "observation": actor.body[0].in_features,
+            "latent": actor.head.out_features,
+            "hidden": [layer.out_features for layer in actor.body if isinstance(layer, nn.Linear)],
+            "limit": actor.limit,
+        }
+        record = {"task": task, "settings": settings, "actor": shape, "model": model_fingerprint(character), **header}
+        return cls(actor, record)
+
+    @classmethod
+    def load(cls, path: Path | str, character: Character, task: str) -> Policy:
+        """Read a policy; CheckpointError if it is for another task or another motion VAE than ``character``'s."""
+        header, tensors = checkpoint.load(path, KIND)
+        try:
+            shape = header["actor"]
+            actor = Actor(shape["observation"], shape["latent"], tuple(shape["hidden"]), shape["limit"])
+            actor.load_state_dict(tensors)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise CheckpointError(f"{path}: not a whole policy checkpoint ({error})") from error
+        if header["task"] != task:
+            raise CheckpointError(f"{path}: a policy for the task {header['task']!r} found; {task!r} is expected")
+        if header["model"] != model_fingerprint(character):
+            raise CheckpointError(f"{path}: this policy was trained on another motion VAE; train it on this one, or name its own with --mvae")
+        return cls(actor.to(character.reset_poses.device), header)

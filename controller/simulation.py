@@ -1,0 +1,79 @@
+"""A character with a task: what it observes and how a step changes everything. No clock, no drawing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from controller.character import Character, CharacterState
+from controller.tasks.base import Task
+
+LATENT_LIMIT = 2.0
+"""Latents are held to ±2: nearly all of N(0, I), from which the decoder was trained, and no more. Beyond it the
+decoder was never asked anything, and a policy would exploit its answers."""
+MIN_HEIGHT, MAX_HEIGHT = 0.5, 1.3
+"""m: hips outside this are a fall or an explosion."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    """What one step gives, for B characters.
+
+    state       the next state
+    reward      (B,)
+    terms       the reward's terms by name, (B,) each
+    terminated  (B,) booleans: the character fell or its pose is not a number
+    """
+
+    state: CharacterState
+    reward: Tensor
+    terms: dict[str, Tensor]
+    terminated: Tensor
+
+
+class Simulation:
+    """One character model and one task, for any number of characters at once.
+
+    State and goals are explicit: :meth:`advance` takes them and gives new ones. The same object serves training,
+    evaluation and the window.
+    """
+
+    def __init__(self, character: Character, task: Task) -> None:
+        self.character = character
+        self.task = task
+        self.observation_size = character.layout.size + task.goal_size
+
+    def observation_bounds(self) -> tuple[Tensor, Tensor]:
+        """Smallest and largest observation ``(observation_size,)``: poses are held to their range, goals are bounded."""
+        goal = torch.tensor(self.task.goal_bounds())
+        return torch.cat((self.character.low.cpu(), -goal)), torch.cat((self.character.high.cpu(), goal))
+
+    def reset(self, batch: int, generator: torch.Generator) -> tuple[CharacterState, Any]:
+        """Fresh states, at the origin, and goals for them."""
+        state = self.character.reset(batch, generator)
+        return state, self.task.draw_goal(state, generator)
+
+    def observe(self, state: CharacterState, goal: Any) -> Tensor:
+        """(B, observation_size): the z-scored pose, then the task's view of its goal."""
+        return torch.cat((state.pose, self.task.observe_goal(state, goal)), dim=-1)
+
+    def advance(self, state: CharacterState, goal: Any, latent: Tensor) -> Transition:
+        """One step of 1/30 s with latents ``(B, latent)``, held to ±``LATENT_LIMIT``, rewarded for ``goal``."""
+        latent = latent.clamp(-LATENT_LIMIT, LATENT_LIMIT)
+        after = self.character.step(state, latent)
+        reward, terms = self.task.reward(state, latent, after, goal)
+        return Transition(after, reward, terms, ~self.alive(after))
+
+    def move(self, state: CharacterState, latent: Tensor) -> CharacterState:
+        """The state after one step, without reward or termination: what a game needs."""
+        return self.character.step(state, latent.clamp(-LATENT_LIMIT, LATENT_LIMIT))
+
+    def alive(self, state: CharacterState) -> Tensor:
+        """(B,) booleans: the pose is finite and the hips are between 0.5 and 1.3 m."""
+        layout, normalizer = self.character.layout, self.character.model.normalizer
+        column = layout.positions.start + 1
+        height = state.pose[:, column] * normalizer.std[column] + normalizer.mean[column]
+        return (height > MIN_HEIGHT) & (height < MAX_HEIGHT) & torch.isfinite(state.pose).all(dim=-1)

@@ -1,0 +1,123 @@
+"""Joystick: walk with a wished velocity while facing a wished way (Ling et al. 2020, section 6.3, with facing apart)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from controller import batch, geometry
+from controller.character import Character, CharacterState
+from controller.errors import require
+from controller.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class JoystickGoal:
+    """Wishes of B characters.
+
+    velocity  (B, 2) m/s over the ground, in the world, as (x, z)
+    facing    (B,) radians, the yaw to face
+    """
+
+    velocity: Tensor
+    facing: Tensor
+
+
+@dataclass(frozen=True)
+class JoystickConfig:
+    """How goals are drawn in training."""
+
+    forward_speed: float = 2.0
+    """m/s: the fastest wish straight ahead (the fastest second of the captured walking is 2.1)."""
+    sideways_speed: float = 0.6
+    """m/s: the fastest wish sideways."""
+    backward_speed: float = 0.75
+    """m/s: the fastest wish backward."""
+    redraw_frames: float = 120.0
+    """A goal lasts this many frames on average."""
+    stand: float = 0.2
+    """Share of goals that wish to stand."""
+    strafe: float = 0.35
+    """Share of goals whose facing is not the direction of travel."""
+
+    def __post_init__(self) -> None:
+        for name in ("forward_speed", "sideways_speed", "backward_speed"):
+            require(0 < getattr(self, name) <= 10, name, getattr(self, name), "above 0, up to 10 m/s")
+        require(self.redraw_frames >= 1, "redraw_frames", self.redraw_frames, "1 or more frames")
+        for name in ("stand", "strafe"):
+            require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a share from 0 to 1")
+
+
+class JoystickTask(Task[JoystickGoal]):
+    """Track a wished velocity and a wished facing.
+
+    What is seen of the goal, in the character's facing frame:
+
+    | column | what                                                      |
+    |--------|-----------------------------------------------------------|
+    | 0, 1   | wished velocity forward and to the left, m/s              |
+    | 2, 3   | cosine and sine of the angle from the facing to the wish  |
+    """
+
+    name: ClassVar[str] = "joystick"
+    goal_size: ClassVar[int] = 4
+
+    def __init__(self, character: Character, config: JoystickConfig | None = None) -> None:
+        super().__init__(character)
+        self.config = config or JoystickConfig()
+
+    def speed_limit(self, angle: Tensor) -> Tensor:
+        """The fastest wish in m/s in a direction ``angle`` (radians) away from the facing: half an ellipse each way."""
+        ahead = torch.where(
+            torch.cos(angle) >= 0,
+            torch.as_tensor(self.config.forward_speed, device=angle.device),
+            torch.as_tensor(self.config.backward_speed, device=angle.device),
+        )
+        return ((torch.cos(angle) / ahead).square() + (torch.sin(angle) / self.config.sideways_speed).square()).rsqrt()
+
+    def draw_goal(self, state: CharacterState, generator: torch.Generator) -> JoystickGoal:
+        """Any direction, any speed up to the limit that way; some stand, some face another way than they go."""
+        count, device = len(state), state.yaw.device
+        direction, offset, pace, stand, strafe = torch.rand(5, count, generator=generator).to(device)
+        direction = (2 * direction - 1) * math.pi
+        offset = torch.where(strafe < self.config.strafe, (2 * offset - 1) * math.pi, torch.zeros_like(offset))
+        speed = torch.where(stand < self.config.stand, torch.zeros_like(pace), pace * self.speed_limit(offset))
+        velocity = torch.stack((torch.sin(direction), torch.cos(direction)), dim=-1) * speed[:, None]
+        return JoystickGoal(velocity, geometry.wrap_angle(direction + offset))
+
+    def next_goal(self, state: CharacterState, goal: JoystickGoal, generator: torch.Generator) -> JoystickGoal:
+        """Each character's goal is redrawn with probability 1 / ``redraw_frames``; standing keeps the facing it had."""
+        redraw = torch.rand(len(state), generator=generator) < 1 / self.config.redraw_frames
+        if not bool(redraw.any()):
+            return goal
+        fresh = self.draw_goal(state, generator)
+        return batch.where(redraw.to(state.yaw.device), fresh, goal)
+
+    def observe_goal(self, state: CharacterState, goal: JoystickGoal) -> Tensor:
+        local = geometry.turn(goal.velocity, -state.yaw)
+        angle = goal.facing - state.yaw
+        return torch.stack((local[:, 1], local[:, 0], torch.cos(angle), torch.sin(angle)), dim=-1)
+
+    def reward(
+        self, before: CharacterState, latent: Tensor, after: CharacterState, goal: JoystickGoal
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """0.6·exp(−2·‖v − v*‖) + 0.4·exp(cos Δfacing − 1), less the penalties of :class:`Quality`."""
+        off = self.character.world_velocity(after) - goal.velocity
+        terms = {
+            "velocity": 0.6 * torch.exp(-2 * (off.square().sum(dim=-1) + 1e-8).sqrt()),
+            "facing": 0.4 * torch.exp(torch.cos(goal.facing - after.yaw) - 1),
+        }
+        penalties = self.quality.penalties(before, latent, after)
+        reward = terms["velocity"] + terms["facing"] - sum(penalties.values())
+        return reward, terms | penalties
+
+    def goal_bounds(self) -> list[float]:
+        fastest = max(self.config.forward_speed, self.config.sideways_speed, self.config.backward_speed)
+        return [fastest, fastest, 1.0, 1.0]
+
+    def settings(self) -> dict[str, Any]:
+        return asdict(self.config)

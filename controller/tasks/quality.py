@@ -1,0 +1,54 @@
+"""What every task rewards beside its goal: motion that stays on the ground and near what was captured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from controller.character import Character, CharacterState
+from controller.feet import Feet
+from controller.metrics import contact_weight
+
+
+@dataclass(frozen=True)
+class QualityWeights:
+    """Weights of the penalties, in reward a frame."""
+
+    latent: float = 0.05
+    """On the mean of z²: keeps z where the decoder was trained."""
+    range: float = 0.02
+    """On Σ max(|pose| − 3, 0)² over z-scored coordinates: keeps the pose inside the captured distribution."""
+    skate: float = 0.25
+    """On the mean foot skate in cm a frame, at most 2."""
+    floating: float = 0.06
+    """On how far the lower foot is above 1.5 cm, in cm, at most 3: skate alone is cheated by hovering."""
+    sinking: float = 0.06
+    """On how far the lower foot is under −0.5 cm, in cm, at most 3."""
+
+
+class Quality:
+    """The penalties of one step; ``weights`` may be replaced."""
+
+    def __init__(self, character: Character, weights: QualityWeights | None = None) -> None:
+        self.character = character
+        self.weights = weights or QualityWeights()
+        self.feet = Feet(character.layout, character.reset_poses.device)
+
+    def penalties(self, before: CharacterState, latent: Tensor, after: CharacterState) -> dict[str, Tensor]:
+        """Weighted penalties by name, each ``(B,)`` and ≥ 0. Differentiable in ``latent`` and both states."""
+        denormalize, weights = self.character.model.normalizer.denormalize, self.weights
+        feet_before = self.feet.positions(denormalize(before.pose))
+        feet_after = self.feet.positions(denormalize(after.pose))
+        moved = self.feet.displacement(feet_before, feet_after, self.character.root_velocity(after.pose))
+        slid = (moved[..., 0].square() + moved[..., 2].square() + 1e-10).sqrt()
+        skate = 100 * slid * contact_weight(torch.maximum(feet_before[..., 1], feet_after[..., 1]))
+        lower = 100 * feet_after[..., 1].amin(dim=-1)
+        return {
+            "latent": weights.latent * latent.square().mean(dim=-1),
+            "range": weights.range * (after.pose.abs() - 3).clamp(min=0).square().sum(dim=-1).clamp(max=50),
+            "skate": weights.skate * skate.mean(dim=-1).clamp(max=2),
+            "floating": weights.floating * (lower - 1.5).clamp(0, 3),
+            "sinking": weights.sinking * (-0.5 - lower).clamp(0, 3),
+        }

@@ -1,0 +1,44 @@
+"""Random walk: no goal; for watching and measuring the model itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from controller.character import CharacterState
+from controller.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class NoGoal:
+    """Nothing is wished; ``rows`` (B,) only says for how many characters."""
+
+    rows: Tensor
+
+
+class RandomWalkTask(Task[NoGoal]):
+    """Any motion will do; the reward is 1 a frame less the penalties of :class:`Quality`. Nothing is seen of a goal."""
+
+    name: ClassVar[str] = "random"
+    goal_size: ClassVar[int] = 0
+
+    def draw_goal(self, state: CharacterState, generator: torch.Generator) -> NoGoal:
+        return NoGoal(torch.zeros_like(state.yaw))
+
+    def next_goal(self, state: CharacterState, goal: NoGoal, generator: torch.Generator) -> NoGoal:
+        return goal
+
+    def observe_goal(self, state: CharacterState, goal: NoGoal) -> Tensor:
+        return state.pose[:, :0]
+
+    def goal_bounds(self) -> list[float]:
+        return []
+
+    def reward(
+        self, before: CharacterState, latent: Tensor, after: CharacterState, goal: NoGoal
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        penalties = self.quality.penalties(before, latent, after)
+        return 1 - torch.stack(list(penalties.values())).sum(dim=0), penalties

@@ -1,0 +1,108 @@
+"""A camera on a boom that follows a character softly."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from controller.viewer.spring import Spring
+
+FIELD_OF_VIEW = math.radians(36)
+NEAR, FAR = 0.1, 200.0
+DISTANCES = (1.5, 14.0)
+ELEVATIONS = (math.radians(-4), math.radians(85))
+AIM = 0.86  # metres above the ground: about the hips, so that walking does not bob the picture
+
+MODES = ("orbit", "chase", "above")
+
+
+class FollowCamera:
+    """Looks at the character from ``distance`` metres behind along the yaw ``azimuth``, ``elevation`` above it.
+
+    Modes: "orbit" turns only when a person turns it, "chase" swings slowly behind the character's back, "above" looks
+    down. ``azimuth`` is where the camera wants to be, and what keys are relative to.
+    """
+
+    def __init__(self, azimuth: float = 0.0, elevation: float = 0.24, distance: float = 4.4) -> None:
+        self.mode = MODES[0]
+        self.azimuth, self.elevation, self.distance = azimuth, elevation, distance
+        self._boom = Spring((azimuth, elevation, distance), 0.06)
+        self._aim = Spring((0.0, AIM, 0.0), 0.12)
+
+    def orbit(self, right: float, up: float) -> None:
+        """Turn by angles in radians; the elevation stays within its limits."""
+        self.azimuth -= right
+        self.elevation = float(np.clip(self.elevation + up, *ELEVATIONS))
+
+    def zoom(self, notches: float) -> None:
+        """Move nearer (positive) or away."""
+        self.distance = float(np.clip(self.distance * 0.88**notches, *DISTANCES))
+
+    def next_mode(self) -> None:
+        self.mode = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
+
+    def jump(self, root: np.ndarray) -> None:
+        """Be there at once, as after a reset."""
+        self._aim.reset((root[0], AIM, root[2]))
+        self._boom.reset(self._boom_target())
+
+    def follow(self, root: np.ndarray, facing: float, seconds: float) -> None:
+        """Move on by ``seconds`` towards a character whose root (3,) is there and which faces that yaw."""
+        if self.mode == "chase":
+            behind = math.remainder(facing - self.azimuth, 2 * math.pi)
+            self.azimuth += behind * (1 - 0.5 ** (seconds / 0.7))
+        self._aim.step((root[0], AIM, root[2]), seconds)
+        self._boom.step(self._boom_target(), seconds)
+
+    def _boom_target(self) -> tuple[float, float, float]:
+        if self.mode == "above":
+            return self.azimuth, ELEVATIONS[1], self.distance * 1.6
+        return self.azimuth, self.elevation, self.distance
+
+    @property
+    def aim(self) -> np.ndarray:
+        """(3,) the point in the middle of the picture."""
+        return self._aim.value
+
+    @property
+    def eye(self) -> np.ndarray:
+        """(3,) where the camera is; never under the ground."""
+        azimuth, elevation, distance = self._boom.value
+        flat = math.cos(elevation) * distance
+        eye = self.aim + (-math.sin(azimuth) * flat, math.sin(elevation) * distance, -math.cos(azimuth) * flat)
+        eye[1] = max(eye[1], 0.15)
+        return eye
+
+    def matrix(self, aspect: float) -> np.ndarray:
+        """World → clip space (4, 4), for a picture ``aspect`` times as wide as high."""
+        return perspective(FIELD_OF_VIEW, aspect, NEAR, FAR) @ look_at(self.eye, self.aim)
+
+
+def look_at(eye: np.ndarray, aim: np.ndarray) -> np.ndarray:
+    """World → view space (4, 4): ``eye`` at the origin, ``aim`` on −Z, +Y up."""
+    back = (eye - aim) / np.linalg.norm(eye - aim)
+    right = np.cross((0.0, 1.0, 0.0), back)
+    right /= np.linalg.norm(right)
+    matrix = np.eye(4)
+    matrix[:3, :3] = right, np.cross(back, right), back
+    matrix[:3, 3] = -matrix[:3, :3] @ eye
+    return matrix
+
+
+def perspective(field_of_view: float, aspect: float, near: float, far: float) -> np.ndarray:
+    """View → clip space (4, 4), OpenGL's convention; ``field_of_view`` is the vertical angle in radians."""
+    focal = 1 / math.tan(field_of_view / 2)
+    matrix = np.zeros((4, 4))
+    matrix[0, 0] = focal / aspect
+    matrix[1, 1] = focal
+    matrix[2, 2:] = (far + near) / (near - far), 2 * far * near / (near - far)
+    matrix[3, 2] = -1
+    return matrix
+
+
+def orthographic(half: float, near: float, far: float) -> np.ndarray:
+    """View → clip space (4, 4) of a box ``2·half`` wide and high: the view of a light as far away as the sun."""
+    matrix = np.diag((1 / half, 1 / half, 2 / (near - far), 1.0))
+    matrix[2, 3] = (far + near) / (near - far)
+    return matrix

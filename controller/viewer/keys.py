@@ -1,0 +1,45 @@
+"""A script of held keys: the keyboard of a run that nobody sits at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.errors import ConfigError
+
+STEERING_KEYS = ("w", "a", "s", "d", "up", "left", "down", "right", "shift", "ctrl", "q", "e", "f", "r")
+
+
+@dataclass(frozen=True)
+class KeyScript:
+    """Which keys are held in which simulation frame.
+
+    ranges  (start, end, key): held from frame ``start`` up to, not including, frame ``end``
+    """
+
+    ranges: tuple[tuple[int, int, str], ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> KeyScript:
+        """Read ``"0-150:w,60-120:shift"``; :class:`ConfigError` names the part that cannot be read."""
+        parts = [part.strip() for part in text.split(",")] if text.strip() else []
+        return cls(tuple(_parse_range(part) for part in parts))
+
+    def held(self, frame: int) -> frozenset[str]:
+        """The keys held in that frame."""
+        return frozenset(key for start, end, key in self.ranges if start <= frame < end)
+
+    def __str__(self) -> str:
+        return ",".join(f"{start}-{end}:{key}" for start, end, key in self.ranges)
+
+
+def _parse_range(part: str) -> tuple[int, int, str]:
+    frames, colon, key = (piece.strip() for piece in part.partition(":"))
+    start, dash, end = (piece.strip() for piece in frames.partition("-"))
+    # isascii as well: "²" is a digit to isdigit() and no number to int()
+    if not (colon and dash and all(number.isascii() and number.isdigit() for number in (start, end))):
+        raise ConfigError(f"--keys: {part!r} is not START-END:KEY, for example 0-150:w")
+    if int(end) <= int(start):
+        raise ConfigError(f"--keys: {part!r} ends at frame {end}, which is not after its start")
+    if key.lower() not in STEERING_KEYS:
+        raise ConfigError(f"--keys: {part!r} holds an unknown key; there are {', '.join(STEERING_KEYS)}")
+    return int(start), int(end), key.lower()

@@ -1,0 +1,137 @@
+"""The window: opened so that OpenGL works in it, and everything a person does to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+
+import pygame
+
+from controller.errors import DisplayError
+from controller.viewer.gamepad import Gamepad, PadState
+
+KEYS = {
+    pygame.K_w: "w", pygame.K_a: "a", pygame.K_s: "s", pygame.K_d: "d",
+    pygame.K_UP: "up", pygame.K_LEFT: "left", pygame.K_DOWN: "down", pygame.K_RIGHT: "right",
+    pygame.K_LSHIFT: "shift", pygame.K_RSHIFT: "shift", pygame.K_LCTRL: "ctrl", pygame.K_RCTRL: "ctrl",
+    pygame.K_q: "q", pygame.K_e: "e", pygame.K_f: "f", pygame.K_r: "r",
+}  # fmt: skip
+ACTIONS = {pygame.K_SPACE: "pause", pygame.K_c: "camera", pygame.K_F1: "help", pygame.K_ESCAPE: "quit"}
+ORBIT_PER_PIXEL = 0.006  # radians
+ORBIT_RATE = 2.0  # rad/s, at full deflection of the pad's right stick
+
+
+@dataclass
+class Input:
+    """What a person did since the last look.
+
+    held     names of keys that are down or were pressed meanwhile, as in ``STEERING_KEYS``
+    move     (right, forward), each in [−1, 1], of the pad's left stick
+    actions  "pause", "camera", "help", "quit", in the order they came
+    orbit    (right, up) in radians, from the mouse or the right stick
+    zoom     notches of the wheel, positive towards the character
+    """
+
+    held: frozenset[str] = frozenset()
+    move: tuple[float, float] = (0.0, 0.0)
+    actions: list[str] = field(default_factory=list)
+    orbit: tuple[float, float] = (0.0, 0.0)
+    zoom: float = 0.0
+
+
+class Window:
+    """A window, or with ``headless`` a place to draw that nobody sees, with a current OpenGL 3.3 core context.
+
+    Only pygame's display and font are started: a machine without sound or with an odd joystick must not stop play.
+    Modules that import OpenGL may be imported once a window is open, not before: PyOpenGL decides at its import how it
+    talks to the driver, and only the open window knows which way is right. Raises :class:`DisplayError` with one
+    sentence if there is no screen or no driver.
+    """
+
+    def __init__(self, size: tuple[int, int], *, headless: bool = False, title: str = "") -> None:
+        _open(size, headless)
+        driver = pygame.display.get_driver()
+        if sys.platform.startswith("linux"):
+            os.environ["PYOPENGL_PLATFORM"] = "glx" if driver == "x11" else "egl"
+        pygame.display.set_caption(title)
+        pygame.font.init()
+        rates = [] if headless else pygame.display.get_desktop_refresh_rates()
+        self.refresh_rate = max(rates, default=0) or 60
+        self.gamepad = None if headless else Gamepad.first()
+        self._clock = pygame.time.Clock()
+        self._seconds = 0.0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return pygame.display.get_window_size()
+
+    def poll(self) -> Input:
+        """Everything since the last call."""
+        down = pygame.key.get_pressed()
+        pad = self.gamepad.read() if self.gamepad else PadState()
+        seen = Input(actions=list(pad.actions), move=pad.move)
+        held = {name for key, name in KEYS.items() if down[key]} | pad.held
+        right, up = (self._seconds * ORBIT_RATE * axis for axis in pad.look)
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT:
+                seen.actions.append("quit")
+            elif event.type == pygame.KEYDOWN:
+                if event.key in ACTIONS:
+                    seen.actions.append(ACTIONS[event.key])
+                elif event.key in KEYS:
+                    held.add(KEYS[event.key])  # down and up again between two looks
+            elif event.type == pygame.MOUSEMOTION and any(event.buttons):
+                right, up = right + event.rel[0] * ORBIT_PER_PIXEL, up + event.rel[1] * ORBIT_PER_PIXEL
+            elif event.type == pygame.MOUSEWHEEL:
+                seen.zoom += event.y
+            elif event.type in (pygame.CONTROLLERDEVICEADDED, pygame.CONTROLLERDEVICEREMOVED):
+                self.gamepad = Gamepad.first()
+        seen.held, seen.orbit = frozenset(held), (right, up)
+        return seen
+
+    def flip(self) -> float:
+        """Show what was drawn, wait for the screen if it is early, and return the seconds since the last flip."""
+        pygame.display.flip()
+        self._seconds = self._clock.tick(self.refresh_rate) / 1000
+        return self._seconds
+
+    @property
+    def fps(self) -> float:
+        """Pictures a second, over the last ten."""
+        return self._clock.get_fps()
+
+    def close(self) -> None:
+        pygame.quit()
+
+
+def _open(size: tuple[int, int], headless: bool) -> None:
+    """Open the window, or a hidden one: off-screen first, which needs no desktop; on a desktop if that fails."""
+    wished = os.environ.get("SDL_VIDEODRIVER")
+    attempts = [("offscreen", pygame.HIDDEN), (None, pygame.HIDDEN)] if headless else [(wished, pygame.RESIZABLE)]
+    reason: Exception | None = None
+    for driver, flags in attempts:
+        os.environ.pop("SDL_VIDEODRIVER", None)
+        if driver:
+            os.environ["SDL_VIDEODRIVER"] = driver
+        try:
+            pygame.display.init()
+            for attribute, value in (
+                (pygame.GL_CONTEXT_MAJOR_VERSION, 3),
+                (pygame.GL_CONTEXT_MINOR_VERSION, 3),
+                (pygame.GL_CONTEXT_PROFILE_MASK, pygame.GL_CONTEXT_PROFILE_CORE),
+                (pygame.GL_CONTEXT_FLAGS, pygame.GL_CONTEXT_FORWARD_COMPATIBLE_FLAG),
+            ):
+                pygame.display.gl_set_attribute(attribute, value)
+            pygame.display.set_mode(size, pygame.OPENGL | pygame.DOUBLEBUF | flags, vsync=0 if headless else 1)
+            return
+        except pygame.error as error:
+            reason = error
+            pygame.display.quit()
+    what = "picture" if headless else "window"
+    raise DisplayError(
+        f"no OpenGL 3.3 {what} can be had here ({reason}); --headless with only .bvh and .npz to record needs none"
+    )

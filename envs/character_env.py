@@ -1,0 +1,130 @@
+"""The Gymnasium faces: one character, and a batch of them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from controller.simulation import Simulation
+from envs.episodes import EPISODE_FRAMES, Episodes
+
+Array = NDArray[np.float32]
+
+
+def spaces(simulation: Simulation) -> tuple[gymnasium.spaces.Box, gymnasium.spaces.Box]:
+    """The observation and action space of one character."""
+    low, high = simulation.observation_bounds()
+    observation = gymnasium.spaces.Box(low.numpy(), high.numpy(), dtype=np.float32)
+    action = gymnasium.spaces.Box(-1.0, 1.0, (simulation.character.latent,), np.float32)
+    return observation, action
+
+
+class CharacterEnv(gymnasium.Env[Array, Array]):
+    """One character, steered by the latent of its motion VAE.
+
+    ## Action
+    The latent z over its limit of 2, ``Box(-1, 1, (32,))`` (the range both libraries recommend): z = 2·action drives one
+    step of 1/30 s.
+
+    ## Observation
+    A bounded ``Box`` of 243 + G values for the shipped skeleton of J = 20 joints:
+
+    | columns        | what                                                                          |
+    |----------------|-------------------------------------------------------------------------------|
+    | 0–2            | root velocity: forward, left, turning, from the last frame to this            |
+    | 3–62           | joint positions in the facing frame (3·J)                                     |
+    | 63–122         | joint velocities relative to the world, in the facing frame's axes (3·J)      |
+    | 123–242        | joint orientations in the facing frame, 6D (6·J)                              |
+    | 243–(242 + G)  | the goal as the task shows it: see ``controller.tasks`` (joystick: 4; random: 0) |
+
+    All but the goal are z-scores over the captured motion, held to one deviation beyond what was captured.
+
+    ## Reward
+    The task's: see its ``reward``. ``info["reward_terms"]`` holds the terms.
+
+    ## Episode
+    Starts at the origin in a reset pose drawn at random, with a random goal. *Terminated* when the hips leave 0.5 to
+    1.3 m or the pose is not a number; *truncated* after ``max_episode_steps`` frames (1,200: 40 s).
+
+    ## Arguments
+    ``task``: a name in ``controller.tasks``; ``mvae``: a checkpoint to use in place of the shipped one;
+    ``max_episode_steps``; further arguments go to the task (``config=JoystickConfig(...)``).
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "render_fps": 30}
+
+    def __init__(
+        self, task: str = "joystick", mvae: str | None = None, max_episode_steps: int = EPISODE_FRAMES, **settings: Any
+    ) -> None:
+        self.episodes = Episodes.make(task, 1, max_episode_steps, mvae, **settings)
+        self.observation_space, self.action_space = spaces(self.episodes.simulation)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+        super().reset(seed=seed)
+        episode_seed = int(self.np_random.integers(2**62))
+        return self.episodes.reset(episode_seed)[0].numpy(), {}
+
+    def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        result = self.episodes.advance(torch.from_numpy(np.asarray(action, np.float32))[None])
+        info = {"reward_terms": {name: float(value) for name, value in result.terms.items()}}
+        return (
+            result.observation[0].numpy(), float(result.reward), bool(result.terminated), bool(result.truncated), info,
+        )  # fmt: skip
+
+
+class VectorCharacterEnv(VectorEnv[Array, Array, NDArray[np.bool_]]):
+    """``num_envs`` characters in one batch; each as :class:`CharacterEnv`, with its own clock, reset in the same step.
+
+    Takes the arguments of :class:`CharacterEnv`. Where a character's episode ends, the observation is already the
+    next episode's first, and ``info["final_obs"]`` holds the last one (Gymnasium's SAME_STEP autoreset).
+    ``reset(options={"reset_mask": mask})`` begins only the masked characters anew.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": [], "render_fps": 30, "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        task: str = "joystick",
+        mvae: str | None = None,
+        max_episode_steps: int = EPISODE_FRAMES,
+        **settings: Any,
+    ) -> None:
+        super().__init__()
+        self.episodes = Episodes.make(task, num_envs, max_episode_steps, mvae, **settings)
+        self.num_envs = num_envs
+        self.single_observation_space, self.single_action_space = spaces(self.episodes.simulation)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        seed = seed[0] if isinstance(seed, list) else seed
+        super().reset(seed=seed)
+        mask = (options or {}).get("reset_mask")
+        rows = None if mask is None else torch.from_numpy(np.asarray(mask, bool))
+        return self.episodes.reset(int(self.np_random.integers(2**62)), rows).numpy(), {}
+
+    def step(self, actions: Array) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        result = self.episodes.step(torch.from_numpy(np.asarray(actions, np.float32)))
+        info: dict[str, Any] = {}
+        if result.final is not None:
+            ended = (result.terminated | result.truncated).numpy()
+            final = np.empty(self.num_envs, dtype=object)
+            for row in np.flatnonzero(ended):
+                final[row] = result.final[row].numpy()
+            info = {"final_obs": final, "_final_obs": ended, "final_info": {}, "_final_info": ended}
+        return (
+            result.observation.numpy(),
+            result.reward.numpy(),
+            result.terminated.numpy(),
+            result.truncated.numpy(),
+            info,
+        )

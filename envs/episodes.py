@@ -1,0 +1,80 @@
+"""Many characters playing one task, each with its own clock: what all three environment faces share."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from controller import assets, batch
+from controller.character import Character
+from controller.errors import require
+from controller.simulation import LATENT_LIMIT, Simulation
+from controller.tasks import task_type
+
+EPISODE_FRAMES = 1200
+"""Frames of an episode: 40 s, as in the paper."""
+
+
+class Step(NamedTuple):
+    """One step of B characters; ``terms`` are the reward's, by name. After :meth:`Episodes.step`, rows that ended are
+    already reset: ``observation`` is the new episode's first, ``final`` holds those with which the old ones ended
+    (None if no row ended)."""
+
+    observation: Tensor
+    reward: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    final: Tensor | None
+    terms: dict[str, Tensor]
+
+
+class Episodes:
+    """State, goals, clocks and the random generator of ``count`` characters in one simulation."""
+
+    def __init__(self, simulation: Simulation, count: int, max_episode_steps: int) -> None:
+        require(count >= 1, "num_envs", count, "1 or more")
+        require(max_episode_steps >= 1, "max_episode_steps", max_episode_steps, "1 or more")
+        self.simulation, self.count, self.max_episode_steps = simulation, count, max_episode_steps
+        self.generator = torch.Generator()
+        self.frames = torch.zeros(count, dtype=torch.long)
+
+    @classmethod
+    def make(cls, task: str, count: int, max_episode_steps: int, mvae: str | None, **settings: Any) -> Episodes:
+        """The named task on the motion VAE in the file ``mvae`` (the shipped one unless given)."""
+        character = Character.load(mvae or assets.MVAE)
+        return cls(Simulation(character, task_type(task)(character, **settings)), count, max_episode_steps)
+
+    def reset(self, seed: int | None = None, rows: Tensor | None = None) -> Tensor:
+        """Begin anew, all characters or the masked ``rows``; a seed makes everything after it repeat. Returns observations."""
+        if seed is not None:
+            self.generator.manual_seed(seed)
+        state, goal = self.simulation.reset(self.count, self.generator)
+        if rows is None:
+            self.state, self.goal = state, goal
+            self.frames = torch.zeros(self.count, dtype=torch.long)
+        else:
+            self.state, self.goal = batch.where(rows, state, self.state), batch.where(rows, goal, self.goal)
+            self.frames = torch.where(rows, 0, self.frames)
+        return self.simulation.observe(self.state, self.goal)
+
+    @torch.inference_mode()
+    def advance(self, action: Tensor) -> Step:
+        """Move every character by one frame and reset none. ``action`` (B, latent) is z / ``LATENT_LIMIT``."""
+        moved = self.simulation.advance(self.state, self.goal, LATENT_LIMIT * action)
+        self.state = moved.state
+        self.goal = self.simulation.task.next_goal(self.state, self.goal, self.generator)
+        self.frames = self.frames + 1
+        truncated = (self.frames >= self.max_episode_steps) & ~moved.terminated
+        observation = torch.nan_to_num(self.simulation.observe(self.state, self.goal))
+        return Step(observation, torch.nan_to_num(moved.reward), moved.terminated, truncated, None, moved.terms)
+
+    @torch.inference_mode()
+    def step(self, action: Tensor) -> Step:
+        """Advance every character; those that end are reset at once (SAME_STEP autoreset)."""
+        result = self.advance(action)
+        ended = result.terminated | result.truncated
+        if not bool(ended.any()):
+            return result
+        return result._replace(observation=self.reset(rows=ended), final=result.observation)

@@ -1,0 +1,75 @@
+"""The stable-baselines3 face: a VecEnv over the same batch of characters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from envs.character_env import spaces
+from envs.episodes import Episodes
+
+
+class CharacterVecEnv(VecEnv):
+    """:class:`Episodes` as stable-baselines3 wants them: reset in the same step, ``terminal_observation`` and
+    ``TimeLimit.truncated`` in the info of characters that ended, ``episode`` with return and length for its log."""
+
+    def __init__(self, episodes: Episodes) -> None:
+        self.episodes = episodes
+        self.render_mode = None
+        super().__init__(episodes.count, *spaces(episodes.simulation))
+        self.returns = np.zeros(episodes.count, np.float32)
+        self.lengths = np.zeros(episodes.count, np.int64)
+        self.started = time.perf_counter()
+
+    def reset(self) -> NDArray[np.float32]:
+        seed = self._seeds[0]
+        self._reset_seeds()
+        self.returns[:], self.lengths[:] = 0, 0
+        return self.episodes.reset(seed).numpy()
+
+    def step_async(self, actions: NDArray[np.float32]) -> None:
+        self.actions = torch.from_numpy(np.asarray(actions, np.float32))
+
+    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        result = self.episodes.step(self.actions)
+        rewards = result.reward.numpy()
+        self.returns += rewards
+        self.lengths += 1
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        done = (result.terminated | result.truncated).numpy()
+        if result.final is not None:
+            for row in np.flatnonzero(done):
+                infos[row] = {
+                    "terminal_observation": result.final[row].numpy(),
+                    "TimeLimit.truncated": bool(result.truncated[row]),
+                    "episode": {
+                        "r": float(self.returns[row]),
+                        "l": int(self.lengths[row]),
+                        "t": round(time.perf_counter() - self.started, 3),
+                    },
+                }
+                self.returns[row], self.lengths[row] = 0, 0
+        return result.observation.numpy(), rewards, done, infos
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def get_attr(self, attr_name: str, indices: None | int | Sequence[int] = None) -> list[Any]:
+        value = getattr(self, attr_name)
+        return [value for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: None | int | Sequence[int] = None) -> None:
+        setattr(self, attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: None | int | Sequence[int] = None, **kwargs: Any) -> list[Any]:
+        result = getattr(self, method_name)(*args, **kwargs)
+        return [result for _ in self._get_indices(indices)]
+
+    def env_is_wrapped(self, wrapper_class: type, indices: None | int | Sequence[int] = None) -> list[bool]:
+        return [False for _ in self._get_indices(indices)]
