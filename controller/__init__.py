@@ -1,1 +1,1 @@
-"""The character: motion data, motion VAE, dynamics, tasks and viewer. Needs neither Gymnasium nor a training library."""
+"""The character: motion data, motion VAE, dynamics, tasks and viewer. Needs no training library."""

@@ -14,5 +14,8 @@ def policy_path(task: str) -> Path:
     """The shipped policy for a task; CheckpointError if none is shipped."""
     path = FOLDER / f"{task}.safetensors"
     if not path.is_file():
-        raise CheckpointError(f"{path}: no policy is shipped for the task {task!r}; train one with `python -m envs.train_policy --task {task}`")
+        raise CheckpointError(
+            f"{path}: no policy is shipped for the task {task!r}; "
+            f"train one with `python -m envs.train_policy --task {task}`"
+        )
     return path

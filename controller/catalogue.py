@@ -49,8 +49,7 @@ class DataFile:
     def urls(self) -> tuple[str, ...]:
         """Where the file may be had, in the order to try."""
         return tuple(
-            URL.format(repository=source.repository, commit=source.commit, path=self.path)
-            for source in self.sources
+            URL.format(repository=source.repository, commit=source.commit, path=self.path) for source in self.sources
         )
 
 

@@ -45,7 +45,9 @@ class Character:
     ((R, D) z-scored, poses to start from) and ``header`` (the checkpoint's: configuration, provenance, figures).
     """
 
-    def __init__(self, model: MotionVAE, layout: PoseLayout, reset_poses: Tensor, header: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: MotionVAE, layout: PoseLayout, reset_poses: Tensor, header: dict[str, Any] | None = None
+    ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.layout = layout
         self.skeleton: Skeleton = layout.skeleton

@@ -29,7 +29,7 @@ def save(path: Path | str, kind: str, header: dict[str, Any], tensors: dict[str,
 
 
 def load(path: Path | str, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The header and tensors of a checkpoint of the given ``kind``; CheckpointError says in a sentence what is wrong."""
+    """The header and tensors of a checkpoint of the given ``kind``; CheckpointError says what is wrong."""
     header = load_header(path, kind)
     with safe_open(path, framework="pt") as file:
         return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict

@@ -49,7 +49,9 @@ def retargeted(clip: Clip, skeleton: Skeleton) -> Clip:
     """
     missing = set(skeleton.names) - set(clip.skeleton.names)
     if missing:
-        raise DataError(f"{clip.name}: joints {', '.join(sorted(missing))} are missing; it has {', '.join(clip.skeleton.names)}")
+        raise DataError(
+            f"{clip.name}: joints {', '.join(sorted(missing))} are missing; it has {', '.join(clip.skeleton.names)}"
+        )
     order = [clip.skeleton.index(name) for name in skeleton.names]
     rotations = to_global(clip.skeleton.parents, clip.rotations)[:, order]
     offsets, tips = clip.skeleton.offsets[order], clip.skeleton.tips[order]
@@ -141,7 +143,9 @@ def segments(clip: Clip) -> tuple[list[Clip], list[str]]:
             continue
         whole = (start, end) == (0, len(clip))
         name = clip.name if whole else f"{clip.name}[{start}:{end}]"
-        pieces.append(replace(clip, name=name, positions=clip.positions[start:end], rotations=clip.rotations[start:end]))
+        pieces.append(
+            replace(clip, name=name, positions=clip.positions[start:end], rotations=clip.rotations[start:end])
+        )
     reasons = []
     if bool(posing.any()):
         reasons.append(f"{int(posing.sum())} frames of calibration pose dropped")

@@ -68,7 +68,8 @@ class Build:
         held_out = sum(clip.length for clip in data.select(held_out=True))
         print(
             f"{self.out}: {len(data.clips)} clips, {len(data.poses) / FPS / 60:.1f} min "
-            f"({held_out / FPS / 60:.1f} held out), {len(data.layout.skeleton)} joints, {data.layout.size} values a pose"
+            f"({held_out / FPS / 60:.1f} held out), "
+            f"{len(data.layout.skeleton)} joints, {data.layout.size} values a pose"
         )
 
 
@@ -87,7 +88,10 @@ class Info:
         data = MotionDataset.load(self.data)
         chosen = self.choose(data)
         skeleton = data.layout.skeleton
-        print(f"{self.data}: {data.source}, {len(data.clips)} clips, {len(data.poses) / FPS / 60:.1f} min at {FPS:g} frames/s")
+        print(
+            f"{self.data}: {data.source}, {len(data.clips)} clips, "
+            f"{len(data.poses) / FPS / 60:.1f} min at {FPS:g} frames/s"
+        )
         print(f"joints: {', '.join(skeleton.names)}")
         print(f"held out: {', '.join(clip.name for clip in data.select(held_out=True)) or 'none'}")
         velocity = data.poses[:, data.layout.root_velocity]
@@ -105,13 +109,17 @@ class Info:
             print(f"{name:<26} {value:.4g}")
         if self.sheet:
             contact_sheet.draw(data, chosen, self.sheet)
-            print(f"picture: {self.sheet} (left limbs red, right blue; every figure should face right, feet on the line)")
+            print(
+                f"picture: {self.sheet} (left limbs red, right blue; every figure should face right, feet on the line)"
+            )
 
     def choose(self, data: MotionDataset) -> list:
         """The clips named; eight spread over the data set unless any is. DataError for a name that fits none."""
         for name in self.clips:
             if not any(name in clip.name for clip in data.clips):
-                raise DataError(f"no clip is named like {name!r}; there are {', '.join(clip.name for clip in data.clips)}")
+                raise DataError(
+                    f"no clip is named like {name!r}; there are {', '.join(clip.name for clip in data.clips)}"
+                )
         if self.clips:
             return [clip for clip in data.clips if any(name in clip.name for name in self.clips)]
         step = max(1, len(data.clips) // 8)

@@ -54,7 +54,7 @@ class MotionDataset:
         return [clip for clip in self.clips if clip.held_out == held_out]
 
     def split(self, held_out: bool, mirror: bool = True) -> tuple[Tensor, list[ClipEntry]]:
-        """The poses of one part, clip after clip, and where each clip lies in them; mirrored copies follow if asked for."""
+        """The poses of one part, clip after clip, and where each clip lies in them; mirrored copies follow."""
         chosen = self.select(held_out)
         if not chosen:
             raise DataError(f"the data set {self.source} has no {'held-out' if held_out else 'training'} clips")
@@ -98,7 +98,9 @@ class MotionDataset:
     def load(cls, path: Path) -> MotionDataset:
         """Read what :meth:`save` wrote; DataError says in a sentence what is wrong with another file."""
         if not Path(path).is_file():
-            raise DataError(f"{path}: no such data file; make one with `python -m controller.data build --source DIR --out {path}`")
+            raise DataError(
+                f"{path}: no such data file; make one with `python -m controller.data build --source DIR --out {path}`"
+            )
         try:
             with np.load(path, allow_pickle=False) as archive:
                 header = json.loads(str(archive["header"]))

@@ -1,4 +1,4 @@
-"""Measure a character: ``python -m controller.evaluate --task joystick --characters 64 --seconds 20 --seed 1 --json``."""
+"""Measure a character: ``python -m controller.evaluate --task joystick --characters 64 --seconds 20 --json``."""
 
 from __future__ import annotations
 

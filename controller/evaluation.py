@@ -53,7 +53,9 @@ class Recording:
 
 
 @torch.inference_mode()
-def record(simulation: Simulation, act: Act, state: CharacterState, goals: Callable[[int, CharacterState], Any], frames: int) -> Recording:
+def record(
+    simulation: Simulation, act: Act, state: CharacterState, goals: Callable[[int, CharacterState], Any], frames: int
+) -> Recording:
     """Run ``frames`` steps: ``act(state, goal)`` gives latents, ``goals(frame, state)`` the goals."""
     character = simulation.character
     feet = Feet(character.layout, state.pose.device)
@@ -123,8 +125,10 @@ def captured_figures(data: MotionDataset, fps: float = 30.0) -> dict[str, float]
     }
 
 
-def nearest_pose_cm(data: MotionDataset, normalizer: Any, pose: Tensor, sample: int = 2000, shortlist: int = 32) -> float:
-    """Median, over a sample of z-scored poses ``(..., D)``, of the mean joint distance to the nearest training pose, in cm.
+def nearest_pose_cm(
+    data: MotionDataset, normalizer: Any, pose: Tensor, sample: int = 2000, shortlist: int = 32
+) -> float:
+    """Median, over a sample of z-scored poses ``(..., D)``, of the mean joint distance (cm) to the nearest training pose.
 
     The nearest is searched among the ``shortlist`` nearest by root-mean-square distance, mirrored poses included.
     """
@@ -134,7 +138,11 @@ def nearest_pose_cm(data: MotionDataset, normalizer: Any, pose: Tensor, sample: 
     captured = data.layout.joint_positions(data.split(held_out=False)[0])
     distances = []
     for chunk in ours.split(256):
-        near = torch.cdist(chunk.flatten(1), captured.flatten(1)).topk(min(shortlist, len(captured)), largest=False).indices
+        near = (
+            torch.cdist(chunk.flatten(1), captured.flatten(1))
+            .topk(min(shortlist, len(captured)), largest=False)
+            .indices
+        )
         distances.append((chunk[:, None] - captured[near]).norm(dim=-1).mean(dim=-1).amin(dim=-1))
     return 100 * float(torch.cat(distances).median())
 
@@ -187,7 +195,7 @@ def response_figures(simulation: Simulation, act: Act, characters: int, seconds:
 
 
 def strafe_figures(simulation: Simulation, act: Act, characters: int, seed: int) -> dict[str, float]:
-    """Walking backward and sideways, at 0.5 and 0.4 m/s, for 6 s: errors over the last 2 s as in :func:`response_figures`."""
+    """Walking backward and sideways, at 0.5 and 0.4 m/s, for 6 s: errors over the last 2 s."""
     generator = torch.Generator().manual_seed(seed)
     fps = simulation.character.fps
     angle = torch.tensor([math.pi, math.pi / 2, -math.pi / 2])[torch.arange(characters) % 3]
@@ -249,7 +257,11 @@ def evaluate(
     def act(state: CharacterState, goal: Any) -> Tensor:
         if policy is None:
             device = state.pose.device
-            return torch.randn(len(state), character.latent, generator=generator).to(device).clamp(-LATENT_LIMIT, LATENT_LIMIT)
+            return (
+                torch.randn(len(state), character.latent, generator=generator)
+                .to(device)
+                .clamp(-LATENT_LIMIT, LATENT_LIMIT)
+            )
         return policy(simulation.observe(state, goal))
 
     state, first = simulation.reset(characters, generator)
@@ -268,7 +280,9 @@ def evaluate(
         figures |= stop_figures(simulation, act, characters, seed)
     if policy is None:
         speed = run.velocity.norm(dim=-1)
-        figures["speed_m_s_p5"], figures["speed_m_s_p50"], figures["speed_m_s_p95"] = metrics.quantiles(speed, (0.05, 0.5, 0.95))
+        figures["speed_m_s_p5"], figures["speed_m_s_p50"], figures["speed_m_s_p95"] = metrics.quantiles(
+            speed, (0.05, 0.5, 0.95)
+        )
     captured = captured_figures(data) if data else character.header.get("captured")
     figures["captured"] = captured
     figures["nearest_pose_cm_median"] = nearest_pose_cm(data, character.model.normalizer, run.pose) if data else None

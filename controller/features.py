@@ -90,14 +90,14 @@ class PoseLayout:
         parts = [root]
         for part in (self.positions, self.velocities):
             parts.append((pose[..., part].unflatten(-1, (self.joints, 3))[..., swap, :] * sign).flatten(-2))
-        # A reflection M = diag(−1, 1, 1) turns R into M·R·M: the first column is negated once more by the M on its right.
+        # A reflection M = diag(−1, 1, 1) turns R into M·R·M: the M on the right negates the first column.
         six = pose[..., self.orientations].unflatten(-1, (self.joints, 6))[..., swap, :]
         parts.append((six * torch.cat((-sign, sign))).flatten(-2))
         return torch.cat(parts, dim=-1)
 
 
 def mirrored_name(name: str) -> str:
-    """"LeftFoot" ↔ "RightFoot"; names of the midline stay."""
+    """ "LeftFoot" ↔ "RightFoot"; names of the midline stay."""
     for one, other in (("Left", "Right"), ("left", "right"), ("L_", "R_")):
         if one in name:
             return name.replace(one, other, 1)
@@ -180,7 +180,7 @@ def encode(layout: PoseLayout, clip: Clip) -> Tensor:
 
 
 def root_trajectory(poses: Tensor, fps: float = FPS) -> tuple[Tensor, Tensor]:
-    """World positions ``(..., T, 2)`` and yaws ``(..., T)`` of consecutive poses ``(..., T, D)``, from the origin at yaw 0.
+    """World positions ``(..., T, 2)`` and yaws ``(..., T)`` of consecutive poses ``(..., T, D)``, from the origin.
 
     The root *after* each pose's own step; the inverse of the root part of :func:`encode`.
     """

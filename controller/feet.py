@@ -26,7 +26,7 @@ class Feet:
         self.bones = torch.stack(bones).unflatten(0, (2, -1)).to(device)  # (2, C, 3)
 
     def positions(self, pose: Tensor) -> Tensor:
-        """(..., D) poses in their own units → toe positions ``(..., 2, 3)`` metres in the facing frame, left then right."""
+        """(..., D) poses in their own units → left and right toe ``(..., 2, 3)``, metres in the facing frame."""
         six = pose[..., self.layout.orientations].unflatten(-1, (self.layout.joints, 6))[..., self.above, :]
         rotations = geometry.matrix_from_6d(six).unflatten(-3, self.bones.shape[:2])  # (..., 2, C, 3, 3)
         hips = self.layout.joint_positions(pose)[..., 0:1, :]
@@ -36,8 +36,8 @@ class Feet:
     def displacement(before: Tensor, after: Tensor, root_velocity: Tensor) -> Tensor:
         """How both feet moved over the ground in one step, ``(..., 2, 3)`` metres in the earlier facing frame.
 
-        ``before`` and ``after`` ``(..., 2, 3)`` are positions in their own facing frames; ``root_velocity`` ``(..., 3)``
-        is that of the later pose.
+        ``before`` and ``after`` ``(..., 2, 3)`` are positions in their own facing frames; ``root_velocity``
+        ``(..., 3)`` is that of the later pose.
         """
         step = root_velocity / FPS
         ground = geometry.turn(after[..., [0, 2]], step[..., None, 2]) + step[..., None, [1, 0]]

@@ -25,9 +25,7 @@ class _Failed(Exception):
         self.silent = silent
 
 
-def fetch(
-    dataset: DataSet, destination: Path, mirror: str | Path | None = None, progress: bool = True
-) -> list[Path]:
+def fetch(dataset: DataSet, destination: Path, mirror: str | Path | None = None, progress: bool = True) -> list[Path]:
     """Bring every file of ``dataset`` into ``destination`` and return their paths, in the data set's order.
 
     A file that is there with the right SHA-256 stays as it is. The others are downloaded, or taken from

@@ -123,7 +123,9 @@ def rotation_between(source: Tensor, target: Tensor) -> Tensor:
     """The smallest rotation ``(..., 3, 3)`` that turns direction ``source`` into ``target`` (not opposite)."""
     a = torch.nn.functional.normalize(source, dim=-1)
     b = torch.nn.functional.normalize(target, dim=-1)
-    half = torch.nn.functional.normalize(torch.cat((1 + (a * b).sum(-1, keepdim=True), torch.linalg.cross(a, b)), -1), dim=-1)
+    half = torch.nn.functional.normalize(
+        torch.cat((1 + (a * b).sum(-1, keepdim=True), torch.linalg.cross(a, b)), -1), dim=-1
+    )
     return quaternion_to_matrix(half)
 
 

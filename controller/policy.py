@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ class Actor(nn.Module):
         super().__init__()
         sizes = (observation, *hidden)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(sizes[-1], latent)
@@ -43,7 +44,7 @@ def model_fingerprint(character: Character) -> str:
 
 
 class Policy:
-    """The deterministic policy: the actor's mean. Call it with observations ``(B, O)`` to get latents ``(B, latent)``."""
+    """The deterministic policy, the actor's mean: observations ``(B, O)`` → latents ``(B, latent)``."""
 
     def __init__(self, actor: Actor, header: dict[str, Any]) -> None:
         self.actor = actor.eval().requires_grad_(False)
@@ -84,5 +85,8 @@ class Policy:
         if header["task"] != task:
             raise CheckpointError(f"{path}: a policy for the task {header['task']!r} found; {task!r} is expected")
         if header["model"] != model_fingerprint(character):
-            raise CheckpointError(f"{path}: this policy was trained on another motion VAE; train it on this one, or name its own with --mvae")
+            raise CheckpointError(
+                f"{path}: this policy was trained on another motion VAE; "
+                f"train it on this one, or name its own with --mvae"
+            )
         return cls(actor.to(character.reset_poses.device), header)

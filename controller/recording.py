@@ -47,7 +47,8 @@ class Recording:
     ::
 
         with Recording(paths, skeleton, fps) as recording:
-            recording.add(root, rotations, picture)
+            recording.add(root, rotations)
+            recording.add_picture(picture)  # if it wants any
     """
 
     def __init__(self, paths: Iterable[Path], skeleton: Skeleton, fps: float) -> None:
@@ -61,13 +62,15 @@ class Recording:
     def __len__(self) -> int:
         return len(self._roots)
 
-    def add(self, root: Tensor, rotations: Tensor, picture: np.ndarray | None = None) -> None:
-        """One frame: the root (3,) in metres, global joint rotations (J, 3, 3), and (height, width, 3) uint8 pixels."""
+    def add(self, root: Tensor, rotations: Tensor) -> None:
+        """One frame of motion: the root (3,) in metres and global joint rotations (J, 3, 3)."""
         self._roots.append(root)
         self._rotations.append(rotations)
-        if picture is not None:
-            for writer in self._pictures:
-                writer.add(picture)
+
+    def add_picture(self, picture: np.ndarray) -> None:
+        """One frame of pictures: (height, width, 3) uint8, the same size each time."""
+        for writer in self._pictures:
+            writer.add(picture)
 
     def clip(self) -> Clip:
         """The motion so far."""
@@ -77,7 +80,9 @@ class Recording:
     def __enter__(self) -> Recording:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         good = kind is None and len(self) > 0
         for writer in self._pictures:
             writer.close(keep=good)

@@ -47,7 +47,7 @@ class Simulation:
         self.observation_size = character.layout.size + task.goal_size
 
     def observation_bounds(self) -> tuple[Tensor, Tensor]:
-        """Smallest and largest observation ``(observation_size,)``: poses are held to their range, goals are bounded."""
+        """Smallest and largest observation ``(observation_size,)``: poses are held to their range."""
         goal = torch.tensor(self.task.goal_bounds())
         return torch.cat((self.character.low.cpu(), -goal)), torch.cat((self.character.high.cpu(), goal))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from controller import catalogue
 from controller.catalogue import DataFile, DataSet
 from controller.cleaning import renamed
@@ -41,7 +39,10 @@ def guess_unit(skeleton: Skeleton) -> float:
     for unit in UNITS:
         if PLAUSIBLE_LEG_M[0] < lowest * unit < PLAUSIBLE_LEG_M[1] * 1.2:
             return unit
-    raise DataError(f"a leg of {lowest:.4g} units is a person's in none of metres, centimetres, inches and millimetres; name the unit with --unit")
+    raise DataError(
+        f"a leg of {lowest:.4g} units is a person's in none of metres, centimetres, inches "
+        "and millimetres; name the unit with --unit"
+    )
 
 
 def scaled(clip: Clip, unit: float) -> Clip:
@@ -89,5 +90,3 @@ def most_common_skeleton(clips: list[Clip]) -> Skeleton:
         frames[key] = frames.get(key, 0) + len(clip)
     chosen = max(frames, key=lambda key: frames[key])
     return next(clip.skeleton for clip in clips if frozenset(clip.skeleton.names) == chosen)
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -25,12 +25,12 @@ def spaces(simulation: Simulation) -> tuple[gymnasium.spaces.Box, gymnasium.spac
     return observation, action
 
 
-class CharacterEnv(gymnasium.Env[Array, Array]):
+class CharacterEnv(gymnasium.Env[Any, Any]):
     """One character, steered by the latent of its motion VAE.
 
     ## Action
-    The latent z over its limit of 2, ``Box(-1, 1, (32,))`` (the range both libraries recommend): z = 2·action drives one
-    step of 1/30 s.
+    The latent z over its limit of 2, ``Box(-1, 1, (32,))`` (the range both libraries recommend):
+    z = 2·action drives one step of 1/30 s.
 
     ## Observation
     A bounded ``Box`` of 243 + G values for the shipped skeleton of J = 20 joints:
@@ -57,7 +57,7 @@ class CharacterEnv(gymnasium.Env[Array, Array]):
     ``max_episode_steps``; further arguments go to the task (``config=JoystickConfig(...)``).
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "render_fps": 30}
+    metadata: dict[str, Any] = {"render_modes": [], "render_fps": 30}  # noqa: RUF012 - as the base class has it
 
     def __init__(
         self, task: str = "joystick", mvae: str | None = None, max_episode_steps: int = EPISODE_FRAMES, **settings: Any
@@ -78,7 +78,7 @@ class CharacterEnv(gymnasium.Env[Array, Array]):
         )  # fmt: skip
 
 
-class VectorCharacterEnv(VectorEnv[Array, Array, NDArray[np.bool_]]):
+class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
     """``num_envs`` characters in one batch; each as :class:`CharacterEnv`, with its own clock, reset in the same step.
 
     Takes the arguments of :class:`CharacterEnv`. Where a character's episode ends, the observation is already the

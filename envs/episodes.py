@@ -47,7 +47,7 @@ class Episodes:
         return cls(Simulation(character, task_type(task)(character, **settings)), count, max_episode_steps)
 
     def reset(self, seed: int | None = None, rows: Tensor | None = None) -> Tensor:
-        """Begin anew, all characters or the masked ``rows``; a seed makes everything after it repeat. Returns observations."""
+        """Begin anew, all or the masked ``rows``; a seed makes everything after it repeat. Returns observations."""
         if seed is not None:
             self.generator.manual_seed(seed)
         state, goal = self.simulation.reset(self.count, self.generator)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 import torch
 import tyro
@@ -82,7 +82,16 @@ class PolicyConfig:
     """Go on from the training state in ``out``."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "characters", "rollout_frames", "minibatch", "epochs", "episode_frames", "threads", "evaluate_every"):
+        for name in (
+            "steps",
+            "characters",
+            "rollout_frames",
+            "minibatch",
+            "epochs",
+            "episode_frames",
+            "threads",
+            "evaluate_every",
+        ):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         require(
             self.minibatch <= self.characters * self.rollout_frames, "minibatch", self.minibatch,
@@ -112,17 +121,20 @@ class LatentPolicy(ActorCriticPolicy):
     def _build(self, lr_schedule: Callable[[float], float]) -> None:
         super()._build(lr_schedule)
         assert isinstance(self.action_dist, DiagGaussianDistribution)
+        head = cast(nn.Linear, self.action_net)
         with torch.no_grad():
-            self.action_net.weight.mul_(0.1)  # type: ignore[union-attr, operator]
-        self.action_net = BoundedMean(self.action_net)  # type: ignore[arg-type]
+            head.weight.mul_(0.1)
+        self.action_net = BoundedMean(head)
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def actor(self) -> Actor:
         """A copy of the deterministic actor, free of stable-baselines3."""
         body = self.mlp_extractor.policy_net
-        linears = [layer for layer in body if isinstance(layer, nn.Linear)]
-        head = self.action_net.linear
-        actor = Actor(linears[0].in_features, head.out_features, tuple(layer.out_features for layer in linears), LATENT_LIMIT)
+        linears = [layer for layer in body.children() if isinstance(layer, nn.Linear)]
+        head = cast(BoundedMean, self.action_net).linear
+        actor = Actor(
+            linears[0].in_features, head.out_features, tuple(layer.out_features for layer in linears), LATENT_LIMIT
+        )
         actor.body.load_state_dict(body.state_dict())
         actor.head.load_state_dict(head.state_dict())
         return actor
@@ -143,7 +155,7 @@ class Progress(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         self.bar.update(self.num_timesteps - self.bar.n)
-        rewards = self.model.rollout_buffer.rewards  # type: ignore[union-attr]
+        rewards = self.training.ppo.rollout_buffer.rewards
         self.bar.set_postfix(reward=f"{rewards.mean():.3f}")
         self.logger.record("rollout/reward_per_frame", float(rewards.mean()))
         if self.num_timesteps >= self.next_evaluation:
@@ -199,7 +211,9 @@ class PolicyTraining:
 
     def learning_rate(self, remaining: float) -> float:
         """The rate when ``remaining`` (1 to 0) of the training is left."""
-        return linear_decay(1000 - round(1000 * remaining), 1000, self.config.learning_rate, self.config.final_learning_rate)
+        return linear_decay(
+            1000 - round(1000 * remaining), 1000, self.config.learning_rate, self.config.final_learning_rate
+        )
 
     @property
     def state_path(self) -> Path:
@@ -232,14 +246,21 @@ class PolicyTraining:
         tensors = {f"policy.{name}": value for name, value in self.ppo.policy.state_dict().items()}
         for index, state in self.ppo.policy.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-        header = {"frames": self.ppo.num_timesteps, "history": self.history, "seconds": self.elapsed, "task": self.config.task}
+        header = {
+            "frames": self.ppo.num_timesteps,
+            "history": self.history,
+            "seconds": self.elapsed,
+            "task": self.config.task,
+        }
         checkpoint.save(self.state_path, STATE_KIND, header, tensors)
 
     def resume(self) -> None:
         """Take up weights, optimiser and clock from the training state. The characters begin new episodes."""
         header, tensors = checkpoint.load(self.state_path, STATE_KIND)
         if header["task"] != self.config.task:
-            raise ControllerError(f"{self.state_path}: trained on {header['task']!r}, not {self.config.task!r}; choose another --out")
+            raise ControllerError(
+                f"{self.state_path}: trained on {header['task']!r}, not {self.config.task!r}; choose another --out"
+            )
         self.ppo.policy.load_state_dict({n[7:]: v for n, v in tensors.items() if n.startswith("policy.")})
         states: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():

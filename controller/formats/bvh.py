@@ -253,9 +253,7 @@ def _read_motion(path: Path, lines: list[str], start: int, width: int) -> tuple[
     return values, float(whole) if whole and abs(fps - whole) <= 1e-3 * whole else fps
 
 
-def _header(
-    path: Path, rows: list[tuple[int, str]], index: int, end: int, pattern: str, expected: str
-) -> float:
+def _header(path: Path, rows: list[tuple[int, str]], index: int, end: int, pattern: str, expected: str) -> float:
     """The positive number of one of the two lines after MOTION."""
     if index >= len(rows):
         _fail(path, end, "the file ends", expected)
@@ -326,9 +324,7 @@ def _fold_helpers(
     return parents, [joint for joint, parent in enumerate(parents) if parent > -2]
 
 
-def _write_joint(
-    skeleton: Skeleton, joint: int, turns: str, scale: float, pad: str, text: list[str]
-) -> list[int]:
+def _write_joint(skeleton: Skeleton, joint: int, turns: str, scale: float, pad: str, text: list[str]) -> list[int]:
     """Append a joint and all below it to ``text``; the joints in the order written."""
     head, channels = ("JOINT", f"3 {turns}") if pad else ("ROOT", f"6 Xposition Yposition Zposition {turns}")
     text += [

@@ -37,20 +37,26 @@ def reconstruction_errors(model: MotionVAE, layout: PoseLayout, windows: Tensor)
     for step in range(1, windows.shape[1]):
         mean, _ = model.encode(pose, windows[:, step])
         pose = model.decode(mean, pose)
-        apart = layout.joint_positions(model.normalizer.denormalize(pose) - model.normalizer.denormalize(windows[:, step]))
+        apart = layout.joint_positions(
+            model.normalizer.denormalize(pose) - model.normalizer.denormalize(windows[:, step])
+        )
         errors.append(1000 * float(apart.norm(dim=-1).mean()))
     return errors
 
 
 @torch.no_grad()
-def free_rollout(character: Character, state: CharacterState, frames: int, generator: torch.Generator) -> dict[str, Tensor]:
-    """Run with z ~ N(0, I): world ``feet`` (T, B, 2, 3), ``root`` (T, B, 3), ``yaw`` (T, B) and ``velocity`` (T, B, 3)."""
+def free_rollout(
+    character: Character, state: CharacterState, frames: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Run with z ~ N(0, I): world ``feet`` (T, B, 2, 3), ``root`` (T, B, 3), ``yaw`` (T, B), ``velocity`` (T, B, 3)."""
     record: dict[str, list[Tensor]] = {"feet": [], "root": [], "yaw": [], "velocity": []}
     for _ in range(frames):
         latent = torch.randn(len(state), character.latent, generator=generator)
         state = character.step(state, latent)
         root, rotations = character.joints(state)
-        record["feet"].append(forward_kinematics(character.skeleton, root, rotations)[..., list(character.layout.feet), :])
+        record["feet"].append(
+            forward_kinematics(character.skeleton, root, rotations)[..., list(character.layout.feet), :]
+        )
         record["root"].append(root)
         record["yaw"].append(state.yaw)
         record["velocity"].append(character.root_velocity(state.pose))
@@ -80,7 +86,7 @@ def free_figures(character: Character, batch: int, frames: int, seed: int) -> di
 
 
 def spread_figures(character: Character, starts: int, streams: int, seconds: float, seed: int) -> dict[str, float]:
-    """How far latent streams from one pose come apart: ``spread_m`` and ``spread_deg``, averaged over starting poses."""
+    """How far latent streams from one pose come apart: ``spread_m`` and ``spread_deg``, means over starts."""
     generator = torch.Generator().manual_seed(seed)
     state = character.reset(starts, generator)
     every = torch.arange(starts).repeat(streams)

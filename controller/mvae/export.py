@@ -28,7 +28,9 @@ def own_poses(character: Character, count: int, seed: int = 0) -> Tensor:
     state = character.reset(2 * count, generator)
     sane = torch.ones(len(state), dtype=torch.bool)
     for _ in range(SETTLE_FRAMES):
-        state = character.step(state, torch.randn(len(state), character.latent, generator=generator).to(state.pose.device))
+        state = character.step(
+            state, torch.randn(len(state), character.latent, generator=generator).to(state.pose.device)
+        )
         height = character.joints(state)[0][:, 1]
         sane &= ((height > 0.5) & (height < 1.3)).cpu()
     return state.pose[sane.to(state.pose.device)][:count].clone()
@@ -36,7 +38,7 @@ def own_poses(character: Character, count: int, seed: int = 0) -> Tensor:
 
 def figures(trainer: Trainer, character: Character) -> dict[str, Any]:
     """Held-out and free-running figures of a model, as its checkpoint and its card state them."""
-    measured: dict[str, Any] = {k: v for k, v in trainer.validate().items()}
+    measured: dict[str, Any] = dict(trainer.validate())
     measured |= diagnostics.free_figures(character, batch=100, frames=1000, seed=1)
     return measured | diagnostics.spread_figures(character, starts=32, streams=10, seconds=2.0, seed=1)
 

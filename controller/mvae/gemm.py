@@ -54,7 +54,7 @@ class _MatrixProduct(torch.autograd.Function):
 
 
 def addmm(bias: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """``bias + left @ right``, differentiable, for ``(B, O)`` or ``(O,)`` bias, ``(B, I)`` left and ``(I, O)`` right."""
+    """``bias + left @ right``, differentiable: ``(B, O)`` or ``(O,)``, ``(B, I)`` and ``(I, O)`` → ``(B, O)``."""
     if not ONEDNN or left.device.type != "cpu" or left.dtype != torch.float32:
         return torch.addmm(bias, left, right)
     return bias + _MatrixProduct.apply(left, right)

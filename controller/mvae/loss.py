@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from controller.metrics import contact_weight
@@ -17,7 +16,7 @@ def kl_per_unit(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def kl_loss(mean: Tensor, log_variance: Tensor, free_bits: float) -> Tensor:
-    """Mean over latent units of the KL, each unit free up to ``free_bits`` nats (Kingma et al. 2016): mean max(λ, KLⱼ)."""
+    """Mean over latent units of max(λ, KLⱼ): a unit's first λ = ``free_bits`` nats are free (Kingma et al. 2016)."""
     return kl_per_unit(mean, log_variance).clamp(min=free_bits).mean()
 
 

@@ -35,7 +35,7 @@ class MotionVAEConfig:
 
 
 class Encoder(nn.Module):
-    """(previous pose, next pose) → mean and log-variance of z, each ``(B, latent)``; the next pose enters every layer."""
+    """(previous pose, next pose) → mean and log-variance of z, ``(B, latent)``; the next pose enters every layer."""
 
     def __init__(self, pose: int, config: MotionVAEConfig) -> None:
         super().__init__()

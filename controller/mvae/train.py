@@ -27,7 +27,7 @@ STATE_KIND = "motion-vae-training"
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of a training run. An *epoch* is ``rollouts_per_epoch`` rollouts of a batch, not a pass over the data."""
+    """Settings of a training run. An *epoch* is ``rollouts_per_epoch`` rollouts, not a pass over the data."""
 
     model: MotionVAEConfig = field(default_factory=MotionVAEConfig)
     """Sizes of the networks."""
@@ -56,7 +56,7 @@ class TrainConfig:
     foot_weight: float = 0.25
     """Weight of the feet's own loss: where they are and how they slide while they stand."""
     through_time: bool = True
-    """Propagate gradients through the whole rollout, one optimiser step a rollout; else detach and step at every step."""
+    """Gradients through the whole rollout, with one optimiser step a rollout; else detached, with one at every step."""
     balance: float = 0.3
     """How far rare speeds and turns are drawn more often: windows weigh (their count in a histogram)^−balance."""
     gradient_norm: float = 1.0
@@ -67,7 +67,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("teacher_epochs", "ramp_epochs", "student_epochs", "beta_warm_up_epochs"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more epochs")
-        require(self.epochs > 0, "teacher_epochs + ramp_epochs + student_epochs", self.epochs, "at least 1 epoch in all")
+        require(
+            self.epochs > 0, "teacher_epochs + ramp_epochs + student_epochs", self.epochs, "at least 1 epoch in all"
+        )
         for name in ("rollouts_per_epoch", "rollout", "batch"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         for name in ("beta", "free_bits", "foot_weight", "final_learning_rate"):
@@ -212,7 +214,7 @@ class Trainer:
         return figures | {"one_step_mm": errors[0], "rollout_mm": errors[-1]}
 
     def character(self) -> Character:
-        """The model as a character, starting from held-out captured poses (a shipped model has reset poses of its own)."""
+        """The model as a character, starting from held-out captured poses."""
         poses = self.held_out.draw(256, torch.Generator().manual_seed(0))[:, 0].to(self.device)
         return Character(copy.deepcopy(self.model), self.layout, self.model.normalizer.normalize(poses))
 

@@ -40,7 +40,9 @@ class Task(ABC, Generic[Goal]):
         """(B, goal_size): the goal as each character sees it, from its own facing frame."""
 
     @abstractmethod
-    def reward(self, before: CharacterState, latent: Tensor, after: CharacterState, goal: Goal) -> tuple[Tensor, dict[str, Tensor]]:
+    def reward(
+        self, before: CharacterState, latent: Tensor, after: CharacterState, goal: Goal
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """(B,) reward of one step, and its terms by name."""
 
     @abstractmethod

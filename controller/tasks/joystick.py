@@ -1,4 +1,4 @@
-"""Joystick: walk with a wished velocity while facing a wished way (Ling et al. 2020, section 6.3, with facing apart)."""
+"""Joystick: walk with a wished velocity while facing a wished way (Ling et al. 2020, 6.3, with facing apart)."""
 
 from __future__ import annotations
 

@@ -47,6 +47,7 @@ SHAPES = tuple(
     )
 )
 
+
 def shape_of(joint: str, child: str, length: float) -> Shape:
     """The shape of the bone from ``joint`` to ``child``; for names never heard of, one that goes with its length."""
     name = f"{joint}>{child}".lower()

@@ -28,6 +28,11 @@ class KeyScript:
         """The keys held in that frame."""
         return frozenset(key for start, end, key in self.ranges if start <= frame < end)
 
+    @property
+    def length(self) -> int:
+        """The first frame after which nothing is held any more; 0 for an empty script."""
+        return max((end for _, end, _ in self.ranges), default=0)
+
     def __str__(self) -> str:
         return ",".join(f"{start}-{end}:{key}" for start, end, key in self.ranges)
 

@@ -50,4 +50,6 @@ def _compile(kind: int, source: str, file: str) -> int:
 
 def _complaint(file: str, log: bytes | str) -> DisplayError:
     text = log.decode(errors="replace") if isinstance(log, bytes) else log
-    return DisplayError(f"this OpenGL driver cannot build the shader {file}: {(text.strip() or 'no reason given').splitlines()[0]}")
+    return DisplayError(
+        f"this OpenGL driver cannot build the shader {file}: {(text.strip() or 'no reason given').splitlines()[0]}"
+    )

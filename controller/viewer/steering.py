@@ -20,7 +20,7 @@ DEAD_ZONE = 0.15  # of a stick's deflection
 class Controls:
     """What a person holds at one moment, before anyone looks where the camera is.
 
-    right, forward  the stick, each in [−1, 1]
+    right, forward  the stick; longer than 1 is as good as 1
     speed           m/s at full deflection
     turn            +1 turns the wished facing left, −1 right
     hold_facing     the key that switches the facing lock is down
@@ -33,15 +33,15 @@ class Controls:
     hold_facing: bool = False
 
     @classmethod
-    def from_keys(cls, held: Set[str]) -> Controls:
-        """The controls of a keyboard on which ``held`` (names of ``STEERING_KEYS``) are down."""
+    def of(cls, held: Set[str], move: tuple[float, float] = (0.0, 0.0)) -> Controls:
+        """The controls when ``held`` (of ``STEERING_KEYS``) are down and a pad's stick is at ``move``."""
 
         def axis(more: set[str], less: set[str]) -> float:
             return float(bool(held & more)) - float(bool(held & less))
 
         return cls(
-            right=axis({"d", "right"}, {"a", "left"}),
-            forward=axis({"w", "up"}, {"s", "down"}),
+            right=axis({"d", "right"}, {"a", "left"}) + move[0],
+            forward=axis({"w", "up"}, {"s", "down"}) + move[1],
             speed=SLOW if "ctrl" in held else FAST if "shift" in held else WALK,
             turn=axis({"q"}, {"e"}),
             hold_facing="f" in held,

@@ -20,6 +20,12 @@ KEYS = {
     pygame.K_q: "q", pygame.K_e: "e", pygame.K_f: "f", pygame.K_r: "r",
 }  # fmt: skip
 ACTIONS = {pygame.K_SPACE: "pause", pygame.K_c: "camera", pygame.K_F1: "help", pygame.K_ESCAPE: "quit"}
+CONTEXT = (
+    (pygame.GL_CONTEXT_MAJOR_VERSION, 3),
+    (pygame.GL_CONTEXT_MINOR_VERSION, 3),
+    (pygame.GL_CONTEXT_PROFILE_MASK, pygame.GL_CONTEXT_PROFILE_CORE),
+    (pygame.GL_CONTEXT_FLAGS, pygame.GL_CONTEXT_FORWARD_COMPATIBLE_FLAG),  # or macOS gives none
+)
 ORBIT_PER_PIXEL = 0.006  # radians
 ORBIT_RATE = 2.0  # rad/s, at full deflection of the pad's right stick
 
@@ -51,8 +57,10 @@ class Window:
     sentence if there is no screen or no driver.
     """
 
-    def __init__(self, size: tuple[int, int], *, headless: bool = False, title: str = "") -> None:
-        _open(size, headless)
+    def __init__(
+        self, size: tuple[int, int], *, headless: bool = False, resizable: bool = True, title: str = ""
+    ) -> None:
+        _open(size, headless, pygame.RESIZABLE if resizable else 0)
         driver = pygame.display.get_driver()
         if sys.platform.startswith("linux"):
             os.environ["PYOPENGL_PLATFORM"] = "glx" if driver == "x11" else "egl"
@@ -108,30 +116,26 @@ class Window:
         pygame.quit()
 
 
-def _open(size: tuple[int, int], headless: bool) -> None:
+def _open(size: tuple[int, int], headless: bool, flags: int) -> None:
     """Open the window, or a hidden one: off-screen first, which needs no desktop; on a desktop if that fails."""
-    wished = os.environ.get("SDL_VIDEODRIVER")
-    attempts = [("offscreen", pygame.HIDDEN), (None, pygame.HIDDEN)] if headless else [(wished, pygame.RESIZABLE)]
-    reason: Exception | None = None
-    for driver, flags in attempts:
-        os.environ.pop("SDL_VIDEODRIVER", None)
+    wished = os.environ.pop("SDL_VIDEODRIVER", None)
+    seen, hidden = pygame.OPENGL | pygame.DOUBLEBUF | flags, pygame.OPENGL | pygame.HIDDEN
+    attempts = [("offscreen", hidden, 0), (None, hidden, 0)] if headless else [(wished, seen, 1), (wished, seen, 0)]
+    reason = None
+    for driver, flags, vsync in attempts:  # some drivers refuse to wait for the screen
         if driver:
             os.environ["SDL_VIDEODRIVER"] = driver
         try:
             pygame.display.init()
-            for attribute, value in (
-                (pygame.GL_CONTEXT_MAJOR_VERSION, 3),
-                (pygame.GL_CONTEXT_MINOR_VERSION, 3),
-                (pygame.GL_CONTEXT_PROFILE_MASK, pygame.GL_CONTEXT_PROFILE_CORE),
-                (pygame.GL_CONTEXT_FLAGS, pygame.GL_CONTEXT_FORWARD_COMPATIBLE_FLAG),
-            ):
+            for attribute, value in CONTEXT:
                 pygame.display.gl_set_attribute(attribute, value)
-            pygame.display.set_mode(size, pygame.OPENGL | pygame.DOUBLEBUF | flags, vsync=0 if headless else 1)
+            pygame.display.set_mode(size, flags, vsync=vsync)
             return
         except pygame.error as error:
             reason = error
             pygame.display.quit()
+            os.environ.pop("SDL_VIDEODRIVER", None)
     what = "picture" if headless else "window"
     raise DisplayError(
-        f"no OpenGL 3.3 {what} can be had here ({reason}); --headless with only .bvh and .npz to record needs none"
+        f"no OpenGL 3.3 {what} can be had here ({reason}); --headless with only .bvh or .npz to record needs none"
     )
