@@ -1,12 +1,15 @@
-"""Steer the character: ``python play.py``; without a window: ``python play.py --headless --frames 300 --keys "0-150:w"``."""
+"""Steer the character: ``python play.py``, or without anybody: ``python play.py --headless --keys "0-150:w"``."""
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 import tyro
 
@@ -18,6 +21,7 @@ from controller.viewer import quality
 from controller.viewer.clock import FixedStep
 from controller.viewer.keys import KeyScript
 from controller.viewer.screen import Screen
+from controller.viewer.window import Input
 
 HELP = """\
 W A S D, arrows\twalk, as seen by the camera
@@ -28,6 +32,7 @@ mouse drag, wheel\tturn the camera, zoom
 C\tcamera: free, behind its back, from above
 Space, R\tpause, reset
 F1, Esc\tthis help, quit"""
+QUALITIES = {"auto": None, "low": quality.LOW, "high": quality.HIGH}
 HUD_STEPS = 6  # steps between two updates of the text: figures that change faster cannot be read
 
 
@@ -53,8 +58,8 @@ class Options:
     seed: int = 0
     """Seed of the starting pose."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """File to record to: .bvh (centimetres), .npz, .png (the last frame), .gif or .mp4. Several: separated by commas, or
-    the option again."""
+    """File to record to: .bvh (centimetres), .npz, .png (the last frame), .gif or .mp4. Several: with commas between
+    them, or the option again."""
     size: str = "960x540"
     """Width and height of the picture in pixels."""
     quality: Literal["auto", "low", "high"] = "auto"
@@ -68,44 +73,55 @@ class Options:
     threads: int = 1
     """Threads of torch; networks this small gain nothing from more."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise :class:`ConfigError` about the first option that makes no sense: before anything is loaded or played."""
         require(self.frames is None or self.frames >= 1, "--frames", self.frames, "1 or more")
         require(self.threads >= 1, "--threads", self.threads, "1 or more")
         if self.headless and self.length is None:
-            raise ConfigError("--headless needs --frames or --keys: nobody is there to quit")
+            raise ConfigError("--headless needs --frames or --keys, for nobody is there to quit")
+        recording.check(self.files)
+        require(all(16 <= side <= 8192 for side in self.pixels), "--size", self.size, "16x16 to 8192x8192")
 
-    @property
+    @cached_property
     def script(self) -> KeyScript:
+        """``keys``, read."""
         return KeyScript.parse(self.keys)
 
-    @property
+    @cached_property
     def length(self) -> int | None:
-        """How many simulation frames to play; None until somebody quits."""
+        """Simulation frames to play; None until somebody quits."""
         return self.frames or self.script.length or None
 
-    @property
+    @cached_property
+    def files(self) -> list[Path]:
+        """The files that ``record`` names."""
+        return [Path(name.strip()) for text in self.record for name in text.split(",")]
+
+    @cached_property
     def pixels(self) -> tuple[int, int]:
         """``size`` as numbers."""
-        width, cross, height = self.size.lower().partition("x")
-        if not (cross and all(side.isascii() and side.isdigit() and 16 <= int(side) <= 8192 for side in (width, height))):
-            raise ConfigError(f"--size is {self.size!r}; allowed: WIDTHxHEIGHT, each 16 to 8192, for example 960x540")
-        return int(width), int(height)
+        match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", self.size)
+        if match is None:
+            raise ConfigError(f"--size is {self.size!r}; allowed: WIDTHxHEIGHT, for example 960x540")
+        return int(match[1]), int(match[2])
 
 
 def open_screen(player: Player, options: Options, record: Recording) -> Screen:
     """The window, or the place to draw off-screen."""
-    level = {"auto": None, "low": quality.LOW, "high": quality.HIGH}[options.quality]
-    # A film has one size, so a window that is filmed must keep its own.
-    resizable = not record.wants_pictures
-    skeleton = player.character.skeleton
-    screen = Screen(skeleton, options.pixels, headless=options.headless, resizable=resizable, quality=level)
+    screen = Screen(
+        player.character.skeleton,
+        options.pixels,
+        headless=options.headless,
+        resizable=not record.wants_pictures,  # a film has one size
+        quality=QUALITIES[options.quality],
+    )
     screen.camera.jump(player.root.numpy())
     return screen
 
 
 def play_headless(player: Player, options: Options, record: Recording) -> None:
     """Play the script, a picture a step, as fast as it goes. Recording motion alone needs no OpenGL."""
-    drawn = record.wants_pictures or options.fps_report
+    drawn = record.wants_pictures or options.fps_report or not options.files
     screen = open_screen(player, options, record) if drawn else None
     stepping, drawing, frames = 0.0, 0.0, options.length or 0
     for frame in range(frames):
@@ -128,15 +144,84 @@ def play_headless(player: Player, options: Options, record: Recording) -> None:
         )
 
 
-def play_window(player: Player, options: Options, record: Recording) -> None:
-    """Play until somebody quits: steps at 30 Hz, pictures at the screen's rate between the two newest states."""
-    screen = open_screen(player, options, record)
-    clock, script = FixedStep(player.seconds), options.script
-    paused, helping, played, seconds, line = False, False, 0, 0.0, ""
-    while options.length is None or played < options.length:
-        seen = screen.window.poll()
-        if "quit" in seen.actions:
-            break
-        paused ^= seen.actions.count("pause") % 2 == 1
-        helping ^= seen.actions.count("help") % 2 == 1
-        ...
+class Session:
+    """Somebody at the window: steps at 30 Hz, pictures at the screen's rate between the two newest states."""
+
+    def __init__(self, player: Player, options: Options, record: Recording) -> None:
+        self.player, self.record = player, record
+        self.script, self.length = options.script if options.keys else None, options.length
+        self.screen = open_screen(player, options, record)
+        self.clock = FixedStep(player.seconds)
+        self.paused = self.helping = False
+        self.played = 0
+        self.line = ""
+
+    def run(self) -> None:
+        """Play until somebody quits or the script is over."""
+        seconds = 0.0
+        while self.length is None or self.played < self.length:
+            seen = self.screen.window.poll()
+            if "quit" in seen.actions:
+                return
+            self.obey(seen)
+            steps = 0 if self.paused else self.clock.advance(seconds)
+            for _ in range(steps):
+                self.step(seen)
+            self.screen.draw(self.player.before.towards(self.player.now, self.clock.fraction), seconds)
+            for _ in range(steps if self.record.wants_pictures else 0):
+                self.record.add_picture(self.screen.picture())
+            seconds = self.screen.show(self.line or self.text(), HELP if self.helping else "")
+
+    def obey(self, seen: Input) -> None:
+        """Do what was asked of the window and the camera."""
+        camera = self.screen.camera
+        camera.orbit(*seen.orbit)
+        camera.zoom(seen.zoom)
+        for action in seen.actions:
+            self.paused ^= action == "pause"
+            self.helping ^= action == "help"
+            if action == "camera":
+                camera.next_mode()
+        if seen.actions:
+            self.line = self.text()
+
+    def step(self, seen: Input) -> None:
+        """One step of the simulation, with the script's keys if there is one."""
+        if self.script:
+            self.player.step(self.script.held(self.played))
+        else:
+            self.player.step(seen.held, self.screen.camera.azimuth, seen.move)
+        self.record.add(self.player.root, self.player.rotations)
+        self.played += 1
+        if self.played % HUD_STEPS == 0:
+            self.line = self.text()
+
+    def text(self) -> str:
+        """The line at the bottom of the window."""
+        speed = float(np.hypot(*self.player.now.velocity))
+        parts = (
+            *(("PAUSED",) if self.paused else ()),
+            f"{self.screen.window.fps:.0f} fps",
+            f"{speed:.2f} m/s",
+            *("WASD walk", "Shift fast", "Ctrl slow", "Q E turn"),
+            f"F facing {'locked' if self.player.steering.locked else 'free'}",
+            f"C camera {self.screen.camera.mode}",
+            *("Space pause", "R reset", "F1 help"),
+        )
+        return "   ".join(parts)
+
+
+def main() -> None:
+    options = tyro.cli(Options)
+    options.check()
+    torch.set_num_threads(options.threads)
+    player = Player.load(options.mvae, options.policy, options.seed)
+    with Recording(options.files, player.character.skeleton, player.character.fps) as record:
+        if options.headless:
+            play_headless(player, options, record)
+        else:
+            Session(player, options, record).run()
+
+
+if __name__ == "__main__":
+    run_command(main)

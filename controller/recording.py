@@ -24,21 +24,19 @@ GIF_EVERY = 2  # frames; 15 a second look smooth and halve the file
 GIF_MILLISECONDS = (70, 60, 70)  # a gif counts in hundredths, and three of these make three frames of 1/15 s
 
 
-def parse_paths(texts: Iterable[str]) -> list[Path]:
-    """The files that ``--record`` names, each text holding one or several separated by commas.
+def check(paths: Iterable[Path]) -> None:
+    """Raise :class:`ConfigError` about the first path that could not be written when the time comes.
 
-    Raises :class:`ConfigError` with a sentence about the first that could not be written when the time comes: an
-    unknown suffix, a folder that is not there, a film without the library that writes films.
+    That is: an unknown suffix, a folder that is not there, a film without the library that writes films.
     """
-    paths = [Path(name.strip()) for text in texts for name in text.split(",")]
     for path in paths:
-        if path.suffix.lower() not in MOTION + PICTURES:
+        suffix = path.suffix.lower()
+        if suffix not in MOTION + PICTURES:
             raise ConfigError(f"--record {path}: the name must end in one of {', '.join(MOTION + PICTURES)}")
         if not path.parent.is_dir():
             raise ConfigError(f"--record {path}: there is no folder {path.parent}")
-        if path.suffix.lower() == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
-            raise ConfigError(f"--record {path}: films need imageio-ffmpeg; install it, or record a .gif")
-    return paths
+        if suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
+            raise ConfigError(f"--record {path}: films need the package imageio-ffmpeg; without it, record a .gif")
 
 
 class Recording:

@@ -17,10 +17,14 @@ from envs.episodes import Episodes
 
 class CharacterVecEnv(VecEnv):
     """:class:`Episodes` as stable-baselines3 wants them: reset in the same step, ``terminal_observation`` and
-    ``TimeLimit.truncated`` in the info of characters that ended, ``episode`` with return and length for its log."""
+    ``TimeLimit.truncated`` in the info of characters that ended, ``episode`` with return and length for its log.
 
-    def __init__(self, episodes: Episodes) -> None:
+    Rewards are multiplied by ``reward_scale``, so that a critic's targets stay near 1; the logged return is not.
+    """
+
+    def __init__(self, episodes: Episodes, reward_scale: float = 1.0) -> None:
         self.episodes = episodes
+        self.reward_scale = reward_scale
         self.render_mode = None
         super().__init__(episodes.count, *spaces(episodes.simulation))
         self.returns = np.zeros(episodes.count, np.float32)
@@ -55,7 +59,7 @@ class CharacterVecEnv(VecEnv):
                     },
                 }
                 self.returns[row], self.lengths[row] = 0, 0
-        return result.observation.numpy(), rewards, done, infos
+        return result.observation.numpy(), self.reward_scale * rewards, done, infos
 
     def close(self) -> None:
         """Nothing is held open."""

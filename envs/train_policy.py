@@ -23,7 +23,7 @@ from tqdm import tqdm
 from controller import checkpoint, files
 from controller.errors import ControllerError, require, run_command
 from controller.evaluation import evaluate
-from controller.mvae.schedules import linear_decay
+from controller.mvae.schedules import linear_decay, linear_warm_up
 from controller.policy import Actor, Policy
 from controller.simulation import LATENT_LIMIT
 from envs.episodes import Episodes
@@ -48,16 +48,21 @@ class PolicyConfig:
     """Characters that practise at once."""
     rollout_frames: int = 48
     """Frames of each character between two updates."""
-    minibatch: int = 2048
+    minibatch: int = 512
     """Frames in a gradient step."""
     epochs: int = 3
     """Passes over each update's frames. Few, since on a CPU they cost more than new experience."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 3e-4
     """Adam's rate at the start; it falls linearly."""
     final_learning_rate: float = 3e-5
     """Adam's rate at the end."""
     gamma: float = 0.97
     """Discount a frame: a horizon of about a second."""
+    ground_warm_up: float = 0.4
+    """Share of the training over which the penalties on the feet rise to their full weight: with all of it from the
+    start, standing still pays better than learning to walk."""
+    reward_scale: float = 0.1
+    """Factor on rewards, which keeps the critic's targets near 1."""
     gae_lambda: float = 0.95
     """λ of generalised advantage estimation."""
     clip_range: float = 0.2
@@ -68,7 +73,7 @@ class PolicyConfig:
     """Weight of the entropy bonus."""
     hidden: tuple[int, ...] = (256, 256, 256)
     """Widths of the actor's and of the critic's hidden layers."""
-    log_std: float = -1.5
+    log_std: float = -0.7
     """Log of the exploration noise at the start, in units of the action's bound; it is learned."""
     episode_frames: int = 600
     """Frames of an episode."""
@@ -153,11 +158,16 @@ class Progress(BaseCallback):
         self.bar = tqdm(total=config.steps, initial=self.num_timesteps, unit="frame", unit_scale=True, desc=config.task)
         self.next_evaluation = self.num_timesteps + config.evaluate_every
 
+    def _on_rollout_start(self) -> None:
+        config = self.training.config
+        done = self.num_timesteps / config.steps
+        self.training.episodes.simulation.task.quality.ground = linear_warm_up(done, config.ground_warm_up)
+
     def _on_rollout_end(self) -> None:
         self.bar.update(self.num_timesteps - self.bar.n)
         rewards = self.training.ppo.rollout_buffer.rewards
-        self.bar.set_postfix(reward=f"{rewards.mean():.3f}")
-        self.logger.record("rollout/reward_per_frame", float(rewards.mean()))
+        self.bar.set_postfix(reward=f"{rewards.mean() / self.training.config.reward_scale:.3f}")
+        self.logger.record("rollout/reward_per_frame", float(rewards.mean()) / self.training.config.reward_scale)
         if self.num_timesteps >= self.next_evaluation:
             self.next_evaluation += self.training.config.evaluate_every
             self.training.evaluate_and_save()
@@ -179,7 +189,7 @@ class PolicyTraining:
         config.out.mkdir(parents=True, exist_ok=True)
         mvae = None if config.mvae is None else str(config.mvae)
         self.episodes = Episodes.make(config.task, config.characters, config.episode_frames, mvae)
-        self.env = CharacterVecEnv(self.episodes)
+        self.env = CharacterVecEnv(self.episodes, config.reward_scale)
         self.env.seed(config.seed)
         self.ppo = PPO(
             LatentPolicy,
@@ -236,7 +246,7 @@ class PolicyTraining:
         """Measure the deterministic policy, log it, and write policy, history and training state, each atomically."""
         policy = self.policy()
         figures = evaluate(self.episodes.simulation, policy, characters=32, seconds=20, seed=1)
-        self.history.append({"frames": self.ppo.num_timesteps, "seconds": round(self.elapsed), **figures})
+        self.history.append({**figures, "frames": self.ppo.num_timesteps, "wall_s": round(self.elapsed)})
         for name, value in figures.items():
             if isinstance(value, float):
                 self.ppo.logger.record(f"evaluation/{name}", value)

@@ -29,11 +29,12 @@ class QualityWeights:
 
 
 class Quality:
-    """The penalties of one step; ``weights`` may be replaced."""
+    """The penalties of one step. ``ground`` in [0, 1] scales those of the feet: a curriculum may raise it to 1."""
 
     def __init__(self, character: Character, weights: QualityWeights | None = None) -> None:
         self.character = character
         self.weights = weights or QualityWeights()
+        self.ground = 1.0
         self.feet = Feet(character.layout, character.reset_poses.device)
 
     def penalties(self, before: CharacterState, latent: Tensor, after: CharacterState) -> dict[str, Tensor]:
@@ -48,7 +49,7 @@ class Quality:
         return {
             "latent": weights.latent * latent.square().mean(dim=-1),
             "range": weights.range * (after.pose.abs() - 3).clamp(min=0).square().sum(dim=-1).clamp(max=50),
-            "skate": weights.skate * skate.mean(dim=-1).clamp(max=2),
-            "floating": weights.floating * (lower - 1.5).clamp(0, 3),
-            "sinking": weights.sinking * (-0.5 - lower).clamp(0, 3),
+            "skate": self.ground * weights.skate * skate.mean(dim=-1).clamp(max=2),
+            "floating": self.ground * weights.floating * (lower - 1.5).clamp(0, 3),
+            "sinking": self.ground * weights.sinking * (-0.5 - lower).clamp(0, 3),
         }

@@ -23,6 +23,7 @@ class Shape(NamedTuple):
     depth: float = 1.0
     cuff: float = -1.0  # none; at 0 the cap of the start alone is dark
     accent: bool = False  # in the colour of its side
+    level: bool = False  # starts on the height where it ends: hips are one broad piece, not two legs to the waist
 
 
 # The first pattern found in "joint>child" (lower case; a leaf's child is "tip") gives the shape.
@@ -39,11 +40,11 @@ SHAPES = tuple(
         (r"(arm|humerus).*>", Shape(0.060, 0.039, cuff=0.02)),
         (r"(toe|ball).*>", Shape(0.036, 0.027, 0.72, accent=True)),
         (r"(foot|ankle).*>", Shape(0.043, 0.036, 0.9, accent=True)),
-        (r"(hips|pelvis|root).*>.*(leg|thigh|hip|femur)", Shape(0.094, 0.086, 0.95)),
-        (r"(upleg|upperleg|thigh|femur|(left|right)hip).*>", Shape(0.079, 0.054)),
+        (r"(hips|pelvis|root).*>.*(leg|thigh|hip|femur)", Shape(0.092, 0.074, 1.18, level=True)),
+        (r"(upleg|upperleg|thigh|femur|(left|right)hip).*>", Shape(0.076, 0.054)),
         (r"(leg|shin|calf|knee|tibia).*>", Shape(0.060, 0.034, cuff=0.018, accent=True)),
-        (r"(hips|pelvis|root).*>", Shape(0.122, 0.112, 0.74)),
-        (r"(spine|chest|torso|abdomen|back).*>", Shape(0.112, 0.136, 0.70)),
+        (r"(hips|pelvis|root).*>", Shape(0.126, 0.104, 0.76)),
+        (r"(spine|chest|torso|abdomen|back).*>", Shape(0.112, 0.138, 0.70)),
     )
 )
 

@@ -74,7 +74,7 @@ def _bone(joint: int, name: str, child: str, end: np.ndarray, scale: float) -> l
     """The parts of one bone: its cone and, if it is a foot, the heel and the sole."""
     look = anatomy.shape_of(name, child, float(np.linalg.norm(end)) / scale)
     colour = anatomy.side_colour(name) if look.accent else anatomy.PORCELAIN
-    start = np.zeros(3)
+    start = UP * end[1] * 0.35 if look.level else np.zeros(3)
     if anatomy.is_sole(name):
         start = start + UP * look.start * look.depth * scale
     if anatomy.is_sole(name) or anatomy.is_sole(child):

@@ -24,7 +24,7 @@ class FollowCamera:
     down. ``azimuth`` is where the camera wants to be, and what keys are relative to.
     """
 
-    def __init__(self, azimuth: float = 0.0, elevation: float = 0.24, distance: float = 4.4) -> None:
+    def __init__(self, azimuth: float = 0.0, elevation: float = 0.32, distance: float = 4.4) -> None:
         self.mode = MODES[0]
         self.azimuth, self.elevation, self.distance = azimuth, elevation, distance
         self._boom = Spring((azimuth, elevation, distance), 0.06)
@@ -70,9 +70,9 @@ class FollowCamera:
         """(3,) where the camera is; never under the ground."""
         azimuth, elevation, distance = self._boom.value
         flat = math.cos(elevation) * distance
-        eye = self.aim + (-math.sin(azimuth) * flat, math.sin(elevation) * distance, -math.cos(azimuth) * flat)
-        eye[1] = max(eye[1], 0.15)
-        return eye
+        x, y, z = self.aim
+        height = max(y + math.sin(elevation) * distance, 0.15)
+        return np.array((x - math.sin(azimuth) * flat, height, z - math.cos(azimuth) * flat))
 
     def matrix(self, aspect: float) -> np.ndarray:
         """World → clip space (4, 4), for a picture ``aspect`` times as wide as high."""

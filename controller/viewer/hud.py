@@ -8,14 +8,14 @@ from OpenGL import GL
 from controller.viewer.program import Program
 
 INK, PLATE = (236, 240, 244), (18, 24, 32, 165)  # sRGB; the plate lets the picture through
-PADDING = 9
+MARGIN, PADDING = 12, 18  # pixels, the latter painted at twice the size
 
 
 class Hud:
     """Needs a current OpenGL context. Text becomes a texture once and is drawn from that until it changes."""
 
-    def __init__(self, text_height: int = 17) -> None:
-        self._font = pygame.font.Font(None, text_height + 4)
+    def __init__(self, text_height: int = 19) -> None:
+        self._font = pygame.font.Font(None, 2 * text_height)
         self._program = Program(("hud.vert",), ("hud.frag",), {})
         self._place, self._window = self._program.uniform("place"), self._program.uniform("window")
         self._empty = GL.glGenVertexArrays(1)  # the shader makes the corners, yet core OpenGL wants an array bound
@@ -27,15 +27,24 @@ class Hud:
         GL.glBindVertexArray(self._empty)
         GL.glDisable(GL.GL_DEPTH_TEST)
         GL.glEnable(GL.GL_BLEND)
+        GL.glBlendFunc(GL.GL_SRC_ALPHA, GL.GL_ONE_MINUS_SRC_ALPHA)
         GL.glUniform2f(self._window, *window)
-        width, height = self._bind("line", line)
-        GL.glUniform4f(self._place, 12, window[1] - height - 12, width, height)
-        GL.glDrawArrays(GL.GL_TRIANGLE_STRIP, 0, 4)
+        width, height = self._fit("line", line, window)
+        self._draw(MARGIN, window[1] - height - MARGIN, width, height)
         if help_text:
-            width, height = self._bind("help", help_text)
-            GL.glUniform4f(self._place, (window[0] - width) // 2, (window[1] - height) // 2, width, height)
-            GL.glDrawArrays(GL.GL_TRIANGLE_STRIP, 0, 4)
+            width, height = self._fit("help", help_text, window)
+            self._draw((window[0] - width) // 2, (window[1] - height) // 2, width, height)
         GL.glDisable(GL.GL_BLEND)
+
+    def _draw(self, *place: int) -> None:
+        GL.glUniform4f(self._place, *place)
+        GL.glDrawArrays(GL.GL_TRIANGLE_STRIP, 0, 4)
+
+    def _fit(self, slot: str, text: str, window: tuple[int, int]) -> tuple[int, int]:
+        """Bind a text and return its size, smaller than painted if the window is too narrow for it."""
+        width, height = self._bind(slot, text)
+        scale = min(1.0, (window[0] - 2 * MARGIN) / width)
+        return round(width * scale), round(height * scale)
 
     def _bind(self, slot: str, text: str) -> tuple[int, int]:
         """Make the texture of ``text`` current, painting it if the slot held another, and return its size."""
@@ -43,7 +52,8 @@ class Hud:
         if texture and known == text:
             GL.glBindTexture(GL.GL_TEXTURE_2D, texture)
             return size
-        plate = paint(self._font, text)
+        painted = paint(self._font, text)
+        plate = pygame.transform.smoothscale_by(painted, 0.5)  # letters sit better than if painted this small
         texture = texture or GL.glGenTextures(1)
         GL.glBindTexture(GL.GL_TEXTURE_2D, texture)
         for name in (GL.GL_TEXTURE_MIN_FILTER, GL.GL_TEXTURE_MAG_FILTER):
@@ -59,10 +69,10 @@ def paint(font: pygame.font.Font, text: str) -> pygame.Surface:
     rows = [[font.render(cell, True, INK) for cell in line.split("\t")] for line in text.split("\n")]
     second = max((row[0].get_width() for row in rows if len(row) > 1), default=0) + 2 * PADDING
     width = max(second + row[1].get_width() if len(row) > 1 else row[0].get_width() for row in rows)
-    step = font.get_linesize() + (3 if len(rows) > 1 else 0)
-    plate = pygame.Surface((width + 2 * PADDING, step * len(rows) + 2 * PADDING - 4), pygame.SRCALPHA)
+    step = font.get_linesize() + (8 if len(rows) > 1 else 0)
+    plate = pygame.Surface((width + 2 * PADDING, step * len(rows) + 2 * PADDING - 8), pygame.SRCALPHA)
     pygame.draw.rect(plate, PLATE, plate.get_rect(), border_radius=PADDING)
     for index, row in enumerate(rows):
         for column, cell in enumerate(row):
-            plate.blit(cell, (PADDING + column * second, PADDING - 2 + index * step))
+            plate.blit(cell, (PADDING + column * second, PADDING - 4 + index * step))
     return plate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from OpenGL import GL
@@ -18,7 +19,7 @@ class Program:
     Raises :class:`DisplayError` with the driver's first complaint if it cannot be built.
     """
 
-    def __init__(self, vertex: tuple[str, ...], fragment: tuple[str, ...], constants: dict[str, object]) -> None:
+    def __init__(self, vertex: tuple[str, ...], fragment: tuple[str, ...], constants: Mapping[str, float]) -> None:
         defines = "".join(f"#define {name} {value}\n" for name, value in constants.items())
         self.handle = GL.glCreateProgram()
         for kind, files in ((GL.GL_VERTEX_SHADER, vertex), (GL.GL_FRAGMENT_SHADER, fragment)):

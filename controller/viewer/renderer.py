@@ -24,8 +24,8 @@ SUN = np.array((0.42, 0.80, -0.43)) / np.linalg.norm((0.42, 0.80, -0.43))
 UP = np.array((0.0, 1.0, 0.0))
 SHADOW_HALF = 1.15  # metres from the shadow map's middle to its edge
 SHADOW_MIDDLE = 0.85  # metres above the ground
-RING = 0.36  # metres
-SECONDS_SHOWN = 0.55  # an arrow reaches as far as that speed goes in this time
+RING = 0.42  # metres
+SECONDS_SHOWN = 0.6  # an arrow reaches as far as that speed goes in this time
 WISH, ACTUAL, FACING = (0.90, 0.36, 0.05), (0.85, 0.92, 1.00), (0.55, 0.60, 0.65)  # linear RGB
 
 FRAME = np.dtype(
@@ -40,6 +40,9 @@ FRAME = np.dtype(
         ("marks", np.float32, (4, 2, 4)),
     ]
 )  # the block "Frame" of common.glsl
+
+
+Mark = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Renderer:
@@ -100,7 +103,11 @@ class Renderer:
         self._far_program.use()
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
         GL.glEnable(GL.GL_BLEND)
+        GL.glBlendFunc(GL.GL_SRC_ALPHA, GL.GL_ONE_MINUS_SRC_ALPHA)
         self._mark_program.use()
+        GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, marks)
+        GL.glDepthFunc(GL.GL_GREATER)  # the body hides the arrows from a camera behind it: let them shine through
+        GL.glBlendFunc(GL.GL_CONSTANT_ALPHA, GL.GL_ONE_MINUS_CONSTANT_ALPHA)
         GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, marks)
         GL.glDisable(GL.GL_BLEND)
         GL.glDepthMask(True)
@@ -162,7 +169,7 @@ class Renderer:
         self._near_program = Program(*ground, constants | {"NEAR": 1})
         self._far_program = Program(*ground, constants | {"NEAR": 0})
         self._mark_program = Program(("mark.vert",), ("shadow.glsl", "mark.frag"), constants)
-        GL.glBlendFunc(GL.GL_SRC_ALPHA, GL.GL_ONE_MINUS_SRC_ALPHA)
+        GL.glBlendColor(0.0, 0.0, 0.0, 0.3)
 
     def _make_buffers(self) -> None:
         vertices, triangles = capsule(self.quality.segments, self.quality.segments // 4)
@@ -196,10 +203,10 @@ def shaded_ground(root: np.ndarray) -> np.ndarray:
     return middle + SHADOW_HALF * np.array([x * across + z * along for z in (-1, 1) for x in (-1, 1)])
 
 
-def ground_marks(scene: Scene) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+def ground_marks(scene: Scene) -> list[Mark]:
     """The marks of a scene, as mark.vert reads them: a ring that shows the wished facing, and arrows."""
     x, _, z = scene.pose.root.tolist()
-    marks = []
+    marks: list[Mark] = []
     if scene.facing is not None:
         marks.append(((x, z, scene.facing, RING), (*FACING, -1.0)))
     for velocity, colour, width in ((scene.wish, WISH, 0.030), (scene.velocity, ACTUAL, 0.014)):

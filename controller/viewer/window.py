@@ -121,12 +121,14 @@ def _open(size: tuple[int, int], headless: bool, flags: int) -> None:
     wished = os.environ.pop("SDL_VIDEODRIVER", None)
     seen, hidden = pygame.OPENGL | pygame.DOUBLEBUF | flags, pygame.OPENGL | pygame.HIDDEN
     attempts = [("offscreen", hidden, 0), (None, hidden, 0)] if headless else [(wished, seen, 1), (wished, seen, 0)]
-    reason = None
+    reason: object = None
     for driver, flags, vsync in attempts:  # some drivers refuse to wait for the screen
         if driver:
             os.environ["SDL_VIDEODRIVER"] = driver
         try:
             pygame.display.init()
+            if driver is None and not headless and pygame.display.get_driver() == "offscreen":
+                raise pygame.error("no screen")  # SDL would go on and play where nobody sees it
             for attribute, value in CONTEXT:
                 pygame.display.gl_set_attribute(attribute, value)
             pygame.display.set_mode(size, flags, vsync=vsync)

@@ -1,0 +1,157 @@
+"""Short-horizon actor-critic (Xu et al., ICLR 2022): the task's reward is differentiated through the frozen decoder.
+
+PPO learns from which actions happened to do well. The decoder is a network, so here the gradient of the reward over a
+short horizon is had exactly, and a learned value stands in for what follows the horizon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from controller import batch
+from controller.character import CharacterState
+from controller.errors import require
+from controller.mvae.schedules import linear_decay
+from controller.policy import Actor
+from controller.simulation import LATENT_LIMIT
+from envs.episodes import Episodes
+
+
+@dataclass(frozen=True)
+class ShacConfig:
+    """Settings of the differentiable trainer."""
+
+    horizon: int = 24
+    """Frames through which the reward is differentiated."""
+    gamma: float = 0.97
+    """Discount a frame."""
+    td_lambda: float = 0.95
+    """λ of the critic's targets."""
+    noise: float = 0.1
+    """Deviation of the noise on the latent."""
+    actor_rate: float = 1e-3
+    """Adam's rate of the actor at the start; it falls linearly to a tenth."""
+    critic_rate: float = 1e-3
+    """Adam's rate of the critic at the start; it falls linearly to a tenth."""
+    critic_steps: int = 8
+    """Gradient steps of the critic after each horizon."""
+    target_decay: float = 0.995
+    """Share of itself that the target critic keeps at each horizon."""
+    gradient_norm: float = 1.0
+    """Gradients are clipped to this norm."""
+
+    def __post_init__(self) -> None:
+        require(self.horizon >= 1, "horizon", self.horizon, "1 or more frames")
+        require(0 < self.gamma < 1, "gamma", self.gamma, "above 0 and below 1")
+        require(0 <= self.td_lambda <= 1, "td_lambda", self.td_lambda, "0 to 1")
+        require(self.noise >= 0, "noise", self.noise, "0 or more")
+        require(0 <= self.target_decay < 1, "target_decay", self.target_decay, "0 up to but not 1")
+
+
+def mlp(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for size in hidden:
+        layers += [nn.Linear(inputs, size), nn.ELU()]
+        inputs = size
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+class Shac:
+    """Actor, critic and the characters they practise on. :meth:`iterate` is one horizon of all of them."""
+
+    def __init__(self, episodes: Episodes, config: ShacConfig, hidden: tuple[int, ...], seed: int) -> None:
+        torch.manual_seed(seed)
+        self.episodes, self.config = episodes, config
+        simulation = episodes.simulation
+        self.actor = Actor(simulation.observation_size, simulation.character.latent, hidden, LATENT_LIMIT)
+        with torch.no_grad():
+            self.actor.head.weight.mul_(0.1)
+        self.critic = mlp(simulation.observation_size, hidden, 1)
+        self.target = mlp(simulation.observation_size, hidden, 1)
+        self.target.load_state_dict(self.critic.state_dict())
+        self.target.requires_grad_(False)
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), config.actor_rate, betas=(0.7, 0.95), fused=True)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), config.critic_rate, betas=(0.7, 0.95), fused=True)
+        episodes.reset(seed)
+        # Clocks apart from the start, so that not all characters begin anew in one frame.
+        episodes.frames = torch.randint(episodes.max_episode_steps, (episodes.count,), generator=episodes.generator)
+
+    def iterate(self, progress: float) -> dict[str, float]:
+        """One horizon: act, differentiate, improve actor and critic. ``progress`` in [0, 1] sets the rates."""
+        for optimizer, rate in ((self.actor_optimizer, self.config.actor_rate), (self.critic_optimizer, self.config.critic_rate)):
+            optimizer.param_groups[0]["lr"] = linear_decay(round(1000 * progress), 1000, rate, 0.1 * rate)
+        loss, record = self.rollout()
+        self.actor_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.actor.parameters(), self.config.gradient_norm)
+        if torch.isfinite(norm):
+            self.actor_optimizer.step()
+        critic_loss = self.improve_critic(record)
+        return {"reward": float(record["reward"].mean()), "critic_loss": critic_loss, "gradient_norm": float(norm)}
+
+    def rollout(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """Act for one horizon. Returns the actor's loss, differentiable, and what the critic learns from."""
+        episodes, simulation, config = self.episodes, self.episodes.simulation, self.config
+        state: CharacterState = episodes.state
+        total = torch.zeros(episodes.count)
+        discount = torch.ones(episodes.count)
+        record: dict[str, list[Tensor]] = {name: [] for name in ("observation", "reward", "next_value", "ended")}
+        for _ in range(config.horizon):
+            observation = simulation.observe(state, episodes.goal)
+            latent = self.actor(observation)
+            latent = latent + config.noise * torch.randn(latent.shape, generator=episodes.generator)
+            moved = simulation.advance(state, episodes.goal, latent)
+            state = moved.state
+            episodes.goal = simulation.task.next_goal(state, episodes.goal, episodes.generator)
+            episodes.frames = episodes.frames + 1
+            truncated = episodes.frames >= episodes.max_episode_steps
+            value = self.target(simulation.observe(state, episodes.goal))[:, 0]
+            value = torch.where(moved.terminated, torch.zeros_like(value), value)
+            ended = moved.terminated | truncated
+            total = total + discount * moved.reward
+            total = torch.where(ended, total + discount * config.gamma * value, total)
+            # An ended row's horizon is over: what the fresh episode earns is not this action's doing, but counts anew.
+            discount = torch.where(ended, torch.ones_like(discount), discount * config.gamma)
+            for name, item in (("observation", observation), ("reward", moved.reward), ("next_value", value), ("ended", ended)):
+                record[name].append(item.detach())
+            if bool(ended.any()):
+                episodes.state = CharacterState(*(getattr(state, n).detach() for n in ("pose", "position", "yaw")))
+                goal = episodes.goal
+                episodes.goal = goal
+                episodes.reset(rows=ended)
+                state = batch.where(ended, episodes.state, state)
+        total = total + torch.where(ended, torch.zeros_like(value), discount * value)
+        episodes.state = CharacterState(state.pose.detach(), state.position.detach(), state.yaw.detach())
+        return -total.mean() / config.horizon, {name: torch.stack(items) for name, items in record.items()}
+
+    def improve_critic(self, record: dict[str, Tensor]) -> float:
+        """Regress the critic on TD(λ) targets of the horizon, then let the target critic follow."""
+        config = self.config
+        with torch.no_grad():
+            target = torch.empty_like(record["reward"])
+            following = record["next_value"][-1]
+            for t in reversed(range(config.horizon)):
+                value = record["next_value"][t]
+                after = torch.where(record["ended"][t], value, (1 - config.td_lambda) * value + config.td_lambda * following)
+                following = target[t] = record["reward"][t] + config.gamma * after
+        observations, targets = record["observation"].flatten(0, 1), target.flatten()
+        order = torch.randperm(len(targets), generator=self.episodes.generator)
+        total = 0.0
+        for rows in order.chunk(config.critic_steps):
+            loss = (self.critic(observations[rows])[:, 0] - targets[rows]).square().mean()
+            self.critic_optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.critic.parameters(), config.gradient_norm)
+            self.critic_optimizer.step()
+            total += float(loss.detach()) / config.critic_steps
+        with torch.no_grad():
+            for mine, theirs in zip(self.target.parameters(), self.critic.parameters(), strict=True):
+                mine.lerp_(theirs, 1 - config.target_decay)
+        return total
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"actor": self.actor.state_dict(), "critic": self.critic.state_dict(), "target": self.target.state_dict()}

@@ -1,0 +1,222 @@
+"""Made-up people, walks, data sets and models, small enough to be made anew in every test process.
+
+What is costly is made once in a process (``functools.cache``) and must be left as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from controller import dataset, errors, geometry
+from controller.character import Character
+from controller.dataset import MotionDataset, is_held_out
+from controller.features import PoseLayout
+from controller.mvae.model import MotionVAE, MotionVAEConfig
+from controller.normalizer import Normalizer
+from controller.skeleton import Clip, Skeleton
+
+ROOT = Path(__file__).parents[1]
+
+BONES = (
+    ("Hips", "", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+    ("LeftUpLeg", "Hips", (0.09, -0.05, 0.0), (0.0, 0.0, 0.0)),
+    ("LeftLeg", "LeftUpLeg", (0.0, -0.42, 0.0), (0.0, 0.0, 0.0)),
+    ("LeftFoot", "LeftLeg", (0.0, -0.40, 0.0), (0.0, 0.0, 0.0)),
+    ("LeftToe", "LeftFoot", (0.0, -0.06, 0.13), (0.0, 0.0, 0.06)),
+    ("RightUpLeg", "Hips", (-0.09, -0.05, 0.0), (0.0, 0.0, 0.0)),
+    ("RightLeg", "RightUpLeg", (0.0, -0.42, 0.0), (0.0, 0.0, 0.0)),
+    ("RightFoot", "RightLeg", (0.0, -0.40, 0.0), (0.0, 0.0, 0.0)),
+    ("RightToe", "RightFoot", (0.0, -0.06, 0.13), (0.0, 0.0, 0.06)),
+    ("Spine", "Hips", (0.0, 0.12, 0.0), (0.0, 0.0, 0.0)),
+    ("Head", "Spine", (0.0, 0.45, 0.02), (0.0, 0.2, 0.0)),
+    ("LeftArm", "Spine", (0.18, 0.36, 0.0), (0.0, 0.0, 0.0)),
+    ("LeftForeArm", "LeftArm", (0.0, -0.28, 0.0), (0.0, 0.0, 0.0)),
+    ("LeftHand", "LeftForeArm", (0.0, -0.25, 0.0), (0.0, -0.1, 0.0)),
+    ("RightArm", "Spine", (-0.18, 0.36, 0.0), (0.0, 0.0, 0.0)),
+    ("RightForeArm", "RightArm", (0.0, -0.28, 0.0), (0.0, 0.0, 0.0)),
+    ("RightHand", "RightForeArm", (0.0, -0.25, 0.0), (0.0, -0.1, 0.0)),
+)
+HIPS_HEIGHT = 0.93
+"""m: over the toes when the legs are straight."""
+STRIDE_HZ = 0.9
+
+
+@cache
+def skeleton() -> Skeleton:
+    """A person of 1.7 m with hanging arms, left and right exactly alike."""
+    names = tuple(bone[0] for bone in BONES)
+    parents = tuple(names.index(bone[1]) if bone[1] else -1 for bone in BONES)
+    return Skeleton(names, parents, torch.tensor([b[2] for b in BONES]), torch.tensor([b[3] for b in BONES]))
+
+
+@cache
+def layout() -> PoseLayout:
+    return PoseLayout(skeleton())
+
+
+def walk(
+    name: str = "walk", *, seconds: float = 3.0, speed: float = 1.2, turn: float = 0.0, yaw: float = 0.0,
+    aside: float = 0.0, fps: float = 30.0, floor: float = 0.0, start: tuple[float, float] = (0.0, 0.0),
+    sway: float = 0.15, phase: float = 0.0,
+) -> Clip:  # fmt: skip
+    """A sinusoidal gait: the root at exactly ``speed`` m/s in the direction ``aside`` rad left of the facing, which
+    starts at ``yaw`` and turns by ``turn`` rad/s; the hips swing by ``sway`` rad about it with every stride."""
+    time = torch.arange(round(seconds * fps) + 1, dtype=torch.float64) / fps
+    facing = yaw + turn * time
+    towards = facing + aside
+    begin = yaw + aside
+    if turn:
+        x = (math.cos(begin) - torch.cos(towards)) * speed / turn
+        z = (torch.sin(towards) - math.sin(begin)) * speed / turn
+    else:
+        x, z = speed * time * math.sin(begin), speed * time * math.cos(begin)
+    stride = 2 * math.pi * STRIDE_HZ * time + phase
+    effort = 0.35 * min(1.0, abs(speed))
+    height = floor + HIPS_HEIGHT - 0.02 + 0.01 * torch.cos(2 * stride)
+    bones = skeleton()
+    local = torch.eye(3, dtype=torch.float64).repeat(len(time), len(bones), 1, 1)
+
+    def bend(joint: str, axis: str, angle: Tensor) -> None:
+        local[:, bones.index(joint)] = local[:, bones.index(joint)] @ geometry.axis_rotation(axis, angle)
+
+    bend("Hips", "Y", facing + sway * torch.sin(stride))
+    bend("Spine", "Y", -1.4 * sway * torch.sin(stride))  # the chest swings against the hips, not quite as far
+    for side, sign in (("Left", 1.0), ("Right", -1.0)):
+        swing = sign * torch.sin(stride)
+        bend(f"{side}UpLeg", "X", effort * swing)
+        bend(f"{side}Leg", "X", effort * (1 - sign * torch.cos(stride)))
+        bend(f"{side}Arm", "Z", torch.full_like(stride, sign * 0.15))
+        bend(f"{side}Arm", "X", -effort * swing)
+        bend(f"{side}ForeArm", "X", torch.full_like(stride, -0.3))
+    root = torch.stack((start[0] + x, height, start[1] + z), dim=-1)
+    return Clip(name, bones, root.float(), local.float(), fps)
+
+
+def moved(clip: Clip, yaw: float, x: float, z: float) -> Clip:
+    """The same motion elsewhere in the world: turned about the origin, then shifted."""
+    rotation = geometry.yaw_matrix(torch.tensor(yaw, dtype=torch.float64))
+    positions = clip.positions.double() @ rotation.T + torch.tensor([x, 0.0, z], dtype=torch.float64)
+    rotations = clip.rotations.clone()
+    rotations[:, 0] = rotation.float() @ rotations[:, 0]
+    return replace(clip, positions=positions.float(), rotations=rotations)
+
+
+def names(held_out: bool) -> Iterator[str]:
+    """Clip names that fall on that side of the split."""
+    return (name for name in (f"walk{number}" for number in count()) if is_held_out(name) == held_out)
+
+
+def clips() -> list[Clip]:
+    """Straight, turning, backward and sideways walks for training, two for testing; 27 s in all."""
+    training, held_out = names(held_out=False), names(held_out=True)
+    kinds = (
+        {"speed": 0.6}, {"speed": 1.2}, {"speed": 1.2, "turn": 0.8}, {"speed": 1.2, "turn": -0.8},
+        {"speed": 0.5, "aside": math.pi}, {"speed": 0.4, "aside": math.pi / 2}, {"speed": 0.0},
+    )  # fmt: skip
+    return [
+        *(walk(next(training), phase=number, **kind) for number, kind in enumerate(kinds)),
+        walk(next(held_out), speed=1.0, phase=0.5),
+        walk(next(held_out), speed=0.8, turn=0.4, phase=2.0),
+    ]
+
+
+@cache
+def data() -> MotionDataset:
+    return dataset.build(clips(), "synthetic")
+
+
+def model(seed: int = 0, **sizes: int) -> MotionVAE:
+    """An untrained motion VAE for :func:`data`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        config = MotionVAEConfig(**{"latent": 6, "hidden": 24, "experts": 3, "gate_hidden": 8} | sizes)
+        return MotionVAE(layout().size, config, data().normalizer())
+
+
+@cache
+def character() -> Character:
+    """An untrained model's character: it moves at random, but never falls. Starts from captured poses."""
+    made = model()
+    return Character(made, layout(), made.normalizer.normalize(data().split(held_out=True)[0]))
+
+
+PUPPET_LATENT = 5
+PUPPET_NAN = 1.9
+"""m/s and so on: what the puppet's strings cannot say; see :func:`puppet`."""
+
+
+@cache
+def puppet() -> Character:
+    """A rigid figure on strings: z is (forward m/s, left m/s, turn rad/s, hips' height over 0.9 m, nothing).
+
+    A whole motion VAE whose decoder's last layer sees z alone, so that every pose is known beforehand.
+    """
+    size, part = layout().size, layout()
+    stand = data().poses[0].clone()
+    stand[part.root_velocity] = 0
+    stand[part.positions.start + 1] = 0.9
+    wide = torch.full((size,), 50.0)
+    made = MotionVAE(
+        size,
+        MotionVAEConfig(latent=PUPPET_LATENT, hidden=8, experts=2, gate_hidden=4),
+        Normalizer(stand, torch.ones(size), stand - wide, stand + wide),
+    )
+    with torch.no_grad():
+        made.decoder.output.weight.zero_()
+        made.decoder.output.bias.zero_()
+        for row, column in enumerate((0, 1, 2, part.positions.start + 1)):
+            made.decoder.output.weight[:, row, column] = 1.0
+    return Character(made, part, torch.zeros(1, size))
+
+
+# -- commands --------------------------------------------------------------------------------------------------------
+
+
+def command(*words: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m WORDS`` as a person would, and wait for it."""
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, words)],
+        cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+
+
+def refusal(
+    main: Callable[[], int | None],
+    words: list[str | Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> str:
+    """Run a command in this process; it must leave with status 2 and one sentence, which is returned."""
+    monkeypatch.setattr(sys, "argv", ["command", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        errors.run_command(main)
+    said = capsys.readouterr().err
+    assert left.value.code == 2, said
+    return sentence(said)
+
+
+def sentence(said: str) -> str:
+    """What follows "error: " on standard error, which must hold that one line and nothing else."""
+    assert said.startswith("error: ") and said.count("\n") == 1 and said.endswith("\n"), said
+    return said[len("error: ") : -1]
+
+
+def strict_json(text: str) -> object:
+    """One JSON value, and no NaN or Infinity, which JSON does not know."""
+
+    def refuse(word: str) -> object:
+        raise ValueError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)

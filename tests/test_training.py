@@ -1,0 +1,258 @@
+"""Training the motion VAE: it learns, it stays alive, and it goes on exactly where it was interrupted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from synthetic import command, data, refusal, strict_json
+from torch import Tensor
+
+from controller import train_mvae
+from controller.character import Character
+from controller.errors import CheckpointError, ControllerError, DataError
+from controller.mvae import diagnostics
+from controller.mvae.model import MotionVAEConfig
+from controller.mvae.train import TrainConfig, Trainer
+from controller.train_mvae import DEAD_EPOCHS, Options
+
+SMALL = TrainConfig(
+    model=MotionVAEConfig(latent=8, hidden=48, experts=2, gate_hidden=16),
+    teacher_epochs=2, ramp_epochs=1, student_epochs=1, rollouts_per_epoch=60, rollout=4, batch=32,
+    learning_rate=5e-3, beta=0.01, beta_warm_up_epochs=2,
+)  # fmt: skip
+TINY = replace(
+    SMALL, model=MotionVAEConfig(latent=4, hidden=16, experts=2, gate_hidden=8), rollouts_per_epoch=3, rollout=3, batch=8
+)
+
+
+@cache
+def learned() -> tuple[dict[str, float], Trainer]:
+    """Figures before training, and what 240 small rollouts made of it."""
+    trainer = Trainer(data(), SMALL, Path("nowhere"))
+    before = trainer.validate()
+    for _ in range(SMALL.epochs):
+        trainer.run_epoch()
+    return before, trainer
+
+
+def test_a_small_model_learns_a_few_walks_by_heart() -> None:
+    before, trainer = learned()
+    first, last = trainer.history[0], trainer.history[-1]
+    assert last["reconstruction"] < 0.05  # in squared deviations: an untrained model is above 1
+    assert last["reconstruction"] < first["reconstruction"] / 3 and last["feet"] < first["feet"] / 10
+    assert last["one_step_mm"] < before["one_step_mm"] / 8
+    assert last["rollout_mm"] < before["rollout_mm"] / 6
+    assert [row["epoch"] for row in trainer.history] == [1, 2, 3, 4]
+    assert [row["teacher_forcing"] for row in trainer.history] == pytest.approx([1, 1, 1 / 60, 0])
+    assert [row["beta"] for row in trainer.history] == pytest.approx([0.01 * 59 / 120, 0.01 * 119 / 120, 0.01, 0.01])
+    rates = [row["learning_rate"] for row in trainer.history]
+    assert rates == sorted(rates, reverse=True) and rates[-1] < 5e-3 / 200
+
+
+def test_its_latent_units_are_active_and_say_which_step_was_made() -> None:
+    _, trainer = learned()
+    assert trainer.history[-1]["active_units"] >= 4
+    assert trainer.history[-1]["kl_nats"] > 1
+    model = trainer.model
+    windows = trainer.held_out.draw(64, torch.Generator().manual_seed(0))
+    scores = model.normalizer.normalize(windows)
+    with torch.no_grad():
+        latent, _ = model.encode(scores[:, 0], scores[:, 1])
+        errors = [
+            float((model.decode(z, scores[:, 0]) - scores[:, 1]).square().mean()) for z in (latent, latent.roll(1, 0))
+        ]
+    assert errors[1] > 3 * errors[0]
+
+
+def test_active_units_are_counted_by_the_variance_of_their_means() -> None:
+    class TwoOfThree(torch.nn.Module):
+        def encode(self, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
+            wave = torch.linspace(-1, 1, 101)
+            return torch.stack((wave, 0.12 * wave + 5, 0.17 * wave + 5), dim=-1), torch.zeros(101, 3)
+
+    # variances of ±1, ±0.12 and ±0.17 even spreads: 0.34, 0.0049 and 0.0098, against a threshold of 0.01
+    nothing = torch.zeros(101, 1)
+    figures = diagnostics.latent_figures(TwoOfThree(), nothing, nothing)  # type: ignore[arg-type]
+    assert figures["active_units"] == 1
+    # KL of a unit with σ = 1 is mean² / 2
+    assert figures["kl_nats"] == pytest.approx((0.34 + 0.0049 + 25 + 0.0098 + 25) / 2, rel=1e-3)
+
+
+def tensors(trainer: Trainer) -> dict[str, Tensor]:
+    """Everything that decides how training goes on."""
+    found = {f"model {name}": value.clone() for name, value in trainer.model.state_dict().items()}
+    for index, state in trainer.optimizer.state_dict()["state"].items():
+        found |= {f"optimizer {index} {name}": value.clone() for name, value in state.items()}
+    return found | {"generator": trainer.generator.get_state()}
+
+
+@pytest.mark.parametrize("through_time", [True, False])
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path, through_time: bool) -> None:
+    config = replace(TINY, through_time=through_time)
+    whole = Trainer(data(), config, tmp_path)
+    for _ in range(4):
+        whole.run_epoch()
+
+    first = Trainer(data(), config, tmp_path)
+    for _ in range(2):
+        first.run_epoch()
+    first.save()
+    torch.manual_seed(99)  # another process has another state of everything
+    second = Trainer(data(), config, tmp_path)
+    second.resume()
+    assert second.epoch == 2 and second.history == first.history
+    for _ in range(2):
+        second.run_epoch()
+
+    expected, found = tensors(whole), tensors(second)
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
+    timeless = [{k: v for k, v in row.items() if k != "rollouts_per_s"} for row in whole.history]
+    assert [{k: v for k, v in row.items() if k != "rollouts_per_s"} for row in second.history] == timeless
+    assert len(json.loads((tmp_path / "history.json").read_text())) == 2
+
+
+def test_gradients_through_time_and_step_by_step_train_differently() -> None:
+    """One optimiser step a rollout, or one a step of it."""
+    steps, weights = [], []
+    for through_time in (True, False):
+        trainer = Trainer(data(), replace(TINY, through_time=through_time), Path("nowhere"))
+        trainer.run_epoch()
+        steps.append(int(next(iter(trainer.optimizer.state.values()))["step"]))
+        weights.append(trainer.model.decoder.output.weight.detach().clone())
+    assert steps == [TINY.rollouts_per_epoch, TINY.rollouts_per_epoch * TINY.rollout]
+    assert not torch.equal(*weights)
+
+
+def test_another_seed_trains_another_model() -> None:
+    one, other, same = (Trainer(data(), replace(TINY, seed=seed), Path("nowhere")) for seed in (1, 2, 1))
+    for trainer in (one, other, same):
+        trainer.run_epoch()
+    assert torch.equal(one.model.decoder.output.weight, same.model.decoder.output.weight)
+    assert not torch.equal(one.model.decoder.output.weight, other.model.decoder.output.weight)
+
+
+def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None:
+    Trainer(data(), TINY, tmp_path).save()
+    path = tmp_path / "training.safetensors"
+    with pytest.raises(ControllerError) as caught:
+        Trainer(data(), replace(TINY, beta=0.5), tmp_path).resume()
+    assert str(caught.value) == f"{path}: its settings are not this run's; start in another folder"
+    other = replace(data(), poses=data().poses * 1.01)
+    with pytest.raises(ControllerError) as caught:
+        Trainer(other, TINY, tmp_path).resume()
+    assert str(caught.value) == f"{path}: its data are not this run's; start in another folder"
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        Trainer(data(), TINY, tmp_path / "nowhere").resume()
+
+
+def test_a_gradient_that_is_no_number_stops_training_and_spoils_nothing() -> None:
+    trainer = Trainer(data(), TINY, Path("nowhere"))
+    trainer.run_epoch()
+    before = tensors(trainer)
+    weight = trainer.model.decoder.output.weight
+    with pytest.raises(ControllerError, match="training diverged in epoch 2: the gradient's norm is nan"):
+        trainer.optimise((weight * torch.nan).sum())
+    assert all(torch.equal(value, before[name]) for name, value in tensors(trainer).items())
+
+
+def test_a_collapsed_latent_stops_training_with_advice(tmp_path: Path, data_file: Path) -> None:
+    config = replace(
+        TINY, model=MotionVAEConfig(latent=4, hidden=32, experts=2, gate_hidden=8), teacher_epochs=30, ramp_epochs=0,
+        student_epochs=0, rollouts_per_epoch=30, rollout=1, learning_rate=1e-2, beta=1e4, beta_warm_up_epochs=0,
+    )  # fmt: skip
+    with pytest.raises(ControllerError, match=rf"collapsed: no unit .* last {DEAD_EPOCHS} epochs .* Lower --beta"):
+        train_mvae.train(Options(data=data_file, out=tmp_path, config=config))
+    assert not (tmp_path / "mvae.safetensors").exists()
+
+
+def test_a_latent_that_sleeps_for_a_while_is_left_alone() -> None:
+    silent, awake = {"active_units": 0, "kl_nats": 0.0}, {"active_units": 1, "kl_nats": 1.0}
+    train_mvae.check_alive([silent] * (DEAD_EPOCHS - 1))
+    train_mvae.check_alive([silent] * 3 + [awake] + [silent] * (DEAD_EPOCHS - 1))
+    with pytest.raises(ControllerError):
+        train_mvae.check_alive([awake] + [silent] * DEAD_EPOCHS)
+
+
+WORDS = (
+    "--model.latent 4 --model.hidden 16 --model.experts 2 --model.gate-hidden 8 --teacher-epochs 1 --ramp-epochs 0 "
+    "--student-epochs 1 --rollouts-per-epoch 3 --rollout 3 --batch 8"
+).split()
+
+
+def test_the_command_trains_a_model_that_plays_and_does_not_write_over_it(
+    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    words = ["--data", data_file, "--out", out, *WORDS]
+    done = command("controller.train_mvae", *words)
+    assert done.returncode == 0, done.stderr
+    *report, last = done.stdout.rstrip().splitlines()
+    assert last == str(out / "mvae.safetensors")
+    figures = strict_json("\n".join(line for line in report if not line.startswith("epoch")))
+    assert isinstance(figures, dict) and 0 <= figures["active_units"] <= 4 and figures["rollout_mm"] > 0
+    assert "epoch   2/2" in done.stdout + done.stderr
+
+    character = Character.load(out / "mvae.safetensors")
+    assert character.latent == 4 and character.header["figures"] == figures
+    assert character.header["data"] == {"source": "synthetic", "fingerprint": data().fingerprint()}
+    assert character.header["training"]["batch"] == 8 and character.header["training"]["epochs_done"] == 2
+    assert character.header["captured"]["foot_skate_cm_per_frame"] > 0
+    assert torch.equal(character.model.normalizer.mean, data().normalizer().mean)
+    # no captured frame is shipped: every reset pose is one the model made
+    captured = character.model.normalizer.normalize(data().split(held_out=True)[0])
+    assert len(character.reset_poses) > 0
+    assert float(torch.cdist(character.reset_poses, captured).min()) > 1e-3
+    assert len(json.loads((out / "history.json").read_text())) == 2
+    assert any((out / "tensorboard").iterdir())
+
+    said = refusal(train_mvae.main, words, monkeypatch, capsys)
+    assert said.startswith(f"{out / 'training.safetensors'} is there already: go on with --resume")
+
+
+def test_bad_requests_are_one_sentence(
+    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, expected in (
+        (["--data", tmp_path / "none.npz"], "no such data file; make one with"),
+        (["--data", data_file, "--beta", "-1"], "beta is -1.0; allowed: 0 or more"),
+        (["--data", data_file, "--rollout", "1000"], "the longest has 90 poses, a window needs 1001"),
+        (["--data", data_file, "--resume", *WORDS], "training.safetensors: no such checkpoint"),
+    ):
+        said = refusal(train_mvae.main, [*words, "--out", tmp_path / "run"], monkeypatch, capsys)
+        assert expected in said
+
+
+@pytest.mark.parametrize("words", [["--threads", "0"], ["--save-every", "0"], ["--model.hidden", "0"]])
+def test_bad_settings_are_one_sentence(
+    tmp_path: Path, data_file: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal(train_mvae.main, ["--data", data_file, "--out", tmp_path, *words], monkeypatch, capsys)
+    assert "is 0; allowed: 1" in said
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_sentence(
+    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").write_text("a file")
+    said = refusal(train_mvae.main, ["--data", data_file, "--out", tmp_path / "run", *WORDS], monkeypatch, capsys)
+    assert str(tmp_path / "run") in said
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert train_mvae.pick_device("auto") == train_mvae.pick_device("cpu") == "cpu"
+    with pytest.raises(ControllerError, match="'cuda', but torch finds no CUDA GPU"):
+        train_mvae.pick_device("cuda")
+
+
+def test_a_data_set_without_held_out_clips_cannot_be_trained_on() -> None:
+    training = replace(data(), clips=tuple(replace(clip, held_out=False) for clip in data().clips))
+    with pytest.raises(DataError, match="no held-out clips"):
+        Trainer(training, TINY, Path("nowhere"))
