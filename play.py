@@ -74,7 +74,7 @@ class Options:
     """Threads of torch; networks this small gain nothing from more."""
 
     def check(self) -> None:
-        """Raise :class:`ConfigError` about the first option that makes no sense: before anything is loaded or played."""
+        """Raise :class:`ConfigError` about the first option that makes no sense, before anything is played."""
         require(self.frames is None or self.frames >= 1, "--frames", self.frames, "1 or more")
         require(self.threads >= 1, "--threads", self.threads, "1 or more")
         if self.headless and self.length is None:

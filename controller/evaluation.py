@@ -128,7 +128,7 @@ def captured_figures(data: MotionDataset, fps: float = 30.0) -> dict[str, float]
 def nearest_pose_cm(
     data: MotionDataset, normalizer: Any, pose: Tensor, sample: int = 2000, shortlist: int = 32
 ) -> float:
-    """Median, over a sample of z-scored poses ``(..., D)``, of the mean joint distance (cm) to the nearest training pose.
+    """Median over a sample of z-scored poses ``(..., D)`` of the mean joint distance in cm to the nearest captured one.
 
     The nearest is searched among the ``shortlist`` nearest by root-mean-square distance, mirrored poses included.
     """

@@ -1,7 +1,7 @@
 """Measure what is shipped and write it where it is stated: ``python -m envs.figures --data data/motion.npz``.
 
-Fills the blocks between ``<!-- figures -->`` and ``<!-- end -->`` in README.md, assets/mvae.md and assets/joystick.md, and
-writes assets/figures.json. No figure in those blocks is typed by hand.
+Fills the blocks between ``<!-- figures -->`` and ``<!-- end -->`` in README.md, assets/mvae.md and
+assets/joystick.md, and writes assets/figures.json. No figure in those blocks is typed by hand.
 """
 
 from __future__ import annotations
@@ -142,14 +142,23 @@ def rows(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
         ("heading error, steady", f"{j['heading_error_deg']:.1f}°"),
         ("direction of travel, error, steady", f"{j['travel_error_deg']:.1f}°"),
         ("speed error, steady", f"{j['speed_error_m_s']:.3f} m/s"),
-        ("walking backward: travel, facing error", f"{j['backward_travel_error_deg']:.1f}°, {j['backward_facing_error_deg']:.1f}°"),
-        ("sideways: travel, facing error", f"{j['sideways_travel_error_deg']:.1f}°, {j['sideways_facing_error_deg']:.1f}°"),
+        (
+            "walking backward: travel, facing error",
+            f"{j['backward_travel_error_deg']:.1f}°, {j['backward_facing_error_deg']:.1f}°",
+        ),
+        (
+            "sideways: travel, facing error",
+            f"{j['sideways_travel_error_deg']:.1f}°, {j['sideways_facing_error_deg']:.1f}°",
+        ),
         ("stick released, until under 0.1 m/s", f"{j['stop_s']:.2f} s"),
         ("drift while standing", f"{j['idle_drift_m_per_min']:.3f} m/min"),
         ("distance to the nearest captured pose, median", f"{j['nearest_pose_cm_median']:.1f} cm"),
     ]
     speed = [
-        ("control step, one character, one core", f"{s['control_step_ms']:.3f} ms (99 %: {s['control_step_ms_p99']:.3f} ms)"),
+        (
+            "control step, one character, one core",
+            f"{s['control_step_ms']:.3f} ms (99 %: {s['control_step_ms_p99']:.3f} ms)",
+        ),
         ("environment, 100 characters, one core", f"{s['env_steps_per_s_100']:,.0f} steps/s"),
         ("`play.py --headless`", s["headless"]),
     ]
@@ -163,7 +172,8 @@ def heights(figures: dict[str, float]) -> str:
 def fill(path: Path, lines: list[tuple[str, str]], machine: str) -> None:
     """Replace the block between the markers of a Markdown file; ControllerError if it has none."""
     table = "\n".join(["| what | figure |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in lines)])
-    block = f"<!-- figures -->\n{table}\n\nMeasured by `python -m envs.figures --data data/motion.npz` on {machine}.\n<!-- end -->"
+    source = f"Measured by `python -m envs.figures --data data/motion.npz` on {machine}."
+    block = f"<!-- figures -->\n{table}\n\n{source}\n<!-- end -->"
     text = path.read_text(encoding="utf-8")
     if len(re.findall(r"<!-- figures -->.*?<!-- end -->", text, re.DOTALL)) != 1:
         raise ControllerError(f"{path}: one block from <!-- figures --> to <!-- end --> is expected")

@@ -59,7 +59,7 @@ class CharacterVecEnv(VecEnv):
                     },
                 }
                 self.returns[row], self.lengths[row] = 0, 0
-        return result.observation.numpy(), self.reward_scale * rewards, done, infos
+        return result.observation.numpy(), np.float32(self.reward_scale) * rewards, done, infos
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -6,8 +6,8 @@ short horizon is had exactly, and a learned value stands in for what follows the
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,12 @@ from controller import batch
 from controller.character import CharacterState
 from controller.errors import require
 from controller.mvae.schedules import linear_decay
+from controller.optimizer_state import load_optimizer, optimizer_tensors
 from controller.policy import Actor
 from controller.simulation import LATENT_LIMIT
 from envs.episodes import Episodes
+
+PARTS = ("network", "critic", "target")
 
 
 @dataclass(frozen=True)
@@ -60,34 +63,44 @@ def mlp(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 
 
-class Shac:
-    """Actor, critic and the characters they practise on. :meth:`iterate` is one horizon of all of them."""
+class ShacTrainer:
+    """Actor, critic and the characters they practise on; :meth:`iterate` is one horizon of all of them."""
+
+    name = "shac"
 
     def __init__(self, episodes: Episodes, config: ShacConfig, hidden: tuple[int, ...], seed: int) -> None:
         torch.manual_seed(seed)
+        self.frames_per_iteration = episodes.count * config.horizon
         self.episodes, self.config = episodes, config
         simulation = episodes.simulation
-        self.actor = Actor(simulation.observation_size, simulation.character.latent, hidden, LATENT_LIMIT)
+        self.network = Actor(simulation.observation_size, simulation.character.latent, hidden, LATENT_LIMIT)
         with torch.no_grad():
-            self.actor.head.weight.mul_(0.1)
+            self.network.head.weight.mul_(0.1)
         self.critic = mlp(simulation.observation_size, hidden, 1)
         self.target = mlp(simulation.observation_size, hidden, 1)
         self.target.load_state_dict(self.critic.state_dict())
         self.target.requires_grad_(False)
-        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), config.actor_rate, betas=(0.7, 0.95), fused=True)
-        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), config.critic_rate, betas=(0.7, 0.95), fused=True)
+        self.actor_optimizer = torch.optim.Adam(
+            self.network.parameters(), config.actor_rate, betas=(0.7, 0.95), fused=True
+        )
+        self.critic_optimizer = torch.optim.Adam(
+            self.critic.parameters(), config.critic_rate, betas=(0.7, 0.95), fused=True
+        )
         episodes.reset(seed)
         # Clocks apart from the start, so that not all characters begin anew in one frame.
         episodes.frames = torch.randint(episodes.max_episode_steps, (episodes.count,), generator=episodes.generator)
 
     def iterate(self, progress: float) -> dict[str, float]:
         """One horizon: act, differentiate, improve actor and critic. ``progress`` in [0, 1] sets the rates."""
-        for optimizer, rate in ((self.actor_optimizer, self.config.actor_rate), (self.critic_optimizer, self.config.critic_rate)):
+        for optimizer, rate in (
+            (self.actor_optimizer, self.config.actor_rate),
+            (self.critic_optimizer, self.config.critic_rate),
+        ):
             optimizer.param_groups[0]["lr"] = linear_decay(round(1000 * progress), 1000, rate, 0.1 * rate)
         loss, record = self.rollout()
         self.actor_optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.actor.parameters(), self.config.gradient_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
         if torch.isfinite(norm):
             self.actor_optimizer.step()
         critic_loss = self.improve_critic(record)
@@ -102,7 +115,7 @@ class Shac:
         record: dict[str, list[Tensor]] = {name: [] for name in ("observation", "reward", "next_value", "ended")}
         for _ in range(config.horizon):
             observation = simulation.observe(state, episodes.goal)
-            latent = self.actor(observation)
+            latent = self.network(observation)
             latent = latent + config.noise * torch.randn(latent.shape, generator=episodes.generator)
             moved = simulation.advance(state, episodes.goal, latent)
             state = moved.state
@@ -116,12 +129,15 @@ class Shac:
             total = torch.where(ended, total + discount * config.gamma * value, total)
             # An ended row's horizon is over: what the fresh episode earns is not this action's doing, but counts anew.
             discount = torch.where(ended, torch.ones_like(discount), discount * config.gamma)
-            for name, item in (("observation", observation), ("reward", moved.reward), ("next_value", value), ("ended", ended)):
+            for name, item in (
+                ("observation", observation),
+                ("reward", moved.reward),
+                ("next_value", value),
+                ("ended", ended),
+            ):
                 record[name].append(item.detach())
             if bool(ended.any()):
-                episodes.state = CharacterState(*(getattr(state, n).detach() for n in ("pose", "position", "yaw")))
-                goal = episodes.goal
-                episodes.goal = goal
+                episodes.state = CharacterState(state.pose.detach(), state.position.detach(), state.yaw.detach())
                 episodes.reset(rows=ended)
                 state = batch.where(ended, episodes.state, state)
         total = total + torch.where(ended, torch.zeros_like(value), discount * value)
@@ -136,7 +152,9 @@ class Shac:
             following = record["next_value"][-1]
             for t in reversed(range(config.horizon)):
                 value = record["next_value"][t]
-                after = torch.where(record["ended"][t], value, (1 - config.td_lambda) * value + config.td_lambda * following)
+                after = torch.where(
+                    record["ended"][t], value, (1 - config.td_lambda) * value + config.td_lambda * following
+                )
                 following = target[t] = record["reward"][t] + config.gamma * after
         observations, targets = record["observation"].flatten(0, 1), target.flatten()
         order = torch.randperm(len(targets), generator=self.episodes.generator)
@@ -153,5 +171,25 @@ class Shac:
                 mine.lerp_(theirs, 1 - config.target_decay)
         return total
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"actor": self.actor.state_dict(), "critic": self.critic.state_dict(), "target": self.target.state_dict()}
+    def actor(self) -> Actor:
+        """A copy of the actor as it stands."""
+        return copy.deepcopy(self.network)
+
+    def start_from(self, actor: Actor) -> None:
+        """Begin with a trained actor's weights; the critic is new."""
+        self.network.load_state_dict(actor.state_dict())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights and optimisers, to resume from."""
+        weights = {f"{part}.{n}": v for part in PARTS for n, v in getattr(self, part).state_dict().items()}
+        weights |= optimizer_tensors("actor_optimizer", self.actor_optimizer)
+        return weights | optimizer_tensors("critic_optimizer", self.critic_optimizer)
+
+    def load(self, tensors: dict[str, Tensor], frames: int) -> None:
+        """Take up :meth:`tensors`. The characters begin new episodes."""
+        for part in PARTS:
+            prefix = f"{part}."
+            state = {n[len(prefix) :]: v for n, v in tensors.items() if n.startswith(prefix)}
+            getattr(self, part).load_state_dict(state)
+        load_optimizer("actor_optimizer", self.actor_optimizer, tensors)
+        load_optimizer("critic_optimizer", self.critic_optimizer, tensors)

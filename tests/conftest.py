@@ -11,9 +11,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-import torch
-
 import synthetic
+import torch
 
 torch.set_num_threads(1)
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from controller import dataset, errors, geometry
-from controller.character import Character
+from controller.character import Character, CharacterState
 from controller.dataset import MotionDataset, is_held_out
 from controller.features import PoseLayout
 from controller.mvae.model import MotionVAE, MotionVAEConfig
@@ -153,8 +153,6 @@ def character() -> Character:
 
 
 PUPPET_LATENT = 5
-PUPPET_NAN = 1.9
-"""m/s and so on: what the puppet's strings cannot say; see :func:`puppet`."""
 
 
 @cache
@@ -179,6 +177,27 @@ def puppet() -> Character:
         for row, column in enumerate((0, 1, 2, part.positions.start + 1)):
             made.decoder.output.weight[:, row, column] = 1.0
     return Character(made, part, torch.zeros(1, size))
+
+
+# -- states ----------------------------------------------------------------------------------------------------------
+
+
+def anywhere(seed: int, count: int, who: Character | None = None) -> CharacterState:
+    """Characters strewn over the ground, facing anywhere."""
+    generator = torch.Generator().manual_seed(seed)
+    state = (who or character()).reset(count, generator)
+    place = 10 * torch.randn(count, 2, generator=generator)
+    return CharacterState(state.pose, place, math.pi * (2 * torch.rand(count, generator=generator) - 1))
+
+
+def latents(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def turned(state: CharacterState, yaw: float, x: float, z: float) -> CharacterState:
+    """The same state in a world that was turned about the origin and then shifted."""
+    place = geometry.turn(state.position, torch.tensor(yaw)) + torch.tensor([x, z])
+    return CharacterState(state.pose, place, geometry.wrap_angle(state.yaw + yaw))
 
 
 # -- commands --------------------------------------------------------------------------------------------------------

@@ -9,30 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import PUPPET_LATENT, character, data, layout, model, puppet
+from synthetic import PUPPET_LATENT, anywhere, character, data, latents, layout, model, puppet, turned
 from torch import Tensor
 
 from controller import batch, geometry
-from controller.character import RANGE_MARGIN, Character, CharacterState
+from controller.character import RANGE_MARGIN
 from controller.skeleton import forward_kinematics
-
-
-def anywhere(seed: int, count: int, who: Character | None = None) -> CharacterState:
-    """Characters strewn over the ground, facing anywhere."""
-    generator = torch.Generator().manual_seed(seed)
-    state = (who or character()).reset(count, generator)
-    place = 10 * torch.randn(count, 2, generator=generator)
-    return CharacterState(state.pose, place, math.pi * (2 * torch.rand(count, generator=generator) - 1))
-
-
-def latents(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def turned(state: CharacterState, yaw: float, x: float, z: float) -> CharacterState:
-    """The same state in a world that was turned about the origin and then shifted."""
-    place = geometry.turn(state.position, torch.tensor(yaw)) + torch.tensor([x, z])
-    return CharacterState(state.pose, place, geometry.wrap_angle(state.yaw + yaw))
 
 
 def angle_between(one: Tensor, other: Tensor) -> float:
@@ -88,9 +70,7 @@ def test_the_velocity_over_the_ground_is_the_way_that_was_made() -> None:
 
 @torch.no_grad()
 @settings(max_examples=20)
-@given(
-    seed=st.integers(0, 1000), yaw=st.floats(-math.pi, math.pi), x=st.floats(-100, 100), z=st.floats(-100, 100)
-)
+@given(seed=st.integers(0, 1000), yaw=st.floats(-math.pi, math.pi), x=st.floats(-100, 100), z=st.floats(-100, 100))
 def test_moving_and_turning_the_world_changes_nothing_else(seed: int, yaw: float, x: float, z: float) -> None:
     here = anywhere(seed, 4)
     there = turned(here, yaw, x, z)

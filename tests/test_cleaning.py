@@ -172,7 +172,7 @@ def flung(clip: Clip, frame: int) -> Clip:
     ("damage", "words"),
     [(teleported, "root at 60."), (flipped, "LeftHand flips by 180°"), (flung, "RightHand jumps")],
 )
-def test_a_frame_no_body_could_have_made_is_found_and_cut(damage, words: str) -> None:  # noqa: ANN001
+def test_a_frame_no_body_could_have_made_is_found_and_cut(damage, words: str) -> None:
     clip = damage(walk(seconds=4.0), 50)
     found = glitches(clip)
     assert found[0][0] == 50 and words in found[0][1]

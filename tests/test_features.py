@@ -180,7 +180,7 @@ def test_the_mirrors_orientations_agree_with_its_positions() -> None:
 
 @pytest.mark.parametrize(
     ("name", "other"),
-    [("LeftFoot", "RightFoot"), ("RightHand", "LeftHand"), ("thigh_left", "thigh_right"), ("L_Toe", "R_Toe"), ("Spine", "Spine")],
+    [("LeftFoot", "RightFoot"), ("RightHand", "LeftHand"), ("aleft", "aright"), ("L_Toe", "R_Toe"), ("Head", "Head")],
 )
 def test_names_of_the_other_side(name: str, other: str) -> None:
     assert mirrored_name(name) == other and mirrored_name(other) == name
@@ -211,7 +211,7 @@ def test_the_facing_has_no_seam_where_it_passes_backward() -> None:
     off = geometry.wrap_angle(facing(clip) - true)
     assert float(off[30:-30].abs().max()) < 0.05
     turning = encode(layout(), clip)[30:-30, 2]
-    assert 1.2 < float(turning.min()) and float(turning.max()) < 1.8
+    assert float(turning.min()) > 1.2 and float(turning.max()) < 1.8
 
 
 def test_smoothing_keeps_means_and_holds_the_ends() -> None:
@@ -229,7 +229,7 @@ def test_a_clip_of_another_skeleton_is_refused() -> None:
     clip = walk(seconds=1.0)
     names = ("Pelvis", *skeleton().names[1:])
     other = replace(clip, skeleton=Skeleton(names, skeleton().parents, skeleton().offsets, skeleton().tips))
-    with pytest.raises(DataError, match="walk: joints Pelvis, .* are not those of the layout"):
+    with pytest.raises(DataError, match=r"walk: joints Pelvis, .* are not those of the layout"):
         encode(layout(), other)
 
 

@@ -56,18 +56,14 @@ def test_a_turn_about_an_axis_is_the_textbooks(angle: float, axis: str) -> None:
 
 
 @given(order=st.sampled_from(ORDERS), first=angles, middle=angles, third=angles)
-def test_euler_angles_are_intrinsic_in_the_order_written(
-    order: str, first: float, middle: float, third: float
-) -> None:
+def test_euler_angles_are_intrinsic_in_the_order_written(order: str, first: float, middle: float, third: float) -> None:
     ours = geometry.euler_to_matrix(tensor(first, middle, third), order).numpy()
     expected = by_hand(order[0], first) @ by_hand(order[1], middle) @ by_hand(order[2], third)
     np.testing.assert_allclose(ours, expected, atol=1e-12)
 
 
 @given(order=st.sampled_from(ORDERS), first=angles, middle=st.floats(-1.5, 1.5), third=angles)
-def test_euler_angles_come_back_away_from_gimbal_lock(
-    order: str, first: float, middle: float, third: float
-) -> None:
+def test_euler_angles_come_back_away_from_gimbal_lock(order: str, first: float, middle: float, third: float) -> None:
     asked = tensor(first, middle, third)
     back = geometry.matrix_to_euler(geometry.euler_to_matrix(asked, order), order)
     off = geometry.wrap_angle(back - asked)
@@ -202,7 +198,9 @@ def test_yaw_zero_faces_z_and_positive_yaw_turns_left_towards_x() -> None:
     torch.testing.assert_close(left_turn @ ahead, torch.tensor([1.0, 0.0, 0.0]))
     # its left hand, +X at yaw 0, then points back along the way it faced before, mirrored: −Z
     torch.testing.assert_close(left_turn @ torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, -1.0]))
-    torch.testing.assert_close(geometry.turn(torch.tensor([0.0, 1.0]), torch.tensor(math.pi / 2)), torch.tensor([1.0, 0]))
+    torch.testing.assert_close(
+        geometry.turn(torch.tensor([0.0, 1.0]), torch.tensor(math.pi / 2)), torch.tensor([1.0, 0])
+    )
     assert geometry.yaw_of(torch.tensor([1.0, 0.0, 0.0])) == pytest.approx(math.pi / 2)
     assert geometry.yaw_of(ahead) == 0
 

@@ -189,9 +189,7 @@ def test_a_planted_foot_does_not_move_while_the_body_walks_and_turns() -> None:
     before = torch.tensor([[[0.0, 0.0, 0.3], [0.1, 0.05, 0.1]]])
     after = torch.tensor([[[-0.2, 0.0, 0.0], [0.0, 0.05, 0.1]]])
     velocity = torch.tensor([[0.1 * FPS, 0.0, math.pi / 2 * FPS]])
-    torch.testing.assert_close(
-        Feet.displacement(before, after, velocity), torch.zeros(1, 2, 3), atol=1e-6, rtol=0
-    )
+    torch.testing.assert_close(Feet.displacement(before, after, velocity), torch.zeros(1, 2, 3), atol=1e-6, rtol=0)
 
 
 @given(seed=st.integers(0, 2**31))

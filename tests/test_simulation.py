@@ -8,8 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import PUPPET_LATENT, character, layout, puppet
-from test_character import anywhere, latents, turned
+from synthetic import PUPPET_LATENT, anywhere, character, latents, layout, puppet, turned
 from torch import Tensor
 
 from controller import batch, geometry
@@ -131,23 +130,24 @@ def test_hovering_and_sinking_cost_by_the_centimetre(height: float, floating: fl
 
 
 def test_sliding_on_the_floor_costs_and_sliding_in_the_air_does_not() -> None:
-    """A rigid figure that glides at 0.3 m/s slides by 1 cm a frame with both feet."""
-    for height, weight in ((-2.0, 1.0), (20.0, 0.0)):
+    """A rigid figure that glides at 0.3 m/s slides by 1 cm a frame with both feet; the heights decide what it costs."""
+
+    def skate(height: float, speed: float) -> float:
         state = lowered(height)
         pose = state.pose.clone()
-        pose[:, 0] += 0.3
-        penalties = Quality(puppet()).penalties(state, pulled(), CharacterState(pose, state.position, state.yaw))
-        both_down = abs(height) < 3
-        feet = Feet(layout()).positions(puppet().model.normalizer.denormalize(state.pose))[0, :, 1]
-        share = sum(float(2 - 2 ** min(max(h / 0.033, 0), 1)) for h in feet.tolist()) / 2
-        assert float(penalties["skate"]) == pytest.approx(0.25 * share, abs=1e-4)
-        if both_down:
-            assert share > 0.5 * weight
-    fast = lowered(-2.0)
-    pose = fast.pose.clone()
-    pose[:, 0] += 3.0
-    most = Quality(puppet()).penalties(fast, pulled(), CharacterState(pose, fast.position, fast.yaw))["skate"]
-    assert float(most) == pytest.approx(0.5)  # no more than 2 cm a frame count
+        pose[:, 0] += speed
+        after = CharacterState(pose, state.position, state.yaw)
+        return float(Quality(puppet()).penalties(state, pulled(), after)["skate"])
+
+    def both(height: float) -> float:
+        feet = Feet(layout()).positions(puppet().model.normalizer.denormalize(lowered(height).pose))[0, :, 1]
+        return sum(2 - 2 ** min(max(h / 0.033, 0), 1) for h in feet.tolist()) / 2
+
+    assert both(-10.0) == 1 and 0.5 < both(0.0) < 1 and both(20.0) == 0
+    for height in (-10.0, 0.0, 20.0):
+        assert skate(height, 0.3) == pytest.approx(0.25 * both(height), abs=1e-4)
+        assert skate(height, 0.0) == pytest.approx(0, abs=1e-3)
+    assert skate(-10.0, 3.0) == pytest.approx(0.5)  # no more than 2 cm a frame count
 
 
 def test_large_latents_and_poses_out_of_range_cost() -> None:

@@ -26,7 +26,11 @@ SMALL = TrainConfig(
     learning_rate=5e-3, beta=0.01, beta_warm_up_epochs=2,
 )  # fmt: skip
 TINY = replace(
-    SMALL, model=MotionVAEConfig(latent=4, hidden=16, experts=2, gate_hidden=8), rollouts_per_epoch=3, rollout=3, batch=8
+    SMALL,
+    model=MotionVAEConfig(latent=4, hidden=16, experts=2, gate_hidden=8),
+    rollouts_per_epoch=3,
+    rollout=3,
+    batch=8,
 )
 
 
@@ -181,9 +185,10 @@ def test_a_latent_that_sleeps_for_a_while_is_left_alone() -> None:
 
 
 WORDS = (
-    "--model.latent 4 --model.hidden 16 --model.experts 2 --model.gate-hidden 8 --teacher-epochs 1 --ramp-epochs 0 "
-    "--student-epochs 1 --rollouts-per-epoch 3 --rollout 3 --batch 8"
-).split()
+    *("--model.latent", "4", "--model.hidden", "16", "--model.experts", "2", "--model.gate-hidden", "8"),
+    *("--teacher-epochs", "1", "--ramp-epochs", "0", "--student-epochs", "1"),
+    *("--rollouts-per-epoch", "3", "--rollout", "3", "--batch", "8"),
+)
 
 
 def test_the_command_trains_a_model_that_plays_and_does_not_write_over_it(
@@ -231,7 +236,11 @@ def test_bad_requests_are_one_sentence(
 
 @pytest.mark.parametrize("words", [["--threads", "0"], ["--save-every", "0"], ["--model.hidden", "0"]])
 def test_bad_settings_are_one_sentence(
-    tmp_path: Path, data_file: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     said = refusal(train_mvae.main, ["--data", data_file, "--out", tmp_path, *words], monkeypatch, capsys)
     assert "is 0; allowed: 1" in said

@@ -21,6 +21,7 @@ from controller.features import PoseLayout
 from controller.feet import Feet
 from controller.mvae import diagnostics, loss, schedules
 from controller.mvae.model import MotionVAE, MotionVAEConfig
+from controller.optimizer_state import load_optimizer, optimizer_tensors
 
 STATE_KIND = "motion-vae-training"
 
@@ -227,8 +228,7 @@ class Trainer:
     def save(self) -> None:
         """Write the training state, from which :meth:`resume` goes on exactly, and the history; each atomically."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+        tensors |= optimizer_tensors("optimizer", self.optimizer)
         tensors["generator"] = self.generator.get_state()
         header = {
             "epoch": self.epoch,
@@ -250,12 +250,6 @@ class Trainer:
             if found != here:
                 raise ControllerError(f"{self.state_path}: its {name} are not this run's; start in another folder")
         self.model.load_state_dict({n[6:]: v for n, v in tensors.items() if n.startswith("model.")})
-        states: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, key = name.split(".")
-                states.setdefault(int(index), {})[key] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+        load_optimizer("optimizer", self.optimizer, tensors)
         self.generator.set_state(tensors["generator"])
         self.epoch, self.history = header["epoch"], header["history"]

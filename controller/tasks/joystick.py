@@ -14,7 +14,6 @@ from controller.character import Character, CharacterState
 from controller.errors import require
 from controller.tasks.base import Task
 
-
 STANDING_SPEED = 0.01
 """m/s: a wish slower than this is a wish to stand."""
 
@@ -112,7 +111,7 @@ class JoystickTask(Task[JoystickGoal]):
         """0.6·exp(−2·‖v − v*‖) + 0.4·exp(cos Δfacing − 1), less the penalties of :class:`Quality`.
 
         A wish to stand is met to the millimetre, or a standing character creeps: its velocity term is
-        0.3·exp(−2·‖v‖) + 0.3·exp(−20·‖v‖). A walking one's hips sway by ±0.1 m/s with every step, which no wish forbids.
+        0.3·exp(−2·‖v‖) + 0.3·exp(−20·‖v‖). The hips of a walking one sway by ±0.1 m/s.
         """
         off = ((self.character.world_velocity(after) - goal.velocity).square().sum(dim=-1) + 1e-8).sqrt()
         standing = goal.velocity.abs().amax(dim=-1) < STANDING_SPEED

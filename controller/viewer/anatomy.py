@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-HEIGHT = 1.46  # metres from the lowest to the highest joint of the body that the sizes below are for
+REACH = 1.085  # metres along the bones from the hips to the toes of the body that the sizes below are for
+SKULL = 0.13  # metres from the joint under the head to the middle of its top
 
 # Linear RGB
 PORCELAIN, GRAPHITE = (0.60, 0.58, 0.55), (0.05, 0.055, 0.065)
@@ -33,7 +34,7 @@ SHAPES = tuple(
         (r"thumb|index|middle|ring|pinky|finger", Shape(0.011, 0.009, accent=True)),
         (r"head.*>", Shape(0.064, 0.086, 1.06)),
         (r">.*head|neck", Shape(0.046, 0.043)),
-        (r">.*(shoulder|clav|collar)", Shape(0.066, 0.064)),
+        (r"(spine|chest|torso|back).*>.*(shoulder|clav|collar|arm)", Shape(0.066, 0.064)),
         (r"(shoulder|clav|collar).*>", Shape(0.068, 0.056)),
         (r"(hand|wrist).*>", Shape(0.034, 0.024, 0.62, accent=True)),
         (r"(forearm|lowerarm|elbow).*>", Shape(0.044, 0.029, cuff=0.012, accent=True)),
@@ -41,7 +42,7 @@ SHAPES = tuple(
         (r"(toe|ball).*>", Shape(0.036, 0.027, 0.72, accent=True)),
         (r"(foot|ankle).*>", Shape(0.043, 0.036, 0.9, accent=True)),
         (r"(hips|pelvis|root).*>.*(leg|thigh|hip|femur)", Shape(0.092, 0.074, 1.18, level=True)),
-        (r"(upleg|upperleg|thigh|femur|(left|right)hip).*>", Shape(0.076, 0.054)),
+        (r"(upleg|upperleg|thigh|femur|(left|right)_?hip).*>", Shape(0.076, 0.054)),
         (r"(leg|shin|calf|knee|tibia).*>", Shape(0.060, 0.034, cuff=0.018, accent=True)),
         (r"(hips|pelvis|root).*>", Shape(0.126, 0.104, 0.76)),
         (r"(spine|chest|torso|abdomen|back).*>", Shape(0.112, 0.138, 0.70)),
@@ -66,6 +67,11 @@ def side_colour(joint: str) -> tuple[float, float, float]:
     if re.search(r"right|^r[_.]|[_.]r$", joint.lower()) or re.match(r"[rR][A-Z]", joint):
         return CORAL
     return GRAPHITE
+
+
+def is_head(joint: str) -> bool:
+    """Whether the joint carries the head."""
+    return "head" in joint.lower()
 
 
 def is_sole(joint: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,15 +51,7 @@ class Body:
     @classmethod
     def of(cls, skeleton: Skeleton) -> Body:
         """A body for any skeleton: known names get their shape, other bones one that goes with their length."""
-        scale = _height(skeleton) / anatomy.HEIGHT
-        parts: list[Part] = []
-        for joint, name in enumerate(skeleton.names):
-            bones = [(skeleton.names[child], skeleton.offsets[child]) for child in skeleton.children(joint)]
-            for child, end in bones or [("tip", skeleton.tips[joint])]:
-                parts += _bone(joint, name, child, end.numpy().astype(float), scale)
-            if "head" in name.lower():
-                parts.append(_visor(joint, skeleton.tips[joint].numpy().astype(float), scale))
-        joints, *fields = zip(*parts, strict=True)
+        joints, *fields = zip(*_Sculptor(skeleton).parts(), strict=True)
         return cls(np.array(joints), *(np.array(field, dtype=np.float32) for field in fields))
 
     def place(self, positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
@@ -70,27 +63,57 @@ class Body:
         return placed
 
 
-def _bone(joint: int, name: str, child: str, end: np.ndarray, scale: float) -> list[Part]:
-    """The parts of one bone: its cone and, if it is a foot, the heel and the sole."""
-    look = anatomy.shape_of(name, child, float(np.linalg.norm(end)) / scale)
-    colour = anatomy.side_colour(name) if look.accent else anatomy.PORCELAIN
-    start = UP * end[1] * 0.35 if look.level else np.zeros(3)
-    if anatomy.is_sole(name):
-        start = start + UP * look.start * look.depth * scale
-    if anatomy.is_sole(name) or anatomy.is_sole(child):
-        end = end + UP * look.end * look.depth * scale
-    cuff = look.cuff * scale
-    parts = [_cone(joint, start, end, (look.start * scale, look.end * scale), look.depth, colour, cuff)]
-    if anatomy.is_sole(child) and not anatomy.is_sole(name):
-        heel = np.array((0.0, end[1], 0.0)) - 0.4 * (end - UP * end[1])
-        parts.append(_cone(joint, heel, end, (0.9 * look.end * scale, look.end * scale), look.depth, colour))
-    return parts
+class _Sculptor:
+    """Puts flesh on a skeleton.
 
+    scale    the person's size as a multiple of the one that anatomy.py measures
+    upright  the rest pose stands, so each joint knows where up and front are. Some skeletons are stored with all
+             bones along one axis; they get round limbs and neither soles nor a visor
+    """
 
-def _visor(joint: int, tip: np.ndarray, scale: float) -> Part:
-    """A dark band before the eyes: which way a head looks is hard to tell otherwise."""
-    middle, half = tip * 0.8 + FRONT * 0.036 * scale, np.array((0.013 * scale, 0.0, 0.0))
-    return _cone(joint, middle - half, middle + half, (0.063 * scale, 0.063 * scale), 0.62, anatomy.GRAPHITE)
+    def __init__(self, skeleton: Skeleton) -> None:
+        self.skeleton = skeleton
+        rest = forward_kinematics(skeleton, torch.zeros(3), torch.eye(3).expand(len(skeleton), 3, 3))
+        extent = rest.amax(0) - rest.amin(0)
+        self.upright = bool(extent[1] > 0.75 * extent.max())
+        self.scale = _reach(skeleton) / anatomy.REACH
+
+    def parts(self) -> Iterator[Part]:
+        skeleton = self.skeleton
+        for joint, name in enumerate(skeleton.names):
+            tip = skeleton.tips[joint].numpy().astype(float)
+            for child in skeleton.children(joint):
+                yield from self._bone(joint, skeleton.names[child], skeleton.offsets[child].numpy().astype(float))
+            if not skeleton.children(joint):
+                yield from self._bone(joint, "tip", tip)
+            if self.upright and anatomy.is_head(name):
+                yield self._visor(joint, tip)
+
+    def _bone(self, joint: int, child: str, end: np.ndarray) -> Iterator[Part]:
+        """The parts of one bone: its cone and, if it is a foot, one from the heel."""
+        name = self.skeleton.names[joint]
+        length = float(np.linalg.norm(end))
+        look = anatomy.shape_of(name, child, length / self.scale)
+        colour = anatomy.side_colour(name) if look.accent else anatomy.PORCELAIN
+        start, depth, (first, last) = np.zeros(3), look.depth, self.scale * np.array((look.start, look.end))
+        if anatomy.is_head(name):
+            end = end * min(1.0, anatomy.SKULL * self.scale / max(length, 1e-6))  # a tip may be anywhere above it
+        if not self.upright:
+            first, last, depth = first * depth**0.5, last * depth**0.5, 1.0
+        elif look.level:
+            start = UP * 0.35 * end[1]
+        elif anatomy.is_sole(name):
+            start, end = start + UP * first * depth, end + UP * last * depth
+        elif anatomy.is_sole(child):
+            end = end + UP * last * depth
+            heel = UP * end[1] - 0.4 * (end - UP * end[1])
+            yield _cone(joint, heel, end, (0.9 * last, last), depth, colour)
+        yield _cone(joint, start, end, (first, last), depth, colour, look.cuff * self.scale)
+
+    def _visor(self, joint: int, tip: np.ndarray) -> Part:
+        """A dark band before the eyes: which way a head looks is hard to tell otherwise."""
+        middle, half = tip * 0.8 + FRONT * 0.036 * self.scale, np.array((0.013 * self.scale, 0.0, 0.0))
+        return _cone(joint, middle - half, middle + half, (0.063 * self.scale,) * 2, 0.62, anatomy.GRAPHITE)
 
 
 def _cone(
@@ -112,7 +135,10 @@ def _cone(
     return Part(joint, frame, start, (*radii, length, depth), colour, cuff)
 
 
-def _height(skeleton: Skeleton) -> float:
-    """The longest side of the box around the rest pose: a standing body's height, whichever way up it is stored."""
-    rest = forward_kinematics(skeleton, torch.zeros(3), torch.eye(3).expand(len(skeleton), 3, 3))
-    return float((rest.amax(0) - rest.amin(0)).max())
+def _reach(skeleton: Skeleton) -> float:
+    """The length of the longest chain of bones from the root to a foot, or to any joint if there are no feet."""
+    lengths = skeleton.offsets.norm(dim=-1).tolist()
+    for joint, parent in enumerate(skeleton.parents[1:], start=1):
+        lengths[joint] += lengths[parent]
+    feet = [length for length, name in zip(lengths, skeleton.names, strict=True) if anatomy.is_foot(name)]
+    return max(feet or lengths) or anatomy.REACH

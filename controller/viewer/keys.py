@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from controller.errors import ConfigError
@@ -38,13 +39,12 @@ class KeyScript:
 
 
 def _parse_range(part: str) -> tuple[int, int, str]:
-    frames, colon, key = (piece.strip() for piece in part.partition(":"))
-    start, dash, end = (piece.strip() for piece in frames.partition("-"))
-    # isascii as well: "²" is a digit to isdigit() and no number to int()
-    if not (colon and dash and all(number.isascii() and number.isdigit() for number in (start, end))):
+    match = re.fullmatch(r"([0-9]{1,9})\s*-\s*([0-9]{1,9})\s*:\s*(\w+)", part)
+    if match is None:
         raise ConfigError(f"--keys: {part!r} is not START-END:KEY, for example 0-150:w")
-    if int(end) <= int(start):
+    start, end, key = int(match[1]), int(match[2]), match[3].lower()
+    if end <= start:
         raise ConfigError(f"--keys: {part!r} ends at frame {end}, which is not after its start")
-    if key.lower() not in STEERING_KEYS:
+    if key not in STEERING_KEYS:
         raise ConfigError(f"--keys: {part!r} holds an unknown key; there are {', '.join(STEERING_KEYS)}")
-    return int(start), int(end), key.lower()
+    return start, end, key

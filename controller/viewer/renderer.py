@@ -10,23 +10,16 @@ from OpenGL import GL
 
 from controller.errors import DisplayError
 from controller.skeleton import Skeleton, forward_kinematics
-from controller.viewer import anatomy
+from controller.viewer import anatomy, sun
 from controller.viewer import quality as qualities
 from controller.viewer.body import Body
-from controller.viewer.camera import FollowCamera, look_at, orthographic
+from controller.viewer.camera import FollowCamera
 from controller.viewer.capsule import capsule
+from controller.viewer.marks import ground_marks
 from controller.viewer.program import FRAME_BINDING, Program
 from controller.viewer.quality import Quality
 from controller.viewer.scene import Scene
 from controller.viewer.target import ShadowMap, Target
-
-SUN = np.array((0.42, 0.80, -0.43)) / np.linalg.norm((0.42, 0.80, -0.43))
-UP = np.array((0.0, 1.0, 0.0))
-SHADOW_HALF = 1.15  # metres from the shadow map's middle to its edge
-SHADOW_MIDDLE = 0.85  # metres above the ground
-RING = 0.42  # metres
-SECONDS_SHOWN = 0.6  # an arrow reaches as far as that speed goes in this time
-WISH, ACTUAL, FACING = (0.90, 0.36, 0.05), (0.85, 0.92, 1.00), (0.55, 0.60, 0.65)  # linear RGB
 
 FRAME = np.dtype(
     [
@@ -37,12 +30,9 @@ FRAME = np.dtype(
         ("sun", np.float32, 4),
         ("shaded", np.float32, (4, 4)),
         ("soles", np.float32, (4, 4)),
-        ("marks", np.float32, (4, 2, 4)),
+        ("marks", np.float32, (3, 2, 4)),
     ]
 )  # the block "Frame" of common.glsl
-
-
-Mark = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Renderer:
@@ -144,13 +134,14 @@ class Renderer:
         frame, width, height = self.frame, *self.size
         matrix = camera.matrix(width / height)
         frame["camera"], frame["rays"] = matrix.T, np.linalg.inv(matrix).T  # OpenGL wants columns first
-        frame["sunlight"] = sunlight(positions[0]).T
-        frame["eye"][:3], frame["sun"][:3] = camera.eye, SUN
-        frame["shaded"][:, :3] = shaded_ground(positions[0])
+        frame["sunlight"] = sun.view(positions[0]).T
+        frame["eye"][:3], frame["sun"][:3] = camera.eye, sun.TOWARDS
+        frame["shaded"][:, :3] = sun.shaded_ground(positions[0])
         for slot, joint in enumerate(self._soles):
             frame["soles"][slot] = *(positions[joint] + (0.0, 0.02, 0.0)), 0.055
         marks = ground_marks(scene)
-        frame["marks"][: len(marks)] = marks
+        if marks:
+            frame["marks"][: len(marks)] = marks
 
         GL.glBindBuffer(GL.GL_UNIFORM_BUFFER, self._frame_buffer)
         GL.glBufferData(GL.GL_UNIFORM_BUFFER, frame.nbytes, frame, GL.GL_STREAM_DRAW)
@@ -161,7 +152,7 @@ class Renderer:
 
     def _make_programs(self) -> None:
         side, reach = self.quality.shadow_side, self.quality.shadow_reach
-        spread = 0.02 / (2 * SHADOW_HALF * reach)  # soft edges 2 cm to each side
+        spread = 0.02 / (2 * sun.HALF * reach)  # soft edges 2 cm to each side
         constants = {"REACH": reach, "GROUND_BLUR": spread, "BODY_BLUR": max(0.6 * spread, 1 / side)}
         self._shadow_program = Program(("capsule.glsl", "shadow.vert"), ("shadow.frag",), constants)
         self._body_program = Program(("capsule.glsl", "body.vert"), ("shadow.glsl", "body.frag"), constants)
@@ -186,36 +177,6 @@ class Renderer:
         GL.glBufferData(GL.GL_ELEMENT_ARRAY_BUFFER, triangles.nbytes, triangles, GL.GL_STATIC_DRAW)
         self._frame_buffer = GL.glGenBuffers(1)
         GL.glBindBufferBase(GL.GL_UNIFORM_BUFFER, FRAME_BINDING, self._frame_buffer)
-
-
-def sunlight(root: np.ndarray) -> np.ndarray:
-    """World → shadow map (4, 4), each axis in 0..1, for the surroundings of a character at ``root`` (3,)."""
-    middle = np.array((root[0], SHADOW_MIDDLE, root[2]))
-    matrix = orthographic(SHADOW_HALF, 1.0, 9.0) @ look_at(middle + 5 * SUN, middle)
-    return np.array(((0.5, 0, 0, 0.5), (0, 0.5, 0, 0.5), (0, 0, 0.5, 0.5), (0, 0, 0, 1))) @ matrix
-
-
-def shaded_ground(root: np.ndarray) -> np.ndarray:
-    """The corners (4, 3) of the ground that the shadow map covers, in a triangle strip's order."""
-    across = np.cross(UP, SUN) / np.linalg.norm(np.cross(UP, SUN))
-    along = np.cross(across, UP) / SUN[1]  # what one unit up in the map is on the ground
-    middle = np.array((root[0], SHADOW_MIDDLE, root[2])) - SUN * SHADOW_MIDDLE / SUN[1]
-    return middle + SHADOW_HALF * np.array([x * across + z * along for z in (-1, 1) for x in (-1, 1)])
-
-
-def ground_marks(scene: Scene) -> list[Mark]:
-    """The marks of a scene, as mark.vert reads them: a ring that shows the wished facing, and arrows."""
-    x, _, z = scene.pose.root.tolist()
-    marks: list[Mark] = []
-    if scene.facing is not None:
-        marks.append(((x, z, scene.facing, RING), (*FACING, -1.0)))
-    for velocity, colour, width in ((scene.wish, WISH, 0.030), (scene.velocity, ACTUAL, 0.014)):
-        speed = float(np.hypot(*velocity))
-        if speed > 0.08:
-            sin, cos = velocity / speed
-            place = (x + RING * sin, z + RING * cos, math.atan2(sin, cos), speed * SECONDS_SHOWN)
-            marks.append((place, (*colour, width)))
-    return marks
 
 
 def _attributes(values: np.ndarray, layout: tuple[tuple[int, int], ...], *, per_instance: bool) -> int:

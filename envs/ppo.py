@@ -1,0 +1,188 @@
+"""Proximal policy optimisation in the latent space, by stable-baselines3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.distributions import DiagGaussianDistribution
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.policies import ActorCriticPolicy
+from torch import Tensor, nn
+
+from controller.errors import require
+from controller.mvae.schedules import linear_decay, linear_warm_up
+from controller.optimizer_state import load_optimizer, optimizer_tensors
+from controller.policy import Actor
+from controller.simulation import LATENT_LIMIT
+from envs.episodes import Episodes
+from envs.sb3 import CharacterVecEnv
+
+
+@dataclass(frozen=True)
+class PpoConfig:
+    """Settings of PPO."""
+
+    rollout_frames: int = 48
+    """Frames of each character between two updates."""
+    minibatch: int = 1024
+    """Frames in a gradient step."""
+    epochs: int = 3
+    """Passes over each update's frames. Few, since on a CPU they cost more than new experience."""
+    learning_rate: float = 3e-4
+    """Adam's rate at the start; it falls linearly."""
+    final_learning_rate: float = 3e-5
+    """Adam's rate at the end."""
+    gamma: float = 0.97
+    """Discount a frame: a horizon of about a second."""
+    gae_lambda: float = 0.95
+    """λ of generalised advantage estimation."""
+    clip_range: float = 0.2
+    """PPO's clip."""
+    target_kl: float | None = None
+    """Stop an update's passes when the policy has moved this far (×1.5); never unless given."""
+    entropy: float = 0.0
+    """Weight of the entropy bonus."""
+    log_std: float = -0.7
+    """Log of the exploration noise at the start, in units of the action's bound; it is learned. −0.7 is z ~ N(0, I),
+    with which the model walks by itself."""
+    ground_warm_up: float = 0.4
+    """Share of the training over which the penalties on the feet rise to their full weight: with all of it from the
+    start, standing still pays better than learning to walk."""
+    reward_scale: float = 0.1
+    """Factor on rewards, which keeps the critic's targets near 1."""
+    critic_frames: int = 0
+    """Frames at the start in which only the critic learns: for a run that starts from a trained actor."""
+
+    def __post_init__(self) -> None:
+        for name in ("rollout_frames", "minibatch", "epochs"):
+            require(getattr(self, name) >= 1, f"ppo.{name}", getattr(self, name), "1 or more")
+        for name in ("gae_lambda", "ground_warm_up"):
+            require(0 <= getattr(self, name) <= 1, f"ppo.{name}", getattr(self, name), "0 to 1")
+        require(0 < self.gamma < 1, "ppo.gamma", self.gamma, "above 0 and below 1")
+        require(0 < self.learning_rate < 1, "ppo.learning_rate", self.learning_rate, "above 0 and below 1")
+        require(self.reward_scale > 0, "ppo.reward_scale", self.reward_scale, "above 0")
+
+
+class BoundedMean(nn.Module):
+    """tanh of a linear layer: the head of :class:`controller.policy.Actor` in units of its limit."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.tanh(self.linear(features))
+
+
+class LatentPolicy(ActorCriticPolicy):
+    """stable-baselines3's actor-critic with a bounded mean. The action is clipped for the environment; the unclipped
+    one is scored, as the library does."""
+
+    def _build(self, lr_schedule: Callable[[float], float]) -> None:
+        super()._build(lr_schedule)
+        assert isinstance(self.action_dist, DiagGaussianDistribution)
+        head = cast(nn.Linear, self.action_net)
+        with torch.no_grad():
+            head.weight.mul_(0.1)
+        self.action_net = BoundedMean(head)
+        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+
+    @property
+    def head(self) -> nn.Linear:
+        return cast(BoundedMean, self.action_net).linear
+
+    def actor(self) -> Actor:
+        """A copy of the deterministic actor, free of stable-baselines3."""
+        body = self.mlp_extractor.policy_net
+        linears = [layer for layer in body.children() if isinstance(layer, nn.Linear)]
+        sizes = tuple(layer.out_features for layer in linears)
+        actor = Actor(linears[0].in_features, self.head.out_features, sizes, LATENT_LIMIT)
+        actor.body.load_state_dict(body.state_dict())
+        actor.head.load_state_dict(self.head.state_dict())
+        return actor
+
+    def take(self, actor: Actor) -> None:
+        """Act as ``actor`` does from now on."""
+        self.mlp_extractor.policy_net.load_state_dict(actor.body.state_dict())
+        self.head.load_state_dict(actor.head.state_dict())
+
+
+class PpoTrainer:
+    """PPO over a :class:`CharacterVecEnv`; :meth:`iterate` is one rollout with its update."""
+
+    name = "ppo"
+
+    def __init__(self, episodes: Episodes, config: PpoConfig, hidden: tuple[int, ...], seed: int, out: Path) -> None:
+        self.episodes, self.config = episodes, config
+        self.frames_per_iteration = episodes.count * config.rollout_frames
+        require(
+            config.minibatch <= self.frames_per_iteration, "ppo.minibatch", config.minibatch,
+            f"up to characters × ppo.rollout_frames = {self.frames_per_iteration}",
+        )  # fmt: skip
+        self.rate = config.learning_rate
+        env = CharacterVecEnv(episodes, config.reward_scale)
+        env.seed(seed)
+        self.ppo = PPO(
+            LatentPolicy,
+            env,
+            learning_rate=lambda _: self.rate,
+            n_steps=config.rollout_frames,
+            batch_size=config.minibatch,
+            n_epochs=config.epochs,
+            gamma=config.gamma,
+            gae_lambda=config.gae_lambda,
+            clip_range=config.clip_range,
+            ent_coef=config.entropy,
+            target_kl=config.target_kl,
+            max_grad_norm=1.0,
+            policy_kwargs={
+                "net_arch": {"pi": list(hidden), "vf": list(hidden)},
+                "activation_fn": nn.ReLU,
+                "log_std_init": config.log_std,
+            },
+            seed=seed,
+            device="cpu",
+        )
+        self.ppo.set_logger(configure(str(out / "tensorboard"), ["tensorboard"]))
+
+    @property
+    def policy(self) -> LatentPolicy:
+        return cast(LatentPolicy, self.ppo.policy)
+
+    def actor(self) -> Actor:
+        return self.policy.actor()
+
+    def start_from(self, actor: Actor) -> None:
+        """Begin with a trained actor's weights; the critic is new."""
+        self.policy.take(actor)
+
+    def iterate(self, progress: float) -> dict[str, float]:
+        """One rollout and its update. ``progress`` in [0, 1] sets the learning rate and the feet's penalties."""
+        config = self.config
+        self.rate = linear_decay(round(1000 * progress), 1000, config.learning_rate, config.final_learning_rate)
+        self.episodes.simulation.task.quality.ground = linear_warm_up(progress, config.ground_warm_up)
+        learning = self.ppo.num_timesteps >= config.critic_frames
+        for parameter in (*self.policy.mlp_extractor.policy_net.parameters(), *self.policy.action_net.parameters()):
+            parameter.requires_grad_(learning)
+        self.policy.log_std.requires_grad_(learning)
+        self.ppo.learn(self.frames_per_iteration, reset_num_timesteps=False)
+        return {
+            "reward": float(self.ppo.rollout_buffer.rewards.mean()) / config.reward_scale,
+            "noise": float(self.policy.log_std.detach().exp().mean()),
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights and optimiser, to resume from."""
+        weights = {f"policy.{name}": value for name, value in self.policy.state_dict().items()}
+        return weights | optimizer_tensors("optimizer", self.policy.optimizer)
+
+    def load(self, tensors: dict[str, Tensor], frames: int) -> None:
+        """Take up :meth:`tensors` after ``frames`` frames. The characters begin new episodes."""
+        self.policy.load_state_dict({n[7:]: v for n, v in tensors.items() if n.startswith("policy.")})
+        load_optimizer("optimizer", self.policy.optimizer, tensors)
+        self.ppo.num_timesteps = frames
