@@ -31,6 +31,7 @@ F\tlock the way it faces: S walks backward, A and D sideways
 mouse drag, wheel\tturn the camera, zoom
 C\tcamera: free, behind its back, from above
 Space, R\tpause, reset
+game pad\tsticks walk and look, triggers fast and slow, shoulders turn
 F1, Esc\tthis help, quit"""
 QUALITIES = {"auto": None, "low": quality.LOW, "high": quality.HIGH}
 HUD_STEPS = 6  # steps between two updates of the text: figures that change faster cannot be read
@@ -74,10 +75,14 @@ class Options:
     """Threads of torch; networks this small gain nothing from more."""
 
     def check(self) -> None:
-        """Raise :class:`ConfigError` about the first option that makes no sense, before anything is played."""
+        """Raise :class:`ConfigError` about the first option that makes no sense, before anything is played.
+
+        Not done on construction: there tyro would catch the error and say it in a box of many lines.
+        """
         require(self.frames is None or self.frames >= 1, "--frames", self.frames, "1 or more")
         require(self.threads >= 1, "--threads", self.threads, "1 or more")
-        if self.headless and self.length is None:
+        require(0 <= self.seed < 2**63, "--seed", self.seed, "0 to 2^63 - 1")
+        if not self.script.length and self.headless and self.frames is None:
             raise ConfigError("--headless needs --frames or --keys, for nobody is there to quit")
         recording.check(self.files)
         require(all(16 <= side <= 8192 for side in self.pixels), "--size", self.size, "16x16 to 8192x8192")
@@ -153,6 +158,7 @@ class Session:
         self.screen = open_screen(player, options, record)
         self.clock = FixedStep(player.seconds)
         self.paused = self.helping = False
+        self.held: frozenset[str] = frozenset()
         self.played = 0
         self.line = ""
 
@@ -165,8 +171,10 @@ class Session:
                 return
             self.obey(seen)
             steps = 0 if self.paused else self.clock.advance(seconds)
+            self.held |= seen.held  # a tap between two steps counts in the next
             for _ in range(steps):
                 self.step(seen)
+                self.held = seen.held
             self.screen.draw(self.player.before.towards(self.player.now, self.clock.fraction), seconds)
             for _ in range(steps if self.record.wants_pictures else 0):
                 self.record.add_picture(self.screen.picture())
@@ -190,7 +198,7 @@ class Session:
         if self.script:
             self.player.step(self.script.held(self.played))
         else:
-            self.player.step(seen.held, self.screen.camera.azimuth, seen.move)
+            self.player.step(self.held, self.screen.camera.azimuth, seen.move)
         self.record.add(self.player.root, self.player.rotations)
         self.played += 1
         if self.played % HUD_STEPS == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import zlib
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -35,6 +36,8 @@ def check(paths: Iterable[Path]) -> None:
             raise ConfigError(f"--record {path}: the name must end in one of {', '.join(MOTION + PICTURES)}")
         if not path.parent.is_dir():
             raise ConfigError(f"--record {path}: there is no folder {path.parent}")
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise ConfigError(f"--record {path}: this file cannot be written")
         if suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
             raise ConfigError(f"--record {path}: films need the package imageio-ffmpeg; without it, record a .gif")
 

@@ -17,6 +17,7 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ConfigError, ControllerError, require, run_command
 from controller.mvae.export import export
@@ -34,6 +35,8 @@ class Options:
     """The data set that `python -m controller.data build` wrote."""
     out: Path
     """Folder for checkpoints, logs and the trained model."""
+    start: Path | None = None
+    """A trained model to start from, in place of random weights; its statistics stay."""
     resume: bool = False
     """Go on from the training state in ``out``."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -61,6 +64,8 @@ def start(options: Options) -> Trainer:
     data = MotionDataset.load(options.data)
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(data, options.config, options.out, pick_device(options.device))
+    if options.start is not None:
+        trainer.start_from(Character.load(options.start))
     if options.resume:
         trainer.resume()
     elif trainer.state_path.exists():

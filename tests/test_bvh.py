@@ -266,9 +266,7 @@ def test_several_end_sites_and_other_layouts(tmp_path: Path) -> None:
     for name, text in variants.items():
         clip = parsed(tmp_path, text)
         assert clip.skeleton.to_dict() == plain.skeleton.to_dict(), name
-        assert torch.equal(clip.rotations, plain.rotations) and torch.equal(
-            clip.positions, plain.positions
-        ), name
+        assert torch.equal(clip.rotations, plain.rotations) and torch.equal(clip.positions, plain.positions), name
 
 
 @pytest.mark.parametrize(
@@ -339,9 +337,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_damage_never_escapes_as_another_error(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
+def test_damage_never_escapes_as_another_error(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     text = LIMB.encode()
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 30)))
@@ -373,9 +369,7 @@ def test_agrees_with_pymotion(tmp_path: Path) -> None:
         other = reader.BVH()
         other.load(str(path))
         data = other.data
-        local = quaternions.from_euler(
-            np.radians(data["rotations"]), order=np.tile(data["rot_order"], (4, 1, 1))
-        )
+        local = quaternions.from_euler(np.radians(data["rotations"]), order=np.tile(data["rot_order"], (4, 1, 1)))
         offsets = data["offsets"].copy()
         offsets[0] = 0
         positions, _ = skeletons.fk(local, data["positions"][:, 0], offsets, data["parents"])

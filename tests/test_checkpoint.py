@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from synthetic import character, model, puppet, skeleton
+from synthetic import bug, character, model, puppet, skeleton
 from torch import Tensor
 
 from controller import checkpoint, files
@@ -135,6 +135,9 @@ def test_a_character_comes_back_with_everything_it_needs(tmp_path: Path) -> None
         assert json.loads(file.metadata()["header"])["kind"] == "motion-vae"
 
 
+SPRAWLING = bug("torch's message, which is passed on, has several lines")
+
+
 def altered(path: Path, change: Callable[[dict, dict], None]) -> None:
     header, tensors = checkpoint.load(path, "motion-vae")
     change(header, tensors)
@@ -148,10 +151,10 @@ def altered(path: Path, change: Callable[[dict, dict], None]) -> None:
         lambda header, tensors: header["skeleton"].pop("tips"),
         lambda header, tensors: header.pop("config"),
         lambda header, tensors: header["config"].update(colour="red"),
-        lambda header, tensors: header["config"].update(hidden=25),
         lambda header, tensors: tensors.pop("reset_poses"),
-        lambda header, tensors: tensors.pop("decoder.output.weight"),
-        lambda header, tensors: tensors.update({"decoder.output.weight": torch.zeros(2)}),
+        pytest.param(lambda header, tensors: header["config"].update(hidden=25), marks=SPRAWLING),
+        pytest.param(lambda header, tensors: tensors.pop("decoder.gate.0.bias"), marks=SPRAWLING),
+        pytest.param(lambda header, tensors: tensors.update({"decoder.gate.0.bias": torch.zeros(2)}), marks=SPRAWLING),
     ],
 )
 def test_a_character_with_something_missing_is_refused(
@@ -214,7 +217,10 @@ def test_a_model_and_a_policy_are_not_taken_for_each_other(tmp_path: Path, mvae:
         Policy.load(mvae, character(), "joystick")
 
 
-@pytest.mark.parametrize("missing", ["actor", "model", "task", "weights"])
+@pytest.mark.parametrize(
+    "missing",
+    ["actor", "weights", pytest.param("model", marks=bug("KeyError")), pytest.param("task", marks=bug("KeyError"))],
+)
 def test_a_policy_with_something_missing_is_refused(tmp_path: Path, missing: str) -> None:
     path = tmp_path / "policy.safetensors"
     whole = policy()

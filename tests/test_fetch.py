@@ -161,9 +161,7 @@ def test_catalogue_entries_are_whole() -> None:
             assert re.fullmatch("[0-9a-f]{64}", file.sha256)
             assert file.use in catalogue.USES and file.unit in (0.01, 0.0254) and file.bytes > 1000
             assert file.sources and all(
-                re.fullmatch(
-                    r"https://raw\.githubusercontent\.com/snumrl/\w+/[0-9a-f]{40}/[\w./-]+\.bvh", url
-                )
+                re.fullmatch(r"https://raw\.githubusercontent\.com/snumrl/\w+/[0-9a-f]{40}/[\w./-]+\.bvh", url)
                 for url in file.urls
             )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import sys
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
-from synthetic import command, data, refusal, strict_json
+from synthetic import bug, command, data, refusal, strict_json
 from torch import Tensor
 
 from controller import train_mvae
@@ -221,6 +222,21 @@ def test_the_command_trains_a_model_that_plays_and_does_not_write_over_it(
     assert said.startswith(f"{out / 'training.safetensors'} is there already: go on with --resume")
 
 
+def test_every_setting_has_its_flag_and_its_words_in_the_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_mvae", "--help"])
+    with pytest.raises(SystemExit) as left:
+        train_mvae.main()
+    assert left.value.code == 0
+    shown = capsys.readouterr().out
+    names = [field.name for field in fields(TrainConfig) if field.name != "model"]
+    names += [f"model.{field.name}" for field in fields(MotionVAEConfig)]
+    for name in names:
+        assert f"--{name.replace('_', '-')} " in shown or f"--{name.replace('_', '-')}," in shown, name
+    assert "Weight of the KL term" in shown
+
+
 def test_bad_requests_are_one_sentence(
     tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,6 +250,7 @@ def test_bad_requests_are_one_sentence(
         assert expected in said
 
 
+@bug("tyro catches a ValueError of an options class and prints a box of its own")
 @pytest.mark.parametrize("words", [["--threads", "0"], ["--save-every", "0"], ["--model.hidden", "0"]])
 def test_bad_settings_are_one_sentence(
     tmp_path: Path,
@@ -246,6 +263,7 @@ def test_bad_settings_are_one_sentence(
     assert "is 0; allowed: 1" in said
 
 
+@bug("FileExistsError")
 def test_a_file_in_the_place_of_the_folder_is_one_sentence(
     tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,3 +30,13 @@ def foot_loss(moved: Tensor, truly_moved: Tensor, feet: Tensor, true_feet: Tenso
     slip = ((moved - truly_moved) / FOOT_SCALE).square() * standing
     place = ((feet - true_feet) / FOOT_SCALE).square()
     return slip.mean() + 0.1 * place.mean()
+
+
+def slip_loss(moved: Tensor, height: Tensor) -> Tensor:
+    """Slip s² / (1 + s²) of feet that stand, s in cm a frame (Geman & McClure 1987: a foot that swings does not count).
+
+    ``moved`` (B, 2, 3) metres over the ground, ``height`` (B, 2) metres. The height only weighs: no gradient goes
+    through it, or feet would learn to hover.
+    """
+    squared = (moved[..., [0, 2]] / FOOT_SCALE).square().sum(dim=-1)
+    return (contact_weight(height.detach()) * squared / (1 + squared)).mean()

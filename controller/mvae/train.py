@@ -56,6 +56,10 @@ class TrainConfig:
     """Nats below which a latent unit's KL costs nothing."""
     foot_weight: float = 0.25
     """Weight of the feet's own loss: where they are and how they slide while they stand."""
+    prior_steps: int = 3
+    """Steps that each rollout goes on with z ~ N(0, I), of which nothing is known but that standing feet stand."""
+    prior_weight: float = 0.3
+    """Weight of the feet's slip in those steps."""
     through_time: bool = True
     """Gradients through the whole rollout, with one optimiser step a rollout; else detached, with one at every step."""
     balance: float = 0.3
@@ -73,7 +77,7 @@ class TrainConfig:
         )
         for name in ("rollouts_per_epoch", "rollout", "batch"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        for name in ("beta", "free_bits", "foot_weight", "final_learning_rate"):
+        for name in ("beta", "free_bits", "foot_weight", "prior_steps", "prior_weight", "final_learning_rate"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         require(0 < self.learning_rate < 1, "learning_rate", self.learning_rate, "above 0 and below 1")
         require(0 <= self.balance <= 1, "balance", self.balance, "0 (as captured) to 1 (every speed and turn alike)")
@@ -142,7 +146,10 @@ class Trainer:
         scores = normalizer.normalize(raw)
         feet = self.layout.joint_positions(raw)[:, :, list(self.layout.feet)]  # (B, L+1, 2, 3)
         previous, standing = scores[:, 0], feet[:, 0]
-        totals, sums = [], {name: torch.zeros((), device=self.device) for name in ("reconstruction", "kl", "feet")}
+        totals, sums = (
+            [],
+            {name: torch.zeros((), device=self.device) for name in ("reconstruction", "kl", "feet", "slip")},
+        )
         for step in range(1, config.rollout + 1):
             predicted, mean, log_variance = self.model(previous, scores[:, step], noise[step - 1])
             pose = normalizer.denormalize(predicted)
@@ -165,9 +172,31 @@ class Trainer:
             captured = coins[step - 1] < teacher
             previous = scores[:, step] if captured else predicted
             standing = feet[:, step] if captured else posed
-        if config.through_time:
+        if config.prior_steps and config.prior_weight:
+            slip = self.prior_slip(predicted, posed)
+            sums["slip"] += slip.detach()
+            totals.append(config.prior_weight * slip)
+        if totals:
             self.optimise(torch.stack(totals).sum())
         return sums
+
+    def prior_slip(self, scores: Tensor, standing: Tensor) -> Tensor:
+        """Mean slip of standing feet, in (cm)², over steps with z ~ N(0, I) from z-scored poses with feet ``standing``.
+
+        The encoder's latents fill only a part of N(0, I); this holds the feet for the rest of it, which a random walk
+        and a policy in training draw from, too.
+        """
+        config, total = self.config, torch.zeros((), device=self.device)
+        for _ in range(config.prior_steps):
+            latent = torch.randn(config.batch, config.model.latent, generator=self.generator).to(self.device)
+            scores = self.model.decode(latent, scores)
+            pose = self.model.normalizer.denormalize(scores)
+            posed = self.feet.positions(pose)
+            # The feet are to follow the root, not the root the feet: a model that stands still slips least of all.
+            moved = self.feet.displacement(standing, posed, pose[:, self.layout.root_velocity].detach())
+            total = total + loss.slip_loss(moved, torch.maximum(standing[..., 1], posed[..., 1]))
+            standing = posed
+        return total / config.prior_steps
 
     def optimise(self, total: Tensor) -> None:
         """One optimiser step on ``total``; ControllerError if it is not a number, with the weights as they were."""
@@ -218,6 +247,14 @@ class Trainer:
         """The model as a character, starting from held-out captured poses."""
         poses = self.held_out.draw(256, torch.Generator().manual_seed(0))[:, 0].to(self.device)
         return Character(copy.deepcopy(self.model), self.layout, self.model.normalizer.normalize(poses))
+
+    def start_from(self, character: Character) -> None:
+        """Begin with a trained model's weights and statistics; DataError if it is of another skeleton or size."""
+        if character.skeleton.to_dict() != self.layout.skeleton.to_dict():
+            raise DataError("the model to start from has another skeleton than the data")
+        if character.model.config != self.config.model:
+            raise DataError(f"the model to start from has {character.model.config}, not {self.config.model}")
+        self.model.load_state_dict(character.model.state_dict())
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
 

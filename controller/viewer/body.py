@@ -82,6 +82,8 @@ class _Sculptor:
         skeleton = self.skeleton
         for joint, name in enumerate(skeleton.names):
             tip = skeleton.tips[joint].numpy().astype(float)
+            if anatomy.is_head(name):  # it may end anywhere above the skull
+                tip *= min(1.0, anatomy.SKULL * self.scale / max(float(np.linalg.norm(tip)), 1e-6))
             for child in skeleton.children(joint):
                 yield from self._bone(joint, skeleton.names[child], skeleton.offsets[child].numpy().astype(float))
             if not skeleton.children(joint):
@@ -96,8 +98,6 @@ class _Sculptor:
         look = anatomy.shape_of(name, child, length / self.scale)
         colour = anatomy.side_colour(name) if look.accent else anatomy.PORCELAIN
         start, depth, (first, last) = np.zeros(3), look.depth, self.scale * np.array((look.start, look.end))
-        if anatomy.is_head(name):
-            end = end * min(1.0, anatomy.SKULL * self.scale / max(length, 1e-6))  # a tip may be anywhere above it
         if not self.upright:
             first, last, depth = first * depth**0.5, last * depth**0.5, 1.0
         elif look.level:

@@ -19,7 +19,8 @@ from controller.viewer.marks import ground_marks
 from controller.viewer.program import FRAME_BINDING, Program
 from controller.viewer.quality import Quality
 from controller.viewer.scene import Scene
-from controller.viewer.target import ShadowMap, Target
+from controller.viewer.shadow_map import ShadowMap
+from controller.viewer.target import Target
 
 FRAME = np.dtype(
     [

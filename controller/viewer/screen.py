@@ -51,7 +51,7 @@ class Screen:
         self.renderer.show()
         self.hud.draw(self.window.size, line, help_text)
         seconds = self.window.flip()
-        if self.window.size != self.renderer.size:
+        if self.window.size != self.renderer.size and all(self.window.size):  # all: it may be hidden away
             self.renderer.resize(self.window.size)
         return seconds
 

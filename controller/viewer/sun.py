@@ -15,7 +15,7 @@ TO_UNIT = np.array(((0.5, 0, 0, 0.5), (0, 0.5, 0, 0.5), (0, 0, 0.5, 0.5), (0, 0,
 # For a character at the origin; it takes everything along as it walks.
 _VIEW = TO_UNIT @ orthographic(HALF, 1.0, 9.0) @ look_at(MIDDLE + 5 * TOWARDS, MIDDLE)
 _ACROSS = np.cross(UP, TOWARDS) / np.linalg.norm(np.cross(UP, TOWARDS))
-_ALONG = np.cross(_ACROSS, UP) / TOWARDS[1]  # what one unit up in the map is on the ground
+_ALONG = np.cross(UP, _ACROSS) / TOWARDS[1]  # what one unit up in the map is on the ground
 _GROUND = (
     MIDDLE
     - TOWARDS * MIDDLE[1] / TOWARDS[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -70,7 +71,7 @@ class Window:
         self.refresh_rate = max(rates, default=0) or 60
         self.gamepad = None if headless else Gamepad.first()
         self._clock = pygame.time.Clock()
-        self._seconds = 0.0
+        self._seconds, self._flipped = 0.0, time.perf_counter()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -79,11 +80,7 @@ class Window:
 
     def poll(self) -> Input:
         """Everything since the last call."""
-        down = pygame.key.get_pressed()
-        pad = self.gamepad.read() if self.gamepad else PadState()
-        seen = Input(actions=list(pad.actions), move=pad.move)
-        held = {name for key, name in KEYS.items() if down[key]} | pad.held
-        right, up = (self._seconds * ORBIT_RATE * axis for axis in pad.look)
+        seen, held, right, up = Input(), set(), 0.0, 0.0
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
                 seen.actions.append("quit")
@@ -98,13 +95,21 @@ class Window:
                 seen.zoom += event.y
             elif event.type in (pygame.CONTROLLERDEVICEADDED, pygame.CONTROLLERDEVICEREMOVED):
                 self.gamepad = Gamepad.first()
-        seen.held, seen.orbit = frozenset(held), (right, up)
+        down = pygame.key.get_pressed()
+        held |= {name for key, name in KEYS.items() if down[key]}
+        pad = self.gamepad.read() if self.gamepad else PadState()
+        turned = ORBIT_RATE * self._seconds
+        seen.held, seen.move = frozenset(held | pad.held), pad.move
+        seen.orbit = right + turned * pad.look[0], up + turned * pad.look[1]
+        seen.actions += pad.actions
         return seen
 
     def flip(self) -> float:
         """Show what was drawn, wait for the screen if it is early, and return the seconds since the last flip."""
         pygame.display.flip()
-        self._seconds = self._clock.tick(self.refresh_rate) / 1000
+        self._clock.tick(self.refresh_rate)
+        now = time.perf_counter()  # pygame's clock counts whole milliseconds, which is not smooth
+        self._seconds, self._flipped = now - self._flipped, now
         return self._seconds
 
     @property

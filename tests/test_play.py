@@ -1,0 +1,293 @@
+"""The character in somebody's hands, and the command that puts it there."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Set
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pygame
+import pytest
+import synthetic
+import torch
+from PIL import Image
+from torch import Tensor
+
+import play
+from controller.character import Character
+from controller.errors import DisplayError
+from controller.formats import bvh
+from controller.player import Player
+from controller.policy import Actor, Policy
+from controller.recording import Recording
+from controller.tasks.joystick import JoystickTask
+from controller.viewer.keys import KeyScript
+from controller.viewer.steering import FAST, SLOW, WALK
+from controller.viewer.window import Input
+
+SCRIPT = "0-20:w,10-20:shift,15-25:d"
+
+
+class PuppetPolicy:
+    """Pulls the puppet's strings as the goal says: (forward, left, cos, sin) → (forward, left, turn, …)."""
+
+    def __init__(self, character: Character) -> None:
+        self.header = {"settings": JoystickTask(character).settings()}
+
+    def __call__(self, observation: Tensor) -> Tensor:
+        forward, left, _, sine = observation[:, -4:].unbind(dim=-1)
+        strings = torch.zeros(len(observation), synthetic.PUPPET_LATENT)
+        strings[:, 0], strings[:, 1], strings[:, 2] = forward, left, 6 * sine
+        return strings
+
+
+@pytest.fixture
+def player() -> Player:
+    character = synthetic.puppet()
+    return Player(character, PuppetPolicy(character))  # type: ignore[arg-type]
+
+
+def hold(player: Player, keys: Set[str], seconds: float = 2.0, azimuth: float = 0.0) -> np.ndarray:
+    """Hold keys; returns the way made in the last half second, as a velocity (x, z)."""
+    for _ in range(round(30 * (seconds - 0.5))):
+        player.step(keys, azimuth)
+    before = player.root
+    for _ in range(15):
+        player.step(keys, azimuth)
+    return ((player.root - before)[[0, 2]] / 0.5).numpy()
+
+
+@pytest.mark.parametrize(
+    ("keys", "velocity"),
+    [
+        ({"w"}, (0, WALK)),
+        ({"w", "shift"}, (0, FAST)),
+        ({"w", "ctrl"}, (0, SLOW)),
+        ({"s"}, (0, -WALK)),
+        ({"a"}, (WALK, 0)),
+        ({"right"}, (-WALK, 0)),
+        (set(), (0, 0)),
+    ],
+)
+def test_keys_move_the_character_in_the_world(player: Player, keys: set[str], velocity: tuple[float, float]) -> None:
+    assert hold(player, keys) == pytest.approx(velocity, abs=0.03)
+    assert player.now.velocity == pytest.approx(velocity, abs=0.06)
+
+
+def test_keys_are_relative_to_the_camera(player: Player) -> None:
+    assert hold(player, {"w"}, azimuth=math.pi / 2) == pytest.approx((WALK, 0), abs=0.03)
+
+
+def test_it_faces_where_it_goes(player: Player) -> None:
+    hold(player, {"a"})
+    assert player.now.yaw == pytest.approx(math.pi / 2, abs=0.05)
+
+
+def test_walking_backward_is_no_faster_than_the_policy_knows(player: Player) -> None:
+    hold(player, {"f"}, 0.5 + 1 / 30)
+    assert player.steering.locked
+    velocity = hold(player, {"s"})
+    assert velocity == pytest.approx((0, -player.task.config.backward_speed), abs=0.03)
+    assert abs(player.now.yaw) < 0.05
+    assert hold(player, {"a"}) == pytest.approx((player.task.config.sideways_speed, 0), abs=0.03)
+
+
+def test_reset_stands_at_the_origin_again_without_sweeping_there(player: Player) -> None:
+    hold(player, {"w"})
+    player.step({"r"})
+    assert player.root[[0, 2]].abs().max() == 0 and player.before is player.now
+    player.step({"r", "w"})
+    player.step({"r", "w"})
+    assert player.root[2] > 0  # holding R resets once
+
+
+def test_a_fallen_character_starts_again(player: Player) -> None:
+    hold(player, {"w"})
+    player.policy = lambda observation: torch.tensor([[0.0, 0.0, 0.0, -2.0, 0.0]])  # type: ignore[assignment]
+    player.step(frozenset())
+    assert player.root[[0, 2]].abs().max() == 0
+
+
+def test_scenes_between_two_steps_lie_between(player: Player) -> None:
+    hold(player, {"w"})
+    middle = player.before.towards(player.now, 0.5).pose.root
+    torch.testing.assert_close(middle, (player.before.pose.root + player.now.pose.root) / 2)
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def weights(mvae: Path) -> list[str]:
+    """Options that name an untrained motion VAE and an untrained policy for it."""
+    character = Character.load(mvae)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        task = JoystickTask(character)
+        actor = Actor(character.layout.size + task.goal_size, character.latent, (16,), 1.0)
+    path = mvae.with_name("joystick.safetensors")
+    Policy.of(actor, character, task.name, task.settings()).save(path)
+    return ["--mvae", str(mvae), "--policy", str(path)]
+
+
+def run(*words: str | Path, **environment: str | None) -> subprocess.CompletedProcess[str]:
+    """``python play.py WORDS``, with variables set, or removed if None."""
+    merged: dict[str, str | None] = {**os.environ, **environment}
+    variables = {name: value for name, value in merged.items() if value is not None}
+    command = [sys.executable, "play.py", *map(str, words)]
+    return subprocess.run(
+        command, cwd=synthetic.ROOT, env=variables, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def no_opengl() -> str:
+    """Why nothing can be drawn here; empty if it can."""
+    from controller.viewer.window import Window
+
+    try:
+        Window((16, 16), headless=True).close()
+    except DisplayError as error:
+        return str(error)
+    return ""
+
+
+def test_scripted_play_is_recorded_without_opengl(weights: list[str], tmp_path: Path) -> None:
+    """The same files from the same script, and nothing imported that drawing or training needs."""
+    one, two = tmp_path / "one.bvh", tmp_path / "two.bvh"
+    script = ["--headless", "--frames", "30", "--keys", SCRIPT, "--seed", "1", *weights]
+    first = run(
+        *script, "--record", f"{one},{tmp_path / 'one.npz'}", SDL_VIDEODRIVER="dummy", PYTHONPROFILEIMPORTTIME="1"
+    )
+    assert first.returncode == 0 and first.stdout == "", first.stderr
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in first.stderr.splitlines()}
+    assert {"torch", "controller"} <= imported
+    assert not imported & {"OpenGL", "PIL", "gymnasium", "stable_baselines3", "tensorboard", "matplotlib"}
+    assert run(*script, "--record", two).returncode == 0
+    assert one.read_bytes() == two.read_bytes()
+    clip = bvh.read(one)
+    assert len(clip) == 30 and clip.fps == 30 and set(clip.skeleton.names) == set(synthetic.skeleton().names)
+    with np.load(tmp_path / "one.npz") as file:
+        np.testing.assert_allclose(file["root"], clip.positions, atol=1e-4)
+
+
+def test_other_keys_another_way(weights: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roots = []
+    for keys in ("0-40:w", "0-40:d"):
+        path = tmp_path / "way.npz"
+        words = ["play.py", "--headless", "--keys", keys, "--record", str(path), *weights]
+        monkeypatch.setattr(sys, "argv", words)
+        play.main()
+        with np.load(path) as file:
+            roots.append(file["root"])
+    assert roots[0].shape == (40, 3) and np.abs(roots[0] - roots[1]).max() > 1e-4
+
+
+def test_the_script_reaches_the_player_frame_by_frame(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What play.py hands on is what the script says, with the camera along +Z."""
+    seen: list[Set[str]] = []
+    character = synthetic.puppet()
+    player = Player(character, PuppetPolicy(character))  # type: ignore[arg-type]
+    step = player.step
+    monkeypatch.setattr(player, "step", lambda held: (seen.append(held), step(held)))
+    monkeypatch.setattr(play, "Player", SimpleNamespace(load=lambda *_: player))
+    monkeypatch.setattr(sys, "argv", ["play.py", "--headless", "--keys", SCRIPT, "--record", str(tmp_path / "a.bvh")])
+    play.main()
+    assert seen == [KeyScript.parse(SCRIPT).held(frame) for frame in range(25)]
+    assert player.root[2] > 0.3
+
+
+@pytest.mark.xdist_group("opengl")
+def test_pictures_and_speed(weights: list[str], tmp_path: Path) -> None:
+    if reason := no_opengl():
+        pytest.skip(reason)
+    files = [tmp_path / f"out.{suffix}" for suffix in ("png", "gif", "bvh")]
+    words = [word for file in files for word in ("--record", file)]
+    done = run("--headless", "--frames", "8", "--keys", "0-8:w", "--size", "320x180", "--fps-report", *words, *weights)
+    assert done.returncode == 0, done.stderr
+    assert all(file.stat().st_size > 1000 for file in files)
+    with Image.open(files[0]) as picture:
+        assert picture.size == (320, 180) and np.asarray(picture).std() > 10
+    assert " fps at 320x180 on " in done.stdout
+
+
+@pytest.mark.xdist_group("opengl")
+def test_a_window_plays_its_script_and_closes(weights: list[str], tmp_path: Path) -> None:
+    if reason := no_opengl():
+        pytest.skip(reason)
+    path = tmp_path / "a.npz"
+    done = run(
+        "--frames",
+        "12",
+        "--keys",
+        "0-12:w",
+        "--size",
+        "160x90",
+        "--record",
+        path,
+        *weights,
+        SDL_VIDEODRIVER="offscreen",
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(path) as file:
+        assert len(file["root"]) == 12
+
+
+@pytest.mark.xdist_group("opengl")
+def test_somebody_at_the_window(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys tapped between two steps count; actions reach the camera and the text; Esc leaves."""
+    if reason := no_opengl():
+        pytest.skip(reason)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "offscreen")
+    options = play.Options(size="160x90")
+    with Recording([], player.character.skeleton, 30.0) as record:
+        session = play.Session(player, options, record)
+        tap = {0: "f", 1: "c", 2: "space", 3: "f1", 20: "space", 60: "escape"}
+        count = iter(range(1000))
+        poll = session.screen.window.poll
+
+        def scripted() -> Input:
+            if name := tap.get(next(count)):
+                pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(name)))
+            return poll()
+
+        monkeypatch.setattr(session.screen.window, "poll", scripted)
+        session.run()
+        session.screen.close()
+    assert player.steering.locked and session.screen.camera.mode == "chase"
+    assert session.helping and not session.paused
+    assert "m/s" in session.line and "locked" in session.line and "chase" in session.line
+    assert 3 < session.played == len(record)
+
+
+def test_no_opengl_is_one_sentence(weights: list[str]) -> None:
+    done = run("--frames", "3", *weights, SDL_VIDEODRIVER="dummy")
+    assert done.returncode == 2 and "no OpenGL 3.3 window" in synthetic.sentence(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--headless"], "--headless needs --frames or --keys"),
+        (["--headless", "--frames", "0"], "--frames is 0"),
+        (["--keys", "0-5:x"], "'0-5:x' holds an unknown key"),
+        (["--keys", "0-50:w,9-3:a"], "'9-3:a' ends at frame 3"),
+        (["--keys", "w"], "'w' is not START-END:KEY"),
+        (["--frames", "5", "--record", "a.fbx"], "a.fbx: the name must end in one of"),
+        (["--frames", "5", "--record", "nowhere/a.bvh"], "there is no folder nowhere"),
+        (["--frames", "5", "--record", "a.bvh,b.xyz"], "b.xyz: the name must end in one of"),
+        (["--size", "960"], "--size is '960'"),
+        (["--size", "4x4"], "--size is '4x4'"),
+        (["--threads", "0"], "--threads is 0"),
+        (["--seed", "-1"], "--seed is -1"),
+        (["--mvae", "nowhere.safetensors"], "nowhere.safetensors: no such checkpoint"),
+    ],
+)
+def test_mistakes_are_one_sentence_before_anything_is_played(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in synthetic.refusal(play.main, [*words], monkeypatch, capsys)

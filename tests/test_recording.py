@@ -1,0 +1,130 @@
+"""What was played comes back from the files."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+import torch
+from PIL import Image
+
+from controller import recording
+from controller.errors import ConfigError
+from controller.formats import bvh
+from controller.recording import Recording
+from controller.skeleton import Clip
+
+CLIP = synthetic.walk(seconds=1.0)
+
+
+def play(path: Path, clip: Clip = CLIP) -> None:
+    """Record a clip as play.py would."""
+    rotations = clip.global_rotations()
+    with Recording([path], clip.skeleton, clip.fps) as record:
+        for frame in range(len(clip)):
+            record.add(clip.positions[frame], rotations[frame])
+            if record.wants_pictures:
+                record.add_picture(picture(frame))
+
+
+def picture(frame: int) -> np.ndarray:
+    """Grey, with a bright square that moves to the right."""
+    pixels = np.full((36, 64, 3), 90, np.uint8)
+    pixels[10:20, frame : frame + 10] = 255, 120, 0
+    return pixels
+
+
+def test_bvh_in_centimetres_comes_back_in_metres(tmp_path: Path) -> None:
+    play(tmp_path / "out.bvh")
+    again = bvh.read(tmp_path / "out.bvh")
+    assert again.fps == 30 and len(again) == len(CLIP) and set(again.skeleton.names) == set(CLIP.skeleton.names)
+    order = [again.skeleton.index(name) for name in CLIP.skeleton.names]
+    torch.testing.assert_close(again.joint_positions()[:, order], CLIP.joint_positions(), atol=1e-5, rtol=0)
+    assert "OFFSET 9.0" in (tmp_path / "out.bvh").read_text()  # the hip's, in centimetres
+
+
+def test_npz_holds_everything(tmp_path: Path) -> None:
+    play(tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as file:
+        assert tuple(file["names"]) == CLIP.skeleton.names and tuple(file["parents"]) == CLIP.skeleton.parents
+        assert file["fps"] == 30
+        np.testing.assert_allclose(file["root"], CLIP.positions, atol=1e-6)
+        np.testing.assert_allclose(file["rotations"], CLIP.rotations, atol=1e-5)
+        np.testing.assert_allclose(file["positions"], CLIP.joint_positions(), atol=1e-5)
+        np.testing.assert_allclose(file["offsets"], CLIP.skeleton.offsets, atol=1e-6)
+
+
+def test_png_is_the_last_picture(tmp_path: Path) -> None:
+    play(tmp_path / "out.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), picture(len(CLIP) - 1))
+
+
+def test_gif_moves_and_keeps_time(tmp_path: Path) -> None:
+    play(tmp_path / "out.gif")
+    with Image.open(tmp_path / "out.gif") as gif:
+        assert gif.n_frames == -(-len(CLIP) // 2) and gif.info["loop"] == 0
+        milliseconds, centres = [], []
+        for frame in range(gif.n_frames):
+            gif.seek(frame)
+            milliseconds.append(gif.info["duration"])
+            bright = np.asarray(gif.convert("RGB")).astype(int)[15, :, 0] > 180
+            centres.append(bright.nonzero()[0].mean())
+    assert np.all(np.diff(centres) > 0)
+    assert sum(milliseconds) / len(milliseconds) == pytest.approx(1000 / 15, abs=1)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("imageio_ffmpeg") is None, reason="imageio-ffmpeg is not installed")
+def test_mp4_is_a_film_of_all_frames(tmp_path: Path) -> None:
+    import imageio_ffmpeg
+
+    play(tmp_path / "out.mp4")
+    frames, _ = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "out.mp4"))
+    assert frames == len(CLIP)
+
+
+@pytest.mark.parametrize("suffix", ["bvh", "npz", "png", "gif"])
+def test_an_error_while_playing_touches_no_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out.{suffix}"
+    path.write_text("what was there before")
+    with pytest.raises(ZeroDivisionError), Recording([path], CLIP.skeleton, 30.0) as record:
+        record.add(CLIP.positions[0], CLIP.global_rotations()[0])
+        record.add_picture(picture(0))
+        raise ZeroDivisionError
+    assert path.read_text() == "what was there before" and list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_played_writes_nothing(tmp_path: Path) -> None:
+    with Recording([tmp_path / "a.bvh", tmp_path / "a.gif"], CLIP.skeleton, 30.0):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_pictures_want_pictures() -> None:
+    assert not Recording([Path("a.bvh"), Path("a.npz")], CLIP.skeleton, 30.0).wants_pictures
+    assert Recording([Path("a.bvh"), Path("a.PNG")], CLIP.skeleton, 30.0).wants_pictures
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("walk.fbx", "must end in one of .bvh"),
+        ("walk", "must end in one of .bvh"),
+        ("", "must end in one of .bvh"),
+        ("nowhere/walk.bvh", "no folder"),
+        ("folder.bvh", "cannot be written"),
+    ],
+)
+def test_a_bad_path_is_refused_in_one_sentence(tmp_path: Path, path: str, words: str) -> None:
+    (tmp_path / "folder.bvh").mkdir()
+    with pytest.raises(ConfigError, match=words) as caught:
+        recording.check([tmp_path / path if path else Path()])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_film_without_its_library_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="imageio-ffmpeg"):
+        recording.check([tmp_path / "a.mp4"])

@@ -1,0 +1,337 @@
+"""Training policies: both trainers solve what is trivial, and what they write is what they know."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from synthetic import PUPPET_LATENT, bug, character, command, data, layout, puppet, refusal
+from torch import Tensor
+
+from controller.character import Character, CharacterState
+from controller.errors import CheckpointError, ConfigError, ControllerError
+from controller.policy import Policy
+from controller.simulation import Simulation
+from controller.tasks.joystick import JoystickConfig, JoystickTask
+from controller.tasks.random_walk import NoGoal, RandomWalkTask
+from envs import train_policy
+from envs.episodes import Episodes
+from envs.ppo import PpoConfig, PpoTrainer
+from envs.shac import ShacConfig, ShacTrainer
+from envs.train_policy import PolicyConfig, PolicyTraining
+
+# -- what must be learned --------------------------------------------------------------------------------------------
+
+
+class Glide(RandomWalkTask):
+    """Move the puppet at 1 m/s forward and 0.5 m/s to the left while turning right."""
+
+    def reward(
+        self, before: CharacterState, latent: Tensor, after: CharacterState, goal: NoGoal
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        wished = torch.tensor([1.0, 0.5, -0.5])
+        off = (self.character.root_velocity(after.pose) - wished).square().sum(dim=-1)
+        return 1 / (1 + off), {"off": off}
+
+
+class Wage(RandomWalkTask):
+    """One a frame, whatever is done."""
+
+    def reward(
+        self, before: CharacterState, latent: Tensor, after: CharacterState, goal: NoGoal
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        return torch.ones(len(after)), {}
+
+
+def practice(task: type[RandomWalkTask], steps: int = 40, count: int = 32) -> Episodes:
+    return Episodes(Simulation(puppet(), task(puppet())), count, steps)
+
+
+def ppo(episodes: Episodes, folder: Path, **settings: Any) -> PpoTrainer:
+    known = {"rollout_frames": 16, "minibatch": 128, "epochs": 6, "gamma": 0.5, "reward_scale": 1.0}
+    rates = {"learning_rate": 3e-3, "final_learning_rate": 1e-3}
+    return PpoTrainer(episodes, PpoConfig(**known | rates | settings), (32,), 0, folder)
+
+
+def shac(episodes: Episodes, folder: Path, **settings: Any) -> ShacTrainer:
+    known = {"horizon": 8, "actor_rate": 1e-2, "critic_rate": 1e-2, "gamma": 0.5, "target_decay": 0.5}
+    return ShacTrainer(episodes, ShacConfig(**known | settings), (32,), 0)
+
+
+@pytest.mark.parametrize(("make", "iterations"), [(ppo, 30), (shac, 40)])
+def test_a_trivial_task_is_solved(make: Any, iterations: int, tmp_path: Path) -> None:
+    trainer = make(practice(Glide), tmp_path)
+    rewards = [trainer.iterate(number / iterations)["reward"] for number in range(iterations)]
+    assert np.mean(rewards[-3:]) > 0.75 > 0.5 > np.mean(rewards[:2])
+    latent = trainer.actor()(torch.zeros(1, layout().size))[0]
+    torch.testing.assert_close(latent[:3], torch.tensor([1.0, 0.5, -0.5]), atol=0.2, rtol=0)
+
+
+HASTE: dict[Any, dict[str, float]] = {
+    ppo: {"learning_rate": 2e-2, "final_learning_rate": 2e-3},
+    shac: {"critic_rate": 2e-2},
+}
+
+
+@pytest.mark.parametrize("make", [ppo, shac])
+def test_the_end_of_the_time_is_not_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
+    """With one a frame and γ = 0.5 every state is worth 2, for who knows that a truncated episode goes on; who does
+    not would find 1.5 in the middle of four frames."""
+    trainer = make(practice(Wage, steps=4), tmp_path, **HASTE[make])
+    for number in range(20):
+        trainer.iterate(number / 20)
+    seen = torch.zeros(1, layout().size)
+    with torch.no_grad():
+        worth = trainer.policy.predict_values(seen) if make is ppo else trainer.critic(seen)
+    assert float(worth) == pytest.approx(2.0, abs=0.15)
+
+
+@pytest.mark.parametrize("make", [ppo, shac])
+def test_a_fall_is_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
+    """Whoever falls in every frame earns one and no more."""
+    episodes = practice(Wage, steps=1000)
+    episodes.simulation.alive = lambda state: torch.zeros(len(state), dtype=torch.bool)  # type: ignore[method-assign]
+    trainer = make(episodes, tmp_path, **HASTE[make])
+    for number in range(20):
+        trainer.iterate(number / 20)
+    seen = torch.zeros(1, layout().size)
+    with torch.no_grad():
+        worth = trainer.policy.predict_values(seen) if make is ppo else trainer.critic(seen)
+    assert float(worth) == pytest.approx(1.0, abs=0.1)
+
+
+# -- runs ------------------------------------------------------------------------------------------------------------
+
+SMALL = PolicyConfig(
+    steps=128, characters=8, hidden=(16, 8), episode_frames=20, evaluate_every=10_000,
+    ppo=PpoConfig(rollout_frames=8, minibatch=32, epochs=2), shac=ShacConfig(horizon=8, critic_steps=2),
+)  # fmt: skip
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations, which take their time, are left out."""
+    monkeypatch.setattr(train_policy, "evaluate", lambda *ignored, **settings: {"alive_fraction": 1.0})
+
+
+@pytest.fixture
+def config(mvae: Path, tmp_path: Path) -> PolicyConfig:
+    return replace(SMALL, mvae=mvae, out=tmp_path / "run")
+
+
+def observations(count: int) -> Tensor:
+    return 3 * torch.randn(count, layout().size + 4, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_policy_acts_as_stable_baselines3_predicts(config: PolicyConfig, tmp_path: Path) -> None:
+    training = PolicyTraining(config)
+    training.trainer.iterate(0.0)
+    with torch.no_grad():
+        training.trainer.policy.head.weight.mul_(100)  # type: ignore[union-attr] - a young policy hardly acts
+    training.policy().save(tmp_path / "policy.safetensors")
+    policy = Policy.load(tmp_path / "policy.safetensors", character(), "joystick")
+    seen = observations(64)
+    actions, _ = training.trainer.ppo.predict(seen.numpy(), deterministic=True)  # type: ignore[union-attr]
+    np.testing.assert_allclose(policy(seen).numpy(), 2 * actions, atol=1e-5)
+    assert actions.std() > 0.1
+    assert policy.header["actor"]["hidden"] == [16, 8] and policy.header["training"]["ppo"]["minibatch"] == 32
+    assert JoystickConfig(**policy.header["settings"]) == JoystickTask(character()).config
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("algorithm", ["ppo", "shac"])
+def test_a_resumed_run_goes_on_counting_and_learning(config: PolicyConfig, algorithm: str) -> None:
+    config = replace(config, algorithm=algorithm)
+    first = PolicyTraining(config)
+    path = first.run()
+    assert path == config.out / "joystick.safetensors" and first.frames == 128
+    longer = replace(config, steps=320, resume=True)
+    second = PolicyTraining(longer)
+    assert second.frames == 128 and second.history == first.history
+    before, after = first.trainer.tensors(), second.trainer.tensors()
+    assert before.keys() == after.keys() and any(name.startswith(("optimizer", "actor_opt")) for name in before)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    seen = observations(8)
+    assert torch.equal(second.policy()(seen), Policy.load(path, character(), "joystick")(seen))
+    second.run()
+    assert second.frames == 320
+    policy = Policy.load(path, character(), "joystick")
+    assert policy.header["frames"] == 320 and policy.header["training"]["algorithm"] == algorithm
+    assert not torch.equal(policy(seen), first.policy()(seen))
+    history = json.loads((config.out / "history.json").read_text())
+    assert [row["frames"] for row in history] == [128, 320]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_finished_run_that_is_resumed_changes_nothing(config: PolicyConfig) -> None:
+    path = PolicyTraining(config).run()
+    before = path.read_bytes()
+    assert PolicyTraining(replace(config, resume=True)).run() == path
+    assert path.read_bytes() == before
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("algorithm", ["ppo", "shac"])
+def test_the_same_seed_trains_the_same_policy(config: PolicyConfig, tmp_path: Path, algorithm: str) -> None:
+    acts = []
+    for number, seed in enumerate((1, 1, 2)):
+        training = PolicyTraining(replace(config, algorithm=algorithm, seed=seed, out=tmp_path / str(number)))
+        training.run()
+        acts.append(training.policy()(observations(8)))
+    assert torch.equal(acts[0], acts[1]) and not torch.equal(acts[0], acts[2])
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "shac"])
+def test_a_run_may_start_from_a_policy(config: PolicyConfig, tmp_path: Path, algorithm: str) -> None:
+    first = PolicyTraining(replace(config, algorithm=algorithm, seed=5))
+    first.trainer.iterate(0.0)
+    path = tmp_path / "started.safetensors"
+    first.policy().save(path)
+    second = PolicyTraining(replace(config, algorithm=algorithm, start=path))
+    seen = observations(8)
+    assert torch.equal(second.policy()(seen), first.policy()(seen))
+    assert second.policy().header["started_from"]["frames"] == 0
+
+
+def test_an_actor_may_wait_for_its_critic(config: PolicyConfig) -> None:
+    frames = 2 * SMALL.characters * SMALL.ppo.rollout_frames
+    training = PolicyTraining(replace(config, ppo=replace(config.ppo, critic_frames=frames)))
+    seen = observations(8)
+    acts = [training.policy()(seen)]
+    for number in range(3):
+        training.trainer.iterate(number / 3)
+        acts.append(training.policy()(seen))
+    assert torch.equal(acts[0], acts[1]) and torch.equal(acts[1], acts[2])
+    assert not torch.equal(acts[2], acts[3])
+
+
+def test_the_feets_penalties_rise_to_their_full_weight(config: PolicyConfig) -> None:
+    training = PolicyTraining(replace(config, ppo=replace(config.ppo, ground_warm_up=0.5)))
+    quality = training.episodes.simulation.task.quality
+    for progress, weight in ((0.0, 0.0), (0.25, 0.5), (0.9, 1.0)):
+        training.trainer.iterate(progress)
+        assert quality.ground == pytest.approx(weight)
+
+
+@pytest.mark.usefixtures("quick")
+def test_another_task_algorithm_or_an_older_run_is_refused(config: PolicyConfig) -> None:
+    path = config.out / "training.safetensors"
+    PolicyTraining(config).run()
+    with pytest.raises(ControllerError) as caught:
+        PolicyTraining(config)
+    assert str(caught.value) == f"{path} is there already: go on with --resume, or choose another --out"
+    with pytest.raises(ControllerError, match="its algorithm is 'ppo', not 'shac'; choose another --out"):
+        PolicyTraining(replace(config, algorithm="shac", resume=True))
+    with pytest.raises(ControllerError, match="its task is 'joystick', not 'random'; choose another --out"):
+        PolicyTraining(replace(config, task="random", resume=True))
+
+
+@pytest.mark.usefixtures("quick")
+@bug("RuntimeError")
+def test_resuming_with_another_network_is_refused(config: PolicyConfig) -> None:
+    PolicyTraining(config).run()
+    with pytest.raises(ControllerError):
+        PolicyTraining(replace(config, hidden=(16, 4), resume=True))
+
+
+@pytest.mark.usefixtures("quick")
+@bug("it goes on in silence")
+def test_resuming_on_another_model_is_refused(config: PolicyConfig, tmp_path: Path) -> None:
+    """A policy's weights mean nothing to another decoder."""
+    PolicyTraining(config).run()
+    other = Character(character().model, layout(), character().reset_poses)
+    with torch.no_grad():
+        state = {name: value.clone() for name, value in other.model.state_dict().items()}
+        state["decoder.output.bias"] += 0.1
+    path = tmp_path / "other.safetensors"
+    changed = type(other.model)(layout().size, other.model.config, data().normalizer())
+    changed.load_state_dict(state)
+    Character(changed, layout(), character().reset_poses).save(path)
+    with pytest.raises(ControllerError):
+        PolicyTraining(replace(config, mvae=path, resume=True))
+
+
+def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = command(
+        "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "128", "--characters", "8",
+        "--hidden", "16", "--ppo.rollout-frames", "8", "--ppo.minibatch", "32", "--ppo.epochs", "1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"policy: {out / 'joystick.safetensors'}\n"
+    policy = Policy.load(out / "joystick.safetensors", character(), "joystick")
+    assert policy.header["frames"] == 128
+    latent = policy(observations(16))
+    assert latent.shape == (16, character().latent) and float(latent.abs().max()) <= 2
+    (row,) = json.loads((out / "history.json").read_text())
+    assert row["frames"] == 128 and 0 <= row["alive_fraction"] <= 1 and row["response_s"] > 0
+    assert any((out / "tensorboard").iterdir())
+    with pytest.raises(CheckpointError, match="trained on another motion VAE"):
+        Policy.load(out / "joystick.safetensors", puppet(), "joystick")
+
+
+def test_bad_requests_are_one_sentence(
+    mvae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--mvae", mvae, "--out", tmp_path / "run"]
+    for words, expected in (
+        (["--task", "dance"], "task is 'dance'; allowed: joystick, random"),
+        (["--resume", "--characters", "8", "--ppo.minibatch", "32"], "training.safetensors: no such checkpoint"),
+        (["--start", tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
+        (["--start", mvae], "a motion-vae checkpoint found; a policy checkpoint is expected"),
+        (["--ppo.minibatch", "512", "--characters", "2"], "ppo.minibatch is 512; allowed: up to characters × ppo.roll"),
+    ):
+        assert expected in refusal(train_policy.main, [*where, *words], monkeypatch, capsys)
+    missing = ["--mvae", tmp_path / "none.safetensors", "--out", tmp_path / "other"]
+    assert "no such checkpoint" in refusal(train_policy.main, missing, monkeypatch, capsys)
+    assert not (tmp_path / "other").exists()
+
+
+@bug("tyro catches a ValueError of an options class and prints a box of its own")
+@pytest.mark.parametrize("words", [["--steps", "0"], ["--ppo.gamma", "1.5"], ["--shac.horizon", "0"]])
+def test_bad_settings_are_one_sentence(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "; allowed: " in refusal(train_policy.main, list(words), monkeypatch, capsys)
+
+
+@bug("FileExistsError")
+def test_a_file_in_the_place_of_the_folder_is_one_sentence(
+    mvae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").write_text("a file")
+    words = ["--mvae", mvae, "--out", tmp_path / "run", "--characters", "8", "--ppo.minibatch", "32"]
+    assert str(tmp_path / "run") in refusal(train_policy.main, words, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        (PolicyConfig, "steps", 0), (PolicyConfig, "characters", -1), (PolicyConfig, "episode_frames", 0),
+        (PolicyConfig, "threads", 0), (PolicyConfig, "evaluate_every", 0),
+        (PolicyConfig, "hidden", ()), (PolicyConfig, "hidden", (16, 0)),
+        (PpoConfig, "rollout_frames", 0), (PpoConfig, "minibatch", 0), (PpoConfig, "epochs", 0),
+        (PpoConfig, "gamma", 1.0), (PpoConfig, "gamma", float("nan")), (PpoConfig, "gae_lambda", 1.1),
+        (PpoConfig, "learning_rate", 0.0), (PpoConfig, "ground_warm_up", -0.1), (PpoConfig, "reward_scale", 0.0),
+        (ShacConfig, "horizon", 0), (ShacConfig, "gamma", 0.0), (ShacConfig, "td_lambda", -0.5),
+        (ShacConfig, "noise", -0.1), (ShacConfig, "target_decay", 1.0),
+        *(pytest.param(*case, marks=bug("it is not checked")) for case in (
+            (PpoConfig, "clip_range", -0.2), (PpoConfig, "final_learning_rate", -1e-5),
+            (PpoConfig, "critic_frames", -1), (ShacConfig, "critic_steps", 0), (ShacConfig, "actor_rate", -1e-3),
+            (ShacConfig, "gradient_norm", 0.0),
+        )),
+    ],
+)  # fmt: skip
+def test_a_bad_setting_is_refused_by_name(kind: type, field: str, value: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        kind(**{field: value})
+    assert f"{field} is {value!r}; allowed: " in str(caught.value)
+
+
+def test_the_puppet_has_as_many_strings_as_these_tests_think() -> None:
+    assert puppet().latent == PUPPET_LATENT
