@@ -14,7 +14,7 @@ class FormatError(ControllerError):
     """A file does not hold what its format promises. The message names the file and the line."""
 
 
-class ConfigError(ControllerError, ValueError):
+class ConfigError(ControllerError):
     """A setting is out of its range. The message names the field, what was found and what is allowed."""
 
 

@@ -56,12 +56,12 @@ class Recording:
 def record(
     simulation: Simulation, act: Act, state: CharacterState, goals: Callable[[int, CharacterState], Any], frames: int
 ) -> Recording:
-    """Run ``frames`` steps: ``act(state, goal)`` gives latents, ``goals(frame, state)`` the goals."""
+    """Run ``frames`` steps: ``act(state, goal)`` gives latents, taken as they are; ``goals(frame, state)`` the goals."""
     character = simulation.character
     feet = Feet(character.layout, state.pose.device)
     states, alive = [], torch.ones(len(state), dtype=torch.bool)
     for frame in range(frames):
-        state = simulation.move(state, act(state, goals(frame, state)))
+        state = character.step(state, act(state, goals(frame, state)))
         alive &= simulation.alive(state).cpu() & in_range(character, state.pose).cpu()
         states.append(state)
     pose = torch.stack([s.pose for s in states])
@@ -250,19 +250,14 @@ def evaluate(
     seed: int = 1,
     data: MotionDataset | None = None,
 ) -> dict[str, Any]:
-    """All figures of a task as one JSON-able dictionary. ``policy`` None draws z ~ N(0, I) (held to ±2)."""
+    """All figures of a task as one JSON-able dictionary. ``policy`` None draws z ~ N(0, I)."""
     character, task = simulation.character, simulation.task
     generator = torch.Generator().manual_seed(seed)
 
     def act(state: CharacterState, goal: Any) -> Tensor:
         if policy is None:
-            device = state.pose.device
-            return (
-                torch.randn(len(state), character.latent, generator=generator)
-                .to(device)
-                .clamp(-LATENT_LIMIT, LATENT_LIMIT)
-            )
-        return policy(simulation.observe(state, goal))
+            return torch.randn(len(state), character.latent, generator=generator).to(state.pose.device)
+        return policy(simulation.observe(state, goal)).clamp(-LATENT_LIMIT, LATENT_LIMIT)
 
     state, first = simulation.reset(characters, generator)
     current = [first]

@@ -33,9 +33,9 @@ class PpoConfig:
     """Frames in a gradient step."""
     epochs: int = 3
     """Passes over each update's frames. Few, since on a CPU they cost more than new experience."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     """Adam's rate at the start; it falls linearly."""
-    final_learning_rate: float = 3e-5
+    final_learning_rate: float = 1e-5
     """Adam's rate at the end."""
     gamma: float = 0.97
     """Discount a frame: a horizon of about a second."""
@@ -47,16 +47,15 @@ class PpoConfig:
     """Stop an update's passes when the policy has moved this far (×1.5); never unless given."""
     entropy: float = 0.0
     """Weight of the entropy bonus."""
-    log_std: float = -0.7
-    """Log of the exploration noise at the start, in units of the action's bound; it is learned. −0.7 is z ~ N(0, I),
-    with which the model walks by itself."""
-    ground_warm_up: float = 0.4
-    """Share of the training over which the penalties on the feet rise to their full weight: with all of it from the
-    start, standing still pays better than learning to walk."""
+    log_std: float = -2.5
+    """Log of the exploration noise at the start, in units of the action's bound; it is learned."""
+    ground_warm_up: float = 0.0
+    """Share of PPO's training over which the penalties on the feet rise to their full weight: for PPO alone, to which,
+    with all of it from the start, standing still pays better than learning to walk."""
     reward_scale: float = 0.1
     """Factor on rewards, which keeps the critic's targets near 1."""
-    critic_frames: int = 0
-    """Frames at the start in which only the critic learns: for a run that starts from a trained actor."""
+    critic_frames: int = 250_000
+    """PPO's frames in which only the critic learns: an actor that comes trained is not to be spoilt by a new critic."""
 
     def __post_init__(self) -> None:
         for name in ("rollout_frames", "minibatch", "epochs"):
@@ -125,6 +124,7 @@ class PpoTrainer:
             f"up to characters × ppo.rollout_frames = {self.frames_per_iteration}",
         )  # fmt: skip
         self.rate = config.learning_rate
+        self.critic_only = 0
         env = CharacterVecEnv(episodes, config.reward_scale)
         env.seed(seed)
         self.ppo = PPO(
@@ -158,18 +158,20 @@ class PpoTrainer:
         return self.policy.actor()
 
     def start_from(self, actor: Actor) -> None:
-        """Begin with a trained actor's weights; the critic is new."""
+        """Begin with a trained actor's weights, which wait until the critic, which is new, has learned a little."""
         self.policy.take(actor)
+        self.critic_only = self.config.critic_frames
 
     def iterate(self, progress: float) -> dict[str, float]:
         """One rollout and its update. ``progress`` in [0, 1] sets the learning rate and the feet's penalties."""
         config = self.config
         self.rate = linear_decay(round(1000 * progress), 1000, config.learning_rate, config.final_learning_rate)
         self.episodes.simulation.task.quality.ground = linear_warm_up(progress, config.ground_warm_up)
-        learning = self.ppo.num_timesteps >= config.critic_frames
+        learning = self.critic_only <= 0
         for parameter in (*self.policy.mlp_extractor.policy_net.parameters(), *self.policy.action_net.parameters()):
             parameter.requires_grad_(learning)
         self.policy.log_std.requires_grad_(learning)
+        self.critic_only -= self.frames_per_iteration
         self.ppo.learn(self.frames_per_iteration, reset_num_timesteps=False)
         return {
             "reward": float(self.ppo.rollout_buffer.rewards.mean()) / config.reward_scale,

@@ -37,14 +37,17 @@ class PolicyConfig:
     """The task, by its name in `controller.tasks`."""
     algorithm: Literal["ppo", "shac"] = "ppo"
     """ppo: stable-baselines3's, learns from what actions happened to do. shac: differentiates the reward through the
-    decoder; faster."""
+    decoder."""
+    pretrain: int = 6_000_000
+    """With ppo: frames, at the start, in which the actor is trained by shac; PPO goes on from it. 0: PPO alone, which
+    then wants --ppo.log-std -1.2 --ppo.ground-warm-up 0.3 --ppo.learning-rate 3e-4 and many times the frames."""
     out: Path = Path("runs/policy")
     """Folder for checkpoints, TensorBoard logs and the policy."""
     mvae: Path | None = None
     """The motion VAE to steer; the shipped one unless given."""
     start: Path | None = None
     """A policy to start from, in place of random weights."""
-    steps: int = 12_000_000
+    steps: int = 10_000_000
     """Frames of experience, over all characters."""
     characters: int = 128
     """Characters that practise at once."""
@@ -68,6 +71,7 @@ class PolicyConfig:
     def __post_init__(self) -> None:
         for name in ("steps", "characters", "episode_frames", "threads", "evaluate_every"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        require(self.pretrain >= 0, "pretrain", self.pretrain, "0 or more frames")
         require(len(self.hidden) >= 1 and min(self.hidden) >= 1, "hidden", self.hidden, "one or more widths above 0")
 
 
@@ -80,15 +84,13 @@ class PolicyTraining:
         mvae = None if config.mvae is None else str(config.mvae)
         self.episodes = Episodes.make(config.task, config.characters, config.episode_frames, mvae)
         config.out.mkdir(parents=True, exist_ok=True)
-        self.trainer: PpoTrainer | ShacTrainer
-        if config.algorithm == "ppo":
-            self.trainer = PpoTrainer(self.episodes, config.ppo, config.hidden, config.seed, config.out)
-        else:
-            self.trainer = ShacTrainer(self.episodes, config.shac, config.hidden, config.seed)
         self.frames, self.seconds = 0, 0.0
+        self.trainer = self.make_trainer(self.due_trainer())
         self.history: list[dict[str, Any]] = []
         self.header: dict[str, Any] = {}
         if config.start is not None:
+            if config.algorithm == "ppo" and config.pretrain:
+                raise ControllerError("--start and --pretrain both give PPO an actor to start from; use --pretrain 0")
             started = Policy.load(config.start, self.episodes.simulation.character, config.task)
             self.trainer.start_from(started.actor)
             self.header["started_from"] = started.header
@@ -96,6 +98,32 @@ class PolicyTraining:
             self.resume()
         elif self.state_path.exists():
             raise ControllerError(f"{self.state_path} is there already: go on with --resume, or choose another --out")
+
+    def due_trainer(self) -> str:
+        """The trainer for the frames that come next."""
+        pretraining = self.config.algorithm == "ppo" and self.frames < self.config.pretrain
+        return "shac" if pretraining else self.config.algorithm
+
+    def make_trainer(self, name: str) -> PpoTrainer | ShacTrainer:
+        config = self.config
+        if name == "ppo":
+            return PpoTrainer(self.episodes, config.ppo, config.hidden, config.seed, config.out)
+        return ShacTrainer(self.episodes, config.shac, config.hidden, config.seed)
+
+    def iterate(self) -> dict[str, float]:
+        """One iteration of the trainer whose turn it is, told how far its own part of the run has come."""
+        config = self.config
+        if self.trainer.name != self.due_trainer():
+            actor = self.trainer.actor()
+            self.trainer = self.make_trainer(self.due_trainer())
+            self.trainer.start_from(actor)
+        split = min(config.pretrain, config.steps) if config.algorithm == "ppo" else 0
+        begin, end = (0, split) if self.frames < split else (split, config.steps)
+        began = time.perf_counter()
+        figures = self.trainer.iterate((self.frames - begin) / (end - begin))
+        self.seconds += time.perf_counter() - began
+        self.frames += self.trainer.frames_per_iteration
+        return figures
 
     @property
     def state_path(self) -> Path:
@@ -110,7 +138,8 @@ class PolicyTraining:
         simulation = self.episodes.simulation
         settings = dataclasses.asdict(self.config)
         kept = {n: v for n, v in settings.items() if n not in ("out", "mvae", "start", "resume", "ppo", "shac")}
-        kept[self.config.algorithm] = settings[self.config.algorithm]
+        used = {self.config.algorithm} | ({"shac"} if self.config.pretrain else set())
+        kept |= {name: settings[name] for name in sorted(used)}
         return Policy.of(
             self.trainer.actor(), simulation.character, simulation.task.name, simulation.task.settings(),
             training=kept, frames=self.frames, seconds=round(self.seconds), **self.header,
@@ -133,6 +162,7 @@ class PolicyTraining:
             "history": self.history,
             "task": self.config.task,
             "algorithm": self.config.algorithm,
+            "trainer": self.trainer.name,
             "header": self.header,
         }
         checkpoint.save(self.state_path, STATE_KIND, header, self.trainer.tensors())
@@ -148,6 +178,7 @@ class PolicyTraining:
                 )
         self.frames, self.seconds, self.history = header["frames"], header["seconds"], header["history"]
         self.header = header["header"]
+        self.trainer = self.make_trainer(header["trainer"])
         self.trainer.load(tensors, self.frames)
 
     def run(self) -> Path:
@@ -156,10 +187,7 @@ class PolicyTraining:
         due = self.frames + config.evaluate_every
         with tqdm(total=config.steps, initial=self.frames, unit="frame", unit_scale=True, desc=config.task) as bar:
             while self.frames < config.steps:
-                began = time.perf_counter()
-                figures = self.trainer.iterate(self.frames / config.steps)
-                self.seconds += time.perf_counter() - began
-                self.frames += self.trainer.frames_per_iteration
+                figures = self.iterate()
                 for name, value in figures.items():
                     writer.add_scalar(f"training/{name}", value, self.frames)
                 bar.update(self.trainer.frames_per_iteration)

@@ -452,7 +452,6 @@ def test_bad_requests_are_one_sentence(
         assert expected in refusal(evaluate_command.main, words, monkeypatch, capsys)
 
 
-@bug("tyro catches a ValueError of an options class and prints a box of its own")
 @pytest.mark.parametrize("words", [["--characters", "0"], ["--seconds", "0.5"], ["--threads", "0"]])
 def test_bad_settings_are_one_sentence(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -105,6 +105,26 @@ def test_a_fall_is_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
     assert float(worth) == pytest.approx(1.0, abs=0.1)
 
 
+def test_the_critic_learns_the_td_lambda_targets(tmp_path: Path) -> None:
+    """By hand, for three frames of one character that falls at the second: with γ = λ = 0.5,
+    4 + 0.5·6 = 7 for the last; 2 for the fall; 1 + 0.5·(0.5·8 + 0.5·2) = 3.5 for the first."""
+    trainer = shac(practice(Wage, count=1), tmp_path, td_lambda=0.5, critic_steps=1)
+    seen = torch.zeros(3, 1, layout().size)
+    seen[[0, 1, 2], 0, [0, 1, 2]] = 3.0
+    record = {
+        "observation": seen,
+        "reward": torch.tensor([[1.0], [2.0], [4.0]]),
+        "next_value": torch.tensor([[8.0], [0.0], [6.0]]),
+        "ended": torch.tensor([[False], [True], [False]]),
+    }
+    trainer.config = replace(trainer.config, horizon=3)
+    for number in range(400):
+        trainer.critic_optimizer.param_groups[0]["lr"] = 3e-2 if number < 200 else 1e-3
+        trainer.improve_critic(record)
+    with torch.no_grad():
+        torch.testing.assert_close(trainer.critic(seen[:, 0])[:, 0], torch.tensor([3.5, 2.0, 7.0]), atol=0.1, rtol=0)
+
+
 # -- runs ------------------------------------------------------------------------------------------------------------
 
 SMALL = PolicyConfig(
@@ -292,7 +312,6 @@ def test_bad_requests_are_one_sentence(
     assert not (tmp_path / "other").exists()
 
 
-@bug("tyro catches a ValueError of an options class and prints a box of its own")
 @pytest.mark.parametrize("words", [["--steps", "0"], ["--ppo.gamma", "1.5"], ["--shac.horizon", "0"]])
 def test_bad_settings_are_one_sentence(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

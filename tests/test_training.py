@@ -250,7 +250,6 @@ def test_bad_requests_are_one_sentence(
         assert expected in said
 
 
-@bug("tyro catches a ValueError of an options class and prints a box of its own")
 @pytest.mark.parametrize("words", [["--threads", "0"], ["--save-every", "0"], ["--model.hidden", "0"]])
 def test_bad_settings_are_one_sentence(
     tmp_path: Path,
