@@ -21,6 +21,10 @@ RANGE_MARGIN = 1.0
 finds a way out of the data leaves the model, too, and the pose explodes; inside the data it never acts."""
 
 
+MIN_HEIGHT, MAX_HEIGHT = 0.5, 1.3
+"""m: hips outside this are a fall or an explosion."""
+
+
 @dataclass(frozen=True)
 class CharacterState:
     """B characters at one moment.
@@ -89,6 +93,12 @@ class Character:
         height = self.layout.joint_positions(pose)[..., 0, 1]
         root = torch.stack((state.position[..., 0], height, state.position[..., 1]), dim=-1)
         return root, geometry.yaw_matrix(state.yaw)[..., None, :, :] @ self.layout.joint_rotations(pose)
+
+    def alive(self, state: CharacterState) -> Tensor:
+        """(B,) booleans: the pose is finite and the hips are between 0.5 and 1.3 m."""
+        column, normalizer = self.layout.positions.start + 1, self.model.normalizer
+        height = state.pose[:, column] * normalizer.std[column] + normalizer.mean[column]
+        return (height > MIN_HEIGHT) & (height < MAX_HEIGHT) & torch.isfinite(state.pose).all(dim=-1)
 
     def save(self, path: Path | str, **header: Any) -> None:
         """Write a checkpoint: weights, statistics, reset poses, skeleton and what else ``header`` tells."""

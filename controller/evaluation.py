@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,7 +16,8 @@ from torch import Tensor
 from controller import geometry, metrics
 from controller.character import Character, CharacterState
 from controller.dataset import MotionDataset
-from controller.feet import Feet
+from controller.features import FPS
+from controller.rollout import Act, Rollout, normal_latents, record
 from controller.simulation import LATENT_LIMIT, Simulation
 from controller.tasks.joystick import JoystickGoal, JoystickTask
 
@@ -28,67 +28,16 @@ STEADY_S = 1.0
 """s at the end of a period over which steady errors are averaged: about a stride, so that its swing cancels."""
 STOPPED = 0.1
 """m/s under which a character stands."""
-RANGE_DEVIATIONS = 3.0
-
-Act = Callable[[CharacterState, Any], Tensor]
+PERCENTILES = (0.05, 0.5, 0.95)
 
 
-@dataclass(frozen=True)
-class Recording:
-    """T frames of B characters.
-
-    feet      (T, B, 2, 3) world positions of the toes
-    position  (T, B, 2) of the root on the ground;  yaw (T, B)
-    velocity  (T, B, 2) of the root over the ground, m/s, in the world
-    pose      (T, B, D) z-scored
-    alive     (B,) sane in every frame
-    """
-
-    feet: Tensor
-    position: Tensor
-    yaw: Tensor
-    velocity: Tensor
-    pose: Tensor
-    alive: Tensor
-
-
-@torch.inference_mode()
-def record(
-    simulation: Simulation, act: Act, state: CharacterState, goals: Callable[[int, CharacterState], Any], frames: int
-) -> Recording:
-    """Run ``frames`` steps: ``act(state, goal)`` gives latents, taken as they are; ``goals(frame, state)`` the goals."""
-    character = simulation.character
-    feet = Feet(character.layout, state.pose.device)
-    states, alive = [], torch.ones(len(state), dtype=torch.bool)
-    for frame in range(frames):
-        state = character.step(state, act(state, goals(frame, state)))
-        alive &= simulation.alive(state).cpu() & in_range(character, state.pose).cpu()
-        states.append(state)
-    pose = torch.stack([s.pose for s in states])
-    position = torch.stack([s.position for s in states])
-    yaw = torch.stack([s.yaw for s in states])
-    local = feet.positions(character.model.normalizer.denormalize(pose))
-    ground = geometry.turn(local[..., [0, 2]], yaw[..., None]) + position[..., None, :]
-    world = torch.stack((ground[..., 0], local[..., 1], ground[..., 1]), dim=-1)
-    velocity = torch.stack([character.world_velocity(s) for s in states])
-    return Recording(world.cpu(), position.cpu(), yaw.cpu(), velocity.cpu(), pose.cpu(), alive)
-
-
-def in_range(character: Character, pose: Tensor) -> Tensor:
-    """(B,) booleans: every joint position is within its captured range ± 3σ."""
-    part, normalizer = character.layout.positions, character.model.normalizer
-    low, high = normalizer.normalize(normalizer.low)[part], normalizer.normalize(normalizer.high)[part]
-    joints = pose[..., part]
-    return ((joints > low - RANGE_DEVIATIONS) & (joints < high + RANGE_DEVIATIONS)).all(dim=-1)
-
-
-def ground_figures(feet: Tensor, fps: float) -> dict[str, float]:
-    """Foot skate, skating ratio, floating and sinking of world feet ``(T, ..., 2, 3)``."""
-    low = metrics.lower_foot(feet)
+def ground_figures(feet: list[Tensor], fps: float) -> dict[str, float]:
+    """Foot skate, skating ratio, floating and sinking of takes of world feet, ``(T, ..., 2, 3)`` each."""
+    low = torch.cat([metrics.lower_foot(take).flatten() for take in feet])
     p5, p50, p95 = metrics.quantiles(low, (0.05, 0.5, 0.95))
     return {
-        "foot_skate_cm_per_frame": float(metrics.foot_skate(feet).mean()),
-        "skating_ratio": float(metrics.skating(feet, fps).float().mean()),
+        "foot_skate_cm_per_frame": float(torch.cat([metrics.foot_skate(take).flatten() for take in feet]).mean()),
+        "skating_ratio": float(torch.cat([metrics.skating(take, fps).flatten() for take in feet]).float().mean()),
         "float_cm_p5": p5,
         "float_cm_median": p50,
         "float_cm_p95": p95,
@@ -96,33 +45,30 @@ def ground_figures(feet: Tensor, fps: float) -> dict[str, float]:
     }
 
 
-def motion_figures(character: Character, recording: Recording) -> dict[str, float]:
-    """What can be said of any recording: ground contact, and the share of characters sane in every frame."""
-    return ground_figures(recording.feet, character.fps) | {"alive_fraction": float(recording.alive.float().mean())}
-
-
-def captured_figures(data: MotionDataset, fps: float = 30.0) -> dict[str, float]:
+def captured_figures(data: MotionDataset, fps: float = FPS) -> dict[str, float]:
     """:func:`ground_figures` of the captured motion itself, all clips."""
-    skate, ratio, low = [], [], []
+    feet, takes = list(data.layout.feet), []
     for clip in data.clips:
-        local = data.layout.joint_positions(data.poses[clip.rows])[:, list(data.layout.feet)]
-        velocity = data.poses[clip.rows, data.layout.velocities].unflatten(-1, (-1, 3))[:, list(data.layout.feet)]
+        local = data.layout.joint_positions(data.poses[clip.rows])[:, feet]
+        velocity = data.poses[clip.rows, data.layout.velocities].unflatten(-1, (-1, 3))[:, feet]
         # The stored velocity is each toe's motion over the ground since the last frame: add it up for a world path.
         path = torch.cumsum(velocity[..., [0, 2]] / fps, dim=0)
-        feet = torch.stack((path[..., 0], local[..., 1], path[..., 1]), dim=-1)
-        skate.append(metrics.foot_skate(feet))
-        ratio.append(metrics.skating(feet, fps))
-        low.append(metrics.lower_foot(feet))
-    heights = torch.cat(low)
-    p5, p50, p95 = metrics.quantiles(heights, (0.05, 0.5, 0.95))
-    return {
-        "foot_skate_cm_per_frame": float(torch.cat(skate).mean()),
-        "skating_ratio": float(torch.cat(ratio).float().mean()),
-        "float_cm_p5": p5,
-        "float_cm_median": p50,
-        "float_cm_p95": p95,
-        "sink_fraction": float((heights < -1).float().mean()),
-    }
+        takes.append(torch.stack((path[..., 0], local[..., 1], path[..., 1]), dim=-1))
+    return ground_figures(takes, fps)
+
+
+def random_figures(character: Character, characters: int, frames: int, seed: int) -> tuple[dict[str, float], Rollout]:
+    """Free-running rollouts with z ~ N(0, I): ground contact, sane share, and 5/50/95 % of speeds and turn rates."""
+    generator = torch.Generator().manual_seed(seed)
+    state = character.reset(characters, generator)
+    run = record(character, normal_latents(character, generator), state, lambda *_: None, frames)
+    figures = ground_figures([run.feet], character.fps) | {"alive_fraction": float(run.alive.float().mean())}
+    speed = metrics.quantiles(run.velocity.norm(dim=-1), PERCENTILES)
+    turning = geometry.wrap_angle(run.yaw[1:] - run.yaw[:-1]) * character.fps
+    turns = metrics.quantiles(torch.rad2deg(turning), PERCENTILES)
+    for name, values in (("speed_m_s", speed), ("turn_deg_s", turns)):
+        figures |= {f"{name}_p{round(100 * p)}": value for p, value in zip(PERCENTILES, values, strict=True)}
+    return figures, run
 
 
 def nearest_pose_cm(
@@ -156,7 +102,7 @@ def _headings(count: int, periods: int, generator: torch.Generator) -> tuple[Ten
     return heading, 0.6 + torch.rand(periods, count, generator=generator)
 
 
-def response_figures(simulation: Simulation, act: Act, characters: int, seconds: float, seed: int) -> dict[str, float]:
+def response_figures(character: Character, act: Act, characters: int, seconds: float, seed: int) -> dict[str, float]:
     """Response and steady errors while walking, facing the way of travel, with a new heading and speed every 5 s.
 
     ``response_s``: from the new wish until the facing is within 5° of it, left and right turns apart by the shorter
@@ -165,7 +111,7 @@ def response_figures(simulation: Simulation, act: Act, characters: int, seconds:
     over the last second of each period. The first period only sets the character going.
     """
     generator = torch.Generator().manual_seed(seed)
-    fps = simulation.character.fps
+    fps = character.fps
     period, steady = round(PERIOD_S * fps), round(STEADY_S * fps)
     periods = max(2, int(seconds / PERIOD_S))
     heading, speed = _headings(characters, periods, generator)
@@ -174,8 +120,8 @@ def response_figures(simulation: Simulation, act: Act, characters: int, seconds:
     def goals(frame: int, state: CharacterState) -> JoystickGoal:
         return JoystickGoal(velocity[frame // period], heading[frame // period])
 
-    state = simulation.character.reset(characters, generator)
-    run = record(simulation, act, state, goals, periods * period)
+    state = character.reset(characters, generator)
+    run = record(character, act, state, goals, periods * period)
     off = geometry.wrap_angle(run.yaw.unflatten(0, (periods, period)) - heading[:, None])  # (P, period, B)
     before = run.yaw.unflatten(0, (periods, period))[:-1, -1]
     turn = geometry.wrap_angle(heading[1:] - before)
@@ -194,16 +140,16 @@ def response_figures(simulation: Simulation, act: Act, characters: int, seconds:
     }
 
 
-def strafe_figures(simulation: Simulation, act: Act, characters: int, seed: int) -> dict[str, float]:
+def strafe_figures(character: Character, act: Act, characters: int, seed: int) -> dict[str, float]:
     """Walking backward and sideways, at 0.5 and 0.4 m/s, for 6 s: errors over the last 2 s."""
     generator = torch.Generator().manual_seed(seed)
-    fps = simulation.character.fps
+    fps = character.fps
     angle = torch.tensor([math.pi, math.pi / 2, -math.pi / 2])[torch.arange(characters) % 3]
     speed = torch.where(angle.abs() > 3, 0.5, 0.4)
     facing = (2 * torch.rand(characters, generator=generator) - 1) * math.pi
     direction = facing + angle
     goal = JoystickGoal(torch.stack((torch.sin(direction), torch.cos(direction)), dim=-1) * speed[:, None], facing)
-    run = record(simulation, act, simulation.character.reset(characters, generator), lambda *_: goal, round(6 * fps))
+    run = record(character, act, character.reset(characters, generator), lambda *_: goal, round(6 * fps))
     last = run.velocity[-round(2 * fps) :].mean(dim=0)
     across = torch.rad2deg(geometry.wrap_angle(torch.atan2(last[:, 0], last[:, 1]) - direction).abs())
     off = torch.rad2deg(geometry.wrap_angle(run.yaw[-round(2 * fps) :] - facing).abs()).mean(dim=0)
@@ -217,7 +163,7 @@ def strafe_figures(simulation: Simulation, act: Act, characters: int, seed: int)
     }
 
 
-def stop_figures(simulation: Simulation, act: Act, characters: int, seed: int) -> dict[str, float]:
+def stop_figures(character: Character, act: Act, characters: int, seed: int) -> dict[str, float]:
     """Walk at 1.2 m/s for 4 s, release the stick, stand for 12 s.
 
     ``stop_s``: from the release until the root's speed falls under 0.1 m/s and stays there for half a second (mean;
@@ -225,7 +171,7 @@ def stop_figures(simulation: Simulation, act: Act, characters: int, seed: int) -
     is at the end, per minute (mean).
     """
     generator = torch.Generator().manual_seed(seed)
-    fps = simulation.character.fps
+    fps = character.fps
     heading = (2 * torch.rand(characters, generator=generator) - 1) * math.pi
     ahead = torch.stack((torch.sin(heading), torch.cos(heading)), dim=-1)
     walk, stand, hold = round(4 * fps), round(12 * fps), round(0.5 * fps)
@@ -233,13 +179,39 @@ def stop_figures(simulation: Simulation, act: Act, characters: int, seed: int) -
     def goals(frame: int, state: CharacterState) -> JoystickGoal:
         return JoystickGoal(ahead * (1.2 if frame < walk else 0.0), heading)
 
-    run = record(simulation, act, simulation.character.reset(characters, generator), goals, walk + stand)
+    run = record(character, act, character.reset(characters, generator), goals, walk + stand)
     still = (run.velocity[walk:].norm(dim=-1) < STOPPED).float()
     held = still.unfold(0, hold, 1).amin(dim=-1) > 0  # (stand - hold + 1, B)
     stop = torch.where(held.any(dim=0), held.float().argmax(dim=0), stand) / fps
     rest = round(4 * fps)
     drift = (run.position[-1] - run.position[walk + rest]).norm(dim=-1) / ((stand - rest) / fps / 60)
     return {"stop_s": float(stop.mean()), "idle_drift_m_per_min": float(drift.mean())}
+
+
+def steered_figures(
+    simulation: Simulation, policy: Callable[[Tensor], Tensor], characters: int, seconds: float, seed: int
+) -> tuple[dict[str, float], Rollout]:
+    """A policy at its task, with goals as in training; for the joystick its response, strafing and stopping, too."""
+    character, task = simulation.character, simulation.task
+    generator = torch.Generator().manual_seed(seed)
+
+    def act(state: CharacterState, goal: Any) -> Tensor:
+        return policy(simulation.observe(state, goal)).clamp(-LATENT_LIMIT, LATENT_LIMIT)
+
+    state, goal = simulation.reset(characters, generator)
+
+    def goals(frame: int, state: CharacterState) -> Any:
+        nonlocal goal
+        goal = task.next_goal(state, goal, generator)
+        return goal
+
+    run = record(character, act, state, goals, round(seconds * character.fps))
+    figures = ground_figures([run.feet], character.fps) | {"alive_fraction": float(run.alive.float().mean())}
+    if isinstance(task, JoystickTask):
+        figures |= response_figures(character, act, characters, seconds, seed)
+        figures |= strafe_figures(character, act, characters, seed)
+        figures |= stop_figures(character, act, characters, seed)
+    return figures, run
 
 
 def evaluate(
@@ -251,34 +223,13 @@ def evaluate(
     data: MotionDataset | None = None,
 ) -> dict[str, Any]:
     """All figures of a task as one JSON-able dictionary. ``policy`` None draws z ~ N(0, I)."""
-    character, task = simulation.character, simulation.task
-    generator = torch.Generator().manual_seed(seed)
-
-    def act(state: CharacterState, goal: Any) -> Tensor:
-        if policy is None:
-            return torch.randn(len(state), character.latent, generator=generator).to(state.pose.device)
-        return policy(simulation.observe(state, goal)).clamp(-LATENT_LIMIT, LATENT_LIMIT)
-
-    state, first = simulation.reset(characters, generator)
-    current = [first]
-
-    def goals(frame: int, state: CharacterState) -> Any:
-        current[0] = task.next_goal(state, current[0], generator)
-        return current[0]
-
-    run = record(simulation, act, state, goals, round(seconds * character.fps))
-    figures: dict[str, Any] = {"task": task.name, "characters": characters, "seconds": seconds, "seed": seed}
-    figures |= motion_figures(character, run)
-    if isinstance(task, JoystickTask) and policy is not None:
-        figures |= response_figures(simulation, act, characters, seconds, seed)
-        figures |= strafe_figures(simulation, act, characters, seed)
-        figures |= stop_figures(simulation, act, characters, seed)
+    character = simulation.character
+    figures: dict[str, Any] = {"task": simulation.task.name, "characters": characters, "seconds": seconds, "seed": seed}
     if policy is None:
-        speed = run.velocity.norm(dim=-1)
-        figures["speed_m_s_p5"], figures["speed_m_s_p50"], figures["speed_m_s_p95"] = metrics.quantiles(
-            speed, (0.05, 0.5, 0.95)
-        )
-    captured = captured_figures(data) if data else character.header.get("captured")
-    figures["captured"] = captured
+        measured, run = random_figures(character, characters, round(seconds * character.fps), seed)
+    else:
+        measured, run = steered_figures(simulation, policy, characters, seconds, seed)
+    figures |= measured
+    figures["captured"] = captured_figures(data) if data else character.header.get("captured")
     figures["nearest_pose_cm_median"] = nearest_pose_cm(data, character.model.normalizer, run.pose) if data else None
     return figures

@@ -66,7 +66,7 @@ class Player:
         goal = self._goal(wish)
         latent = self.policy(self.simulation.observe(self.state, goal))
         self.state = self.simulation.move(self.state, latent)
-        if not bool(self.simulation.alive(self.state)):
+        if not bool(self.character.alive(self.state)):
             return self.reset()
         self.before = self.now
         self._look(Wish(goal.velocity[0].numpy(), wish.facing))

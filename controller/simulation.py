@@ -14,8 +14,6 @@ from controller.tasks.base import Task
 LATENT_LIMIT = 2.0
 """Latents are held to ±2: nearly all of N(0, I), from which the decoder was trained, and no more. Beyond it the
 decoder was never asked anything, and a policy would exploit its answers."""
-MIN_HEIGHT, MAX_HEIGHT = 0.5, 1.3
-"""m: hips outside this are a fall or an explosion."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +63,8 @@ class Simulation:
         latent = latent.clamp(-LATENT_LIMIT, LATENT_LIMIT)
         after = self.character.step(state, latent)
         reward, terms = self.task.reward(state, latent, after, goal)
-        return Transition(after, reward, terms, ~self.alive(after))
+        return Transition(after, reward, terms, ~self.character.alive(after))
 
     def move(self, state: CharacterState, latent: Tensor) -> CharacterState:
         """The state after one step, without reward or termination: what a game needs."""
         return self.character.step(state, latent.clamp(-LATENT_LIMIT, LATENT_LIMIT))
-
-    def alive(self, state: CharacterState) -> Tensor:
-        """(B,) booleans: the pose is finite and the hips are between 0.5 and 1.3 m."""
-        layout, normalizer = self.character.layout, self.character.model.normalizer
-        column = layout.positions.start + 1
-        height = state.pose[:, column] * normalizer.std[column] + normalizer.mean[column]
-        return (height > MIN_HEIGHT) & (height < MAX_HEIGHT) & torch.isfinite(state.pose).all(dim=-1)

@@ -37,13 +37,12 @@ from controller.evaluation import (
     captured_figures,
     evaluate,
     ground_figures,
-    in_range,
     nearest_pose_cm,
-    record,
     response_figures,
     stop_figures,
     strafe_figures,
 )
+from controller.rollout import in_range, record
 from controller.simulation import Simulation
 from controller.skeleton import forward_kinematics
 from controller.tasks.joystick import JoystickGoal, JoystickTask
@@ -97,7 +96,7 @@ def test_the_skating_ratio_counts_steps_in_which_a_low_foot_is_fast() -> None:
 def test_the_lower_foot_in_centimetres() -> None:
     feet = torch.tensor([[[0.0, 0.03, 0.0], [0.0, -0.02, 0.0]], [[0.0, 0.05, 0.0], [0.0, 0.2, 0.0]]])
     torch.testing.assert_close(metrics.lower_foot(feet), torch.tensor([-2.0, 5.0]))
-    figures = ground_figures(feet, FPS)
+    figures = ground_figures([feet], FPS)
     assert figures["sink_fraction"] == 0.5
     assert figures["float_cm_p95"] == pytest.approx(5.0) and figures["float_cm_p5"] == pytest.approx(-2.0)
 
@@ -185,10 +184,9 @@ def test_a_recording_holds_the_drawn_characters_feet_and_path(
     who: Callable[[], Character], size: int, near: float
 ) -> None:
     """Feet hang from the predicted hips, which a model puts a millimetre off the root from which they are drawn."""
-    simulation = Simulation(who(), RandomWalkTask(who()))
     start, moves = anywhere(0, 5, who()), 0.1 * latents(0, 6, 5, size)
     frames = iter(moves)
-    run = record(simulation, lambda state, goal: next(frames), start, lambda frame, state: None, 6)
+    run = record(who(), lambda state, goal: next(frames), start, lambda frame, state: None, 6)
     state = start
     for frame, latent in enumerate(moves):
         state = who().step(state, latent)
@@ -202,8 +200,6 @@ def test_a_recording_holds_the_drawn_characters_feet_and_path(
 
 
 def test_one_bad_frame_is_remembered() -> None:
-    simulation = Simulation(puppet(), RandomWalkTask(puppet()))
-
     def act(state: CharacterState, goal: Any) -> Tensor:
         pull = torch.zeros(3, PUPPET_LATENT)
         if float(state.position[2, 1]) < 0.05:
@@ -212,9 +208,9 @@ def test_one_bad_frame_is_remembered() -> None:
             pull[2] = torch.tensor([1.5, 0, 0, -0.5, 0])  # stoops for a moment
         return pull
 
-    run = record(simulation, act, simulation.character.reset(3), lambda frame, state: None, 10)
+    run = record(puppet(), act, puppet().reset(3), lambda frame, state: None, 10)
     assert run.alive.tolist() == [True, True, False]
-    assert bool(simulation.alive(CharacterState(run.pose[-1], run.position[-1], run.yaw[-1])).all())
+    assert bool(puppet().alive(CharacterState(run.pose[-1], run.position[-1], run.yaw[-1])).all())
 
 
 def test_poses_far_from_what_was_captured_are_out_of_range() -> None:
@@ -251,15 +247,11 @@ def watched(act: Callable, goals: list[JoystickGoal]) -> Callable:
     return watch
 
 
-def joystick() -> Simulation:
-    return Simulation(puppet(), JoystickTask(puppet()))
-
-
 @pytest.mark.parametrize("rate", [2.0, 0.7])
 def test_the_response_is_the_time_until_the_facing_is_within_five_degrees(rate: float) -> None:
     """Turning at a constant rate takes (angle − 5°) / rate, rounded up to a frame."""
     goals: list[JoystickGoal] = []
-    figures = response_figures(joystick(), watched(obedient(rate), goals), characters=8, seconds=20, seed=3)
+    figures = response_figures(puppet(), watched(obedient(rate), goals), characters=8, seconds=20, seed=3)
     headings = torch.stack([goal.facing for goal in goals])[::150]  # (4, 8): every five seconds
     assert headings.shape == (4, 8) and len(goals) == 600
     assert (torch.stack([goal.facing for goal in goals]).unflatten(0, (4, 150)) == headings[:, None]).all()
@@ -283,7 +275,7 @@ def test_the_response_is_the_time_until_the_facing_is_within_five_degrees(rate: 
 
 
 def test_who_never_turns_takes_the_whole_period() -> None:
-    figures = response_figures(joystick(), obedient(rate=0.0), characters=8, seconds=10, seed=3)
+    figures = response_figures(puppet(), obedient(rate=0.0), characters=8, seconds=10, seed=3)
     assert figures["response_s"] == figures["response_left_s"] == figures["response_right_s"] == 5.0
     assert 45 < figures["heading_error_deg"] < 135
     assert figures["speed_error_m_s"] == pytest.approx(0, abs=1e-4)
@@ -298,7 +290,7 @@ def test_errors_of_speed_and_direction_are_measured() -> None:
         return pull
 
     goals: list[JoystickGoal] = []
-    figures = response_figures(joystick(), watched(act, goals), characters=8, seconds=10, seed=3)
+    figures = response_figures(puppet(), watched(act, goals), characters=8, seconds=10, seed=3)
     speed = goals[-1].velocity.norm(dim=-1)
     assert (speed >= 0.6).all() and (speed <= 1.6).all()
     assert figures["speed_error_m_s"] == pytest.approx(0.2 * float(speed.mean()), abs=1e-3)
@@ -306,14 +298,14 @@ def test_errors_of_speed_and_direction_are_measured() -> None:
 
 
 def test_walking_backward_and_sideways_is_measured_apart() -> None:
-    figures = strafe_figures(joystick(), obedient(), characters=6, seed=0)
+    figures = strafe_figures(puppet(), obedient(), characters=6, seed=0)
     assert all(value == pytest.approx(0, abs=0.1) for value in figures.values())
 
     def looks_where_it_goes(state: CharacterState, goal: JoystickGoal) -> Tensor:
         ahead = torch.atan2(goal.velocity[:, 0], goal.velocity[:, 1])
         return obedient()(state, JoystickGoal(goal.velocity / 2, ahead))
 
-    figures = strafe_figures(joystick(), looks_where_it_goes, characters=6, seed=0)
+    figures = strafe_figures(puppet(), looks_where_it_goes, characters=6, seed=0)
     assert figures["backward_facing_error_deg"] == pytest.approx(180, abs=0.5)
     assert figures["sideways_facing_error_deg"] == pytest.approx(90, abs=0.5)
     assert figures["backward_travel_error_deg"] == pytest.approx(0, abs=0.1)
@@ -345,7 +337,7 @@ def slowing(after: list[float]) -> Callable[[CharacterState, JoystickGoal], Tens
     ],
 )
 def test_stopping_and_drifting_by_hand(after: list[float], stop_s: float, drift: float) -> None:
-    figures = stop_figures(joystick(), slowing(after), characters=3, seed=0)
+    figures = stop_figures(puppet(), slowing(after), characters=3, seed=0)
     assert figures["stop_s"] == pytest.approx(stop_s, abs=1e-4)
     assert figures["idle_drift_m_per_min"] == pytest.approx(drift, rel=0.006, abs=1e-3)
 

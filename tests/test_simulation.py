@@ -242,17 +242,16 @@ def test_hips_below_half_a_metre_or_above_a_metre_thirty_are_a_fall(lift: float,
     simulation = Simulation(puppet(), RandomWalkTask(puppet()))
     state, goal = simulation.reset(1, torch.Generator())
     step = simulation.advance(state, goal, pulled(lift=lift))
-    assert bool(step.terminated) is fallen and bool(simulation.alive(step.state)) is not fallen
+    assert bool(step.terminated) is fallen and bool(puppet().alive(step.state)) is not fallen
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("column", [0, 4, 200])
 def test_a_pose_that_is_no_number_is_a_fall(value: float, column: int) -> None:
-    simulation = Simulation(puppet(), RandomWalkTask(puppet()))
     state = puppet().reset(3)
     pose = state.pose.clone()
     pose[1, column] = value
-    alive = simulation.alive(CharacterState(pose, state.position, state.yaw))
+    alive = puppet().alive(CharacterState(pose, state.position, state.yaw))
     assert alive.tolist() == [True, False, True]
 
 

@@ -1,4 +1,4 @@
-"""Is a motion VAE alive, exact and stable? Figures on held-out poses and on free-running rollouts."""
+"""Is a motion VAE alive and exact, and can it be steered? Figures on held-out poses and latent streams."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 from controller import batch as batches
 from controller import metrics
-from controller.character import Character, CharacterState
+from controller.character import Character
 from controller.features import PoseLayout
 from controller.mvae.loss import kl_per_unit
 from controller.mvae.model import MotionVAE
-from controller.skeleton import forward_kinematics
+from controller.rollout import normal_latents, record
 
 ACTIVE_VARIANCE = 0.01
 """A latent unit is active when the variance, over the data, of its posterior mean is above this (Burda et al. 2016)."""
@@ -44,56 +44,14 @@ def reconstruction_errors(model: MotionVAE, layout: PoseLayout, windows: Tensor)
     return errors
 
 
-@torch.no_grad()
-def free_rollout(
-    character: Character, state: CharacterState, frames: int, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """Run with z ~ N(0, I): world ``feet`` (T, B, 2, 3), ``root`` (T, B, 3), ``yaw`` (T, B), ``velocity`` (T, B, 3)."""
-    record: dict[str, list[Tensor]] = {"feet": [], "root": [], "yaw": [], "velocity": []}
-    for _ in range(frames):
-        latent = torch.randn(len(state), character.latent, generator=generator)
-        state = character.step(state, latent)
-        root, rotations = character.joints(state)
-        record["feet"].append(
-            forward_kinematics(character.skeleton, root, rotations)[..., list(character.layout.feet), :]
-        )
-        record["root"].append(root)
-        record["yaw"].append(state.yaw)
-        record["velocity"].append(character.root_velocity(state.pose))
-    return {name: torch.stack(values) for name, values in record.items()}
-
-
-def is_sane(record: dict[str, Tensor]) -> Tensor:
-    """(B,) booleans: no NaN, and hips between 0.5 and 1.3 m in every frame."""
-    height = record["root"][..., 1]
-    return ((height > 0.5) & (height < 1.3)).all(dim=0) & torch.isfinite(record["feet"]).flatten(2).all(-1).all(0)
-
-
-def free_figures(character: Character, batch: int, frames: int, seed: int) -> dict[str, float]:
-    """Skate, lower foot's height, share of sane rollouts, and coverage of speeds and turns of free-running rollouts."""
-    generator = torch.Generator().manual_seed(seed)
-    record = free_rollout(character, character.reset(batch, generator), frames, generator)
-    low = metrics.lower_foot(record["feet"])
-    speed = record["velocity"][..., :2].norm(dim=-1)
-    return {
-        "free_skate_cm_per_frame": float(metrics.foot_skate(record["feet"]).mean()),
-        "free_lower_foot_cm": metrics.quantiles(low, (0.05, 0.5, 0.95)),  # type: ignore[dict-item]
-        "free_sink_fraction": float((low < -1).float().mean()),
-        "free_sane_fraction": float(is_sane(record).float().mean()),
-        "free_speed_m_s": metrics.quantiles(speed, (0.05, 0.5, 0.95)),  # type: ignore[dict-item]
-        "free_turn_deg_s": metrics.quantiles(torch.rad2deg(record["velocity"][..., 2]), (0.05, 0.95)),  # type: ignore[dict-item]
-    }
-
-
 def spread_figures(character: Character, starts: int, streams: int, seconds: float, seed: int) -> dict[str, float]:
     """How far latent streams from one pose come apart: ``spread_m`` and ``spread_deg``, means over starts."""
     generator = torch.Generator().manual_seed(seed)
-    state = character.reset(starts, generator)
-    every = torch.arange(starts).repeat(streams)
-    record = free_rollout(character, batches.select(state, every), round(seconds * character.fps), generator)
-    root = record["root"][-1][:, [0, 2]].reshape(streams, starts, 2)
-    yaw = record["yaw"][-1].reshape(streams, starts)
-    pairs = [metrics.latent_spread(root[:, i], yaw[:, i]) for i in range(starts)]
+    state = batches.select(character.reset(starts, generator), torch.arange(starts).repeat(streams))
+    act = normal_latents(character, generator)
+    run = record(character, act, state, lambda *_: None, round(seconds * character.fps))
+    position, yaw = run.position[-1].reshape(streams, starts, 2), run.yaw[-1].reshape(streams, starts)
+    pairs = [metrics.latent_spread(position[:, i], yaw[:, i]) for i in range(starts)]
     return {
         "spread_m": sum(pair[0] for pair in pairs) / starts,
         "spread_deg": sum(pair[1] for pair in pairs) / starts,

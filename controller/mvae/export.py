@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from controller.character import Character
-from controller.evaluation import captured_figures
+from controller.evaluation import captured_figures, random_figures
 from controller.mvae import diagnostics
 from controller.mvae.train import Trainer
+from controller.rollout import normal_latents
 
 RESET_POSES = 256
 SETTLE_FRAMES = 90
@@ -25,21 +26,19 @@ def own_poses(character: Character, count: int, seed: int = 0) -> Tensor:
     A shipped model starts from these, so that no captured frame is shipped. Only sane rollouts are kept.
     """
     generator = torch.Generator().manual_seed(seed)
-    state = character.reset(2 * count, generator)
+    state, act = character.reset(2 * count, generator), normal_latents(character, generator)
     sane = torch.ones(len(state), dtype=torch.bool)
     for _ in range(SETTLE_FRAMES):
-        state = character.step(
-            state, torch.randn(len(state), character.latent, generator=generator).to(state.pose.device)
-        )
-        height = character.joints(state)[0][:, 1]
-        sane &= ((height > 0.5) & (height < 1.3)).cpu()
+        state = character.step(state, act(state, None))
+        sane &= character.alive(state).cpu()
     return state.pose[sane.to(state.pose.device)][:count].clone()
 
 
 def figures(trainer: Trainer, character: Character) -> dict[str, Any]:
     """Held-out and free-running figures of a model, as its checkpoint and its card state them."""
     measured: dict[str, Any] = dict(trainer.validate())
-    measured |= diagnostics.free_figures(character, batch=100, frames=1000, seed=1)
+    free, _ = random_figures(character, characters=100, frames=1000, seed=1)
+    measured |= {f"free_{name}": value for name, value in free.items()}
     return measured | diagnostics.spread_figures(character, starts=32, streams=10, seconds=2.0, seed=1)
 
 
@@ -52,6 +51,7 @@ def export(trainer: Trainer, path: Path) -> dict[str, Any]:
         path,
         data={"source": trainer.data.source, "fingerprint": trainer.data.fingerprint()},
         training=dataclasses.asdict(trainer.config) | {"epochs_done": trainer.epoch},
+        started_from=trainer.started_from,
         figures=measured,
         captured=captured_figures(trainer.data),
     )

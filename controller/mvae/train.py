@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -133,6 +134,7 @@ class Trainer:
         self.held_out = Windows(*data.split(held_out=True), config.rollout + 1)
         self.feet = Feet(self.layout, self.device)
         self.epoch = 0
+        self.started_from: dict[str, Any] | None = None
         self.history: list[dict[str, float]] = []
 
     # -- one rollout ---------------------------------------------------------------------------------------------
@@ -255,6 +257,7 @@ class Trainer:
         if character.model.config != self.config.model:
             raise DataError(f"the model to start from has {character.model.config}, not {self.config.model}")
         self.model.load_state_dict(character.model.state_dict())
+        self.started_from = character.header.get("training")
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
 
@@ -272,6 +275,7 @@ class Trainer:
             "config": dataclasses.asdict(self.config),
             "data": self.data.fingerprint(),
             "history": self.history,
+            "started_from": self.started_from,
         }
         checkpoint.save(self.state_path, STATE_KIND, header, tensors)
         with files.atomic(self.folder / "history.json") as temporary:
@@ -290,3 +294,4 @@ class Trainer:
         load_optimizer("optimizer", self.optimizer, tensors)
         self.generator.set_state(tensors["generator"])
         self.epoch, self.history = header["epoch"], header["history"]
+        self.started_from = header.get("started_from")

@@ -1,0 +1,75 @@
+"""Recording a batch of characters for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from controller import geometry
+from controller.character import Character, CharacterState
+from controller.feet import Feet
+
+RANGE_DEVIATIONS = 3.0
+
+Act = Callable[[CharacterState, Any], Tensor]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """T frames of B characters.
+
+    feet      (T, B, 2, 3) world positions of the toes
+    position  (T, B, 2) of the root on the ground;  yaw (T, B)
+    velocity  (T, B, 2) of the root over the ground, m/s, in the world
+    pose      (T, B, D) z-scored
+    alive     (B,) sane in every frame
+    """
+
+    feet: Tensor
+    position: Tensor
+    yaw: Tensor
+    velocity: Tensor
+    pose: Tensor
+    alive: Tensor
+
+
+@torch.inference_mode()
+def record(
+    character: Character, act: Act, state: CharacterState, goals: Callable[[int, CharacterState], Any], frames: int
+) -> Rollout:
+    """Run ``frames`` steps; ``goals(frame, state)`` gives the goals and ``act(state, goal)`` the latents."""
+    feet = Feet(character.layout, state.pose.device)
+    states, alive = [], torch.ones(len(state), dtype=torch.bool)
+    for frame in range(frames):
+        state = character.step(state, act(state, goals(frame, state)))
+        alive &= character.alive(state).cpu() & in_range(character, state.pose).cpu()
+        states.append(state)
+    pose = torch.stack([s.pose for s in states])
+    position = torch.stack([s.position for s in states])
+    yaw = torch.stack([s.yaw for s in states])
+    local = feet.positions(character.model.normalizer.denormalize(pose))
+    ground = geometry.turn(local[..., [0, 2]], yaw[..., None]) + position[..., None, :]
+    world = torch.stack((ground[..., 0], local[..., 1], ground[..., 1]), dim=-1)
+    velocity = torch.stack([character.world_velocity(s) for s in states])
+    return Rollout(world.cpu(), position.cpu(), yaw.cpu(), velocity.cpu(), pose.cpu(), alive)
+
+
+def in_range(character: Character, pose: Tensor) -> Tensor:
+    """(B,) booleans: every joint position is within its captured range ± 3σ."""
+    part, normalizer = character.layout.positions, character.model.normalizer
+    low, high = normalizer.normalize(normalizer.low)[part], normalizer.normalize(normalizer.high)[part]
+    joints = pose[..., part]
+    return ((joints > low - RANGE_DEVIATIONS) & (joints < high + RANGE_DEVIATIONS)).all(dim=-1)
+
+
+def normal_latents(character: Character, generator: torch.Generator) -> Act:
+    """Latents drawn from N(0, I), whatever the goal."""
+
+    def act(state: CharacterState, goal: Any) -> Tensor:
+        return torch.randn(len(state), character.latent, generator=generator).to(state.pose.device)
+
+    return act
