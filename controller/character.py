@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from controller import checkpoint, geometry
-from controller.errors import CheckpointError
+from controller.errors import CheckpointError, first_line
 from controller.features import FPS, PoseLayout
 from controller.mvae.model import MotionVAE, MotionVAEConfig
 from controller.skeleton import Skeleton
@@ -90,13 +90,13 @@ class Character:
     def joints(self, state: CharacterState) -> tuple[Tensor, Tensor]:
         """World root positions ``(B, 3)`` and world joint rotations ``(B, J, 3, 3)``: all that drawing needs."""
         pose = self.model.normalizer.denormalize(state.pose)
-        height = self.layout.joint_positions(pose)[..., 0, 1]
+        height = pose[..., self.layout.hip_height]
         root = torch.stack((state.position[..., 0], height, state.position[..., 1]), dim=-1)
         return root, geometry.yaw_matrix(state.yaw)[..., None, :, :] @ self.layout.joint_rotations(pose)
 
     def alive(self, state: CharacterState) -> Tensor:
         """(B,) booleans: the pose is finite and the hips are between 0.5 and 1.3 m."""
-        column, normalizer = self.layout.positions.start + 1, self.model.normalizer
+        column, normalizer = self.layout.hip_height, self.model.normalizer
         height = state.pose[:, column] * normalizer.std[column] + normalizer.mean[column]
         return (height > MIN_HEIGHT) & (height < MAX_HEIGHT) & torch.isfinite(state.pose).all(dim=-1)
 
@@ -122,5 +122,5 @@ class Character:
             model = MotionVAE(layout.size, MotionVAEConfig(**header["config"]))
             model.load_state_dict(tensors)
         except (KeyError, TypeError, RuntimeError) as error:
-            raise CheckpointError(f"{path}: not a whole motion-vae checkpoint ({error})") from error
+            raise CheckpointError(f"{path}: not a whole motion-vae checkpoint ({first_line(error)})") from error
         return cls(model.to(device), layout, reset_poses.to(device), header)

@@ -14,7 +14,7 @@ from typing import Annotated
 import torch
 import tyro
 
-from controller import catalogue, contact_sheet, fetch, sources
+from controller import catalogue, contact_sheet, fetch, files, sources
 from controller.cleaning import symmetric_skeleton
 from controller.dataset import MotionDataset, build
 from controller.errors import DataError, require, run_command
@@ -60,10 +60,10 @@ class Build:
         clips, notes = sources.read_folder(self.source, self.use, self.unit)
         if not clips:
             raise DataError("\n  ".join([f"{self.source}: no usable motion in it", *notes]))
-        data = build(clips, str(self.source.name), symmetric_skeleton(sources.most_common_skeleton(clips)))
+        data = build(clips, self.source.resolve().name, symmetric_skeleton(sources.most_common_skeleton(clips)))
         for note in (*notes, *data.notes):
             print(note)
-        self.out.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(self.out.parent)
         data.save(self.out)
         held_out = sum(clip.length for clip in data.select(held_out=True))
         print(
@@ -85,6 +85,8 @@ class Info:
     """Where to write the picture (.png)."""
 
     def run(self) -> None:
+        if self.sheet is not None:
+            require(self.sheet.suffix == ".png", "sheet", str(self.sheet), "a name that ends in .png")
         data = MotionDataset.load(self.data)
         chosen = self.choose(data)
         skeleton = data.layout.skeleton

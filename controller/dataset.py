@@ -14,7 +14,7 @@ from torch import Tensor
 
 from controller import files
 from controller.cleaning import levelled, retargeted, segments, symmetric_skeleton
-from controller.errors import ControllerError, DataError
+from controller.errors import ControllerError, DataError, first_line
 from controller.features import FPS, PoseLayout, encode
 from controller.normalizer import Normalizer
 from controller.skeleton import Clip, Skeleton
@@ -78,8 +78,19 @@ class MotionDataset:
         return Normalizer(poses.double().mean(dim=0).float(), std, poses.amin(dim=0), poses.amax(dim=0))
 
     def fingerprint(self) -> str:
-        """SHA-256 of the poses: two data sets with the same fingerprint train the same model."""
-        return hashlib.sha256(self.poses.numpy().tobytes()).hexdigest()
+        """SHA-256 of poses, clips and skeleton: two data sets with the same fingerprint train the same model."""
+        digest = hashlib.sha256(self.poses.numpy().tobytes())
+        digest.update(json.dumps([self.clip_rows(), self.layout.skeleton.to_dict()]).encode())
+        return digest.hexdigest()
+
+    def clip_rows(self) -> list[list[str | int | bool]]:
+        """The clips as plain lists, for JSON."""
+        return [[clip.name, clip.start, clip.length, clip.held_out] for clip in self.clips]
+
+    def require_skeleton(self, skeleton: Skeleton, whose: str) -> None:
+        """DataError unless the data are of this skeleton, of which ``whose`` says to whom it belongs."""
+        if self.layout.skeleton.to_dict() != skeleton.to_dict():
+            raise DataError(f"the data {self.source} are of another skeleton than {whose}")
 
     def save(self, path: Path) -> None:
         """Write an ``.npz`` without pickles, whole or not at all."""
@@ -88,7 +99,7 @@ class MotionDataset:
             "source": self.source,
             "fps": FPS,
             "skeleton": self.layout.skeleton.to_dict(),
-            "clips": [[c.name, c.start, c.length, c.held_out] for c in self.clips],
+            "clips": self.clip_rows(),
             "notes": list(self.notes),
         }
         with files.atomic(path) as temporary, temporary.open("wb") as file:
@@ -105,16 +116,19 @@ class MotionDataset:
             with np.load(path, allow_pickle=False) as archive:
                 header = json.loads(str(archive["header"]))
                 poses = torch.from_numpy(archive["poses"])
+            if header["format"] != FORMAT:
+                raise DataError(f"{path}: format {header['format']!r} found; {FORMAT!r} expected; build it again")
+            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
+            clips = tuple(ClipEntry(*entry) for entry in header["clips"])
+            source, notes = header["source"], tuple(header["notes"])
+        except DataError:
+            raise
         except Exception as error:
-            raise DataError(f"{path}: not a motion data set ({type(error).__name__}: {error})") from error
-        if header.get("format") != FORMAT:
-            raise DataError(f"{path}: format {header.get('format')!r} found; {FORMAT!r} expected; build it again")
-        layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
-        clips = tuple(ClipEntry(*entry) for entry in header["clips"])
+            raise DataError(f"{path}: not a motion data set ({type(error).__name__}: {first_line(error)})") from error
         rows = sum(clip.length for clip in clips)
         if poses.shape != (rows, layout.size):
             raise DataError(f"{path}: poses of shape {tuple(poses.shape)} found; ({rows}, {layout.size}) expected")
-        return cls(layout, poses, clips, header["source"], tuple(header["notes"]))
+        return cls(layout, poses, clips, source, notes)
 
 
 def is_held_out(name: str, one_in: int = HELD_OUT_ONE_IN) -> bool:
@@ -142,9 +156,6 @@ def build(clips: Iterable[Clip], source: str, skeleton: Skeleton | None = None) 
         if not pieces:
             notes.append(f"{clip.name}: left out (no second without a glitch)")
         for piece in pieces:
-            if len(piece) < 3:
-                notes.append(f"{piece.name}: left out ({len(piece)} frames)")
-                continue
             poses = encode(layout, piece)
             tables.append(poses)
             entries.append(ClipEntry(piece.name, start, len(poses), is_held_out(clip.name)))

@@ -36,6 +36,12 @@ def require(condition: bool, field: str, found: object, allowed: str) -> None:
         raise ConfigError(f"{field} is {found!r}; allowed: {allowed}")
 
 
+def first_line(error: Exception) -> str:
+    """What another library's error says, without its further lines; its kind if it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 def run_command(main: Callable[[], int | None]) -> None:
     """Run a command's ``main`` and leave the process: 0, 2 with one sentence for a user's error, 130 for Ctrl-C."""
     try:

@@ -184,7 +184,7 @@ def stop_figures(character: Character, act: Act, characters: int, seed: int) -> 
     held = still.unfold(0, hold, 1).amin(dim=-1) > 0  # (stand - hold + 1, B)
     stop = torch.where(held.any(dim=0), held.float().argmax(dim=0), stand) / fps
     rest = round(4 * fps)
-    drift = (run.position[-1] - run.position[walk + rest]).norm(dim=-1) / ((stand - rest) / fps / 60)
+    drift = (run.position[-1] - run.position[walk + rest]).norm(dim=-1) / ((stand - rest - 1) / fps / 60)
     return {"stop_s": float(stop.mean()), "idle_drift_m_per_min": float(drift.mean())}
 
 
@@ -222,14 +222,20 @@ def evaluate(
     seed: int = 1,
     data: MotionDataset | None = None,
 ) -> dict[str, Any]:
-    """All figures of a task as one JSON-able dictionary. ``policy`` None draws z ~ N(0, I)."""
+    """All figures of a task as one JSON-able dictionary. ``policy`` None draws z ~ N(0, I).
+
+    A figure of which nothing was measured (no turn to the left among one character's) is None. Raises DataError if
+    ``data`` are of another skeleton than the character.
+    """
     character = simulation.character
+    if data is not None:
+        data.require_skeleton(character.skeleton, "the character")
     figures: dict[str, Any] = {"task": simulation.task.name, "characters": characters, "seconds": seconds, "seed": seed}
     if policy is None:
         measured, run = random_figures(character, characters, round(seconds * character.fps), seed)
     else:
         measured, run = steered_figures(simulation, policy, characters, seconds, seed)
-    figures |= measured
+    figures |= {name: None if math.isnan(value) else value for name, value in measured.items()}
     figures["captured"] = captured_figures(data) if data else character.header.get("captured")
     figures["nearest_pose_cm_median"] = nearest_pose_cm(data, character.model.normalizer, run.pose) if data else None
     return figures

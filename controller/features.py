@@ -50,6 +50,11 @@ class PoseLayout:
         return slice(3, 3 + 3 * self.joints)
 
     @cached_property
+    def hip_height(self) -> int:
+        """The column of the root joint's height."""
+        return self.positions.start + 1
+
+    @cached_property
     def velocities(self) -> slice:
         return slice(3 + 3 * self.joints, 3 + 6 * self.joints)
 
@@ -80,7 +85,8 @@ class PoseLayout:
 
         Root height is the predicted one; all else follows from orientations, so bones keep their lengths.
         """
-        return forward_kinematics(self.skeleton, self.joint_positions(pose)[..., 0, :], self.joint_rotations(pose))
+        root = pose[..., self.hip_height, None] * pose.new_tensor([0.0, 1.0, 0.0])
+        return forward_kinematics(self.skeleton, root, self.joint_rotations(pose))
 
     def mirror(self, pose: Tensor) -> Tensor:
         """The same poses with left and right exchanged, ``(..., D)``."""

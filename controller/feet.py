@@ -29,8 +29,8 @@ class Feet:
         """(..., D) poses in their own units → left and right toe ``(..., 2, 3)``, metres in the facing frame."""
         six = pose[..., self.layout.orientations].unflatten(-1, (self.layout.joints, 6))[..., self.above, :]
         rotations = geometry.matrix_from_6d(six).unflatten(-3, self.bones.shape[:2])  # (..., 2, C, 3, 3)
-        hips = self.layout.joint_positions(pose)[..., 0:1, :]
-        return hips + (rotations @ self.bones[..., None]).squeeze(-1).sum(dim=-2)
+        height = pose[..., self.layout.hip_height, None, None] * pose.new_tensor([0.0, 1.0, 0.0])
+        return height + (rotations @ self.bones[..., None]).squeeze(-1).sum(dim=-2)
 
     @staticmethod
     def displacement(before: Tensor, after: Tensor, root_velocity: Tensor) -> Tensor:

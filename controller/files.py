@@ -31,3 +31,12 @@ def atomic(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder, with those above it, unless it is there; ControllerError if it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ControllerError(f"{path}: the folder cannot be made ({error.strerror})") from error
+    return path

@@ -30,10 +30,6 @@ class Normalizer(nn.Module):
     def denormalize(self, scores: Tensor) -> Tensor:
         return scores * self.std + self.mean
 
-    def clamp(self, scores: Tensor, margin: float) -> Tensor:
-        """Z-scores held within ``margin`` deviations of the range of the captured ones."""
-        return torch.clamp(scores, self.normalize(self.low) - margin, self.normalize(self.high) + margin)
-
     @classmethod
     def blank(cls, size: int) -> Normalizer:
         """Zero mean, unit deviation, unbounded: a place for a checkpoint's buffers to be loaded into."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from controller import checkpoint
 from controller.character import Character
-from controller.errors import CheckpointError
+from controller.errors import CheckpointError, first_line
 
 KIND = "policy"
 
@@ -80,11 +80,12 @@ class Policy:
             shape = header["actor"]
             actor = Actor(shape["observation"], shape["latent"], tuple(shape["hidden"]), shape["limit"])
             actor.load_state_dict(tensors)
+            trained_for, model = header["task"], header["model"]
         except (KeyError, TypeError, RuntimeError) as error:
-            raise CheckpointError(f"{path}: not a whole policy checkpoint ({error})") from error
-        if header["task"] != task:
-            raise CheckpointError(f"{path}: a policy for the task {header['task']!r} found; {task!r} is expected")
-        if header["model"] != model_fingerprint(character):
+            raise CheckpointError(f"{path}: not a whole policy checkpoint ({first_line(error)})") from error
+        if trained_for != task:
+            raise CheckpointError(f"{path}: a policy for the task {trained_for!r} found; {task!r} is expected")
+        if model != model_fingerprint(character):
             raise CheckpointError(
                 f"{path}: this policy was trained on another motion VAE; "
                 f"train it on this one, or name its own with --mvae"

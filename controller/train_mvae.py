@@ -17,6 +17,7 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from controller import files
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ConfigError, ControllerError, require, run_command
@@ -62,7 +63,7 @@ def pick_device(name: str) -> str:
 def start(options: Options) -> Trainer:
     """The trainer, new or resumed; refuses to write over a run that it was not told to resume."""
     data = MotionDataset.load(options.data)
-    options.out.mkdir(parents=True, exist_ok=True)
+    files.make_folder(options.out)
     trainer = Trainer(data, options.config, options.out, pick_device(options.device))
     if options.start is not None:
         trainer.start_from(Character.load(options.start))

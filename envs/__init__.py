@@ -5,10 +5,14 @@
 
 from gymnasium.envs.registration import register
 
+EPISODE_FRAMES = 1200
+"""Frames of an episode: 40 s, as in the paper."""
+
 for _name, _task in (("Joystick", "joystick"), ("RandomWalk", "random")):
     register(
         id=f"MotionVAE/{_name}-v0",
         entry_point="envs.character_env:CharacterEnv",
         vector_entry_point="envs.character_env:VectorCharacterEnv",
+        max_episode_steps=EPISODE_FRAMES,
         kwargs={"task": _task},
     )

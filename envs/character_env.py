@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from controller.simulation import Simulation
-from envs.episodes import EPISODE_FRAMES, Episodes
+from envs.episodes import Episodes
 
 Array = NDArray[np.float32]
 
@@ -50,7 +50,8 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
 
     ## Episode
     Starts at the origin in a reset pose drawn at random, with a random goal. *Terminated* when the hips leave 0.5 to
-    1.3 m or the pose is not a number; *truncated* after ``max_episode_steps`` frames (1,200: 40 s).
+    1.3 m or the pose is not a number; *truncated* after ``max_episode_steps`` frames: 1,200 (40 s, as in the
+    paper) when made by ``gymnasium.make`` or ``make_vec``, never when constructed directly without it.
 
     ## Arguments
     ``task``: a name in ``controller.tasks``; ``mvae``: a checkpoint to use in place of the shipped one;
@@ -60,7 +61,7 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
     metadata: dict[str, Any] = {"render_modes": [], "render_fps": 30}  # noqa: RUF012 - as the base class has it
 
     def __init__(
-        self, task: str = "joystick", mvae: str | None = None, max_episode_steps: int = EPISODE_FRAMES, **settings: Any
+        self, task: str = "joystick", mvae: str | None = None, max_episode_steps: int | None = None, **settings: Any
     ) -> None:
         self.episodes = Episodes.make(task, 1, max_episode_steps, mvae, **settings)
         self.observation_space, self.action_space = spaces(self.episodes.simulation)
@@ -93,7 +94,7 @@ class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
         num_envs: int = 1,
         task: str = "joystick",
         mvae: str | None = None,
-        max_episode_steps: int = EPISODE_FRAMES,
+        max_episode_steps: int | None = None,
         **settings: Any,
     ) -> None:
         super().__init__()
@@ -106,7 +107,8 @@ class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
-        seed = seed[0] if isinstance(seed, list) else seed
+        if isinstance(seed, list):  # one stream of random numbers serves the batch: all seeds go into it
+            seed = int(np.random.SeedSequence([0 if s is None else s + 1 for s in seed]).generate_state(1)[0])
         super().reset(seed=seed)
         mask = (options or {}).get("reset_mask")
         rows = None if mask is None else torch.from_numpy(np.asarray(mask, bool))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NamedTuple
 
 import torch
@@ -12,9 +13,6 @@ from controller.character import Character
 from controller.errors import require
 from controller.simulation import LATENT_LIMIT, Simulation
 from controller.tasks import task_type
-
-EPISODE_FRAMES = 1200
-"""Frames of an episode: 40 s, as in the paper."""
 
 
 class Step(NamedTuple):
@@ -31,17 +29,22 @@ class Step(NamedTuple):
 
 
 class Episodes:
-    """State, goals, clocks and the random generator of ``count`` characters in one simulation."""
+    """State, goals, clocks and the random generator of ``count`` characters in one simulation.
 
-    def __init__(self, simulation: Simulation, count: int, max_episode_steps: int) -> None:
+    Episodes are truncated after ``max_episode_steps`` frames, or never if that is None.
+    """
+
+    def __init__(self, simulation: Simulation, count: int, max_episode_steps: int | None) -> None:
         require(count >= 1, "num_envs", count, "1 or more")
-        require(max_episode_steps >= 1, "max_episode_steps", max_episode_steps, "1 or more")
-        self.simulation, self.count, self.max_episode_steps = simulation, count, max_episode_steps
+        allowed = "1 or more, or None"
+        require(max_episode_steps is None or max_episode_steps >= 1, "max_episode_steps", max_episode_steps, allowed)
+        self.simulation, self.count = simulation, count
+        self.max_episode_steps = sys.maxsize if max_episode_steps is None else max_episode_steps
         self.generator = torch.Generator()
-        self.frames = torch.zeros(count, dtype=torch.long)
+        self.reset()
 
     @classmethod
-    def make(cls, task: str, count: int, max_episode_steps: int, mvae: str | None, **settings: Any) -> Episodes:
+    def make(cls, task: str, count: int, max_episode_steps: int | None, mvae: str | None, **settings: Any) -> Episodes:
         """The named task on the motion VAE in the file ``mvae`` (the shipped one unless given)."""
         character = Character.load(mvae or assets.MVAE)
         return cls(Simulation(character, task_type(task)(character, **settings)), count, max_episode_steps)

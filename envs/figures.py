@@ -30,7 +30,8 @@ from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.random_walk import RandomWalkTask
-from envs.episodes import EPISODE_FRAMES, Episodes
+from envs import EPISODE_FRAMES
+from envs.episodes import Episodes
 from envs.sb3 import CharacterVecEnv
 
 ROOT = assets.FOLDER.parent

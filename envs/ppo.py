@@ -64,6 +64,11 @@ class PpoConfig:
             require(0 <= getattr(self, name) <= 1, f"ppo.{name}", getattr(self, name), "0 to 1")
         require(0 < self.gamma < 1, "ppo.gamma", self.gamma, "above 0 and below 1")
         require(0 < self.learning_rate < 1, "ppo.learning_rate", self.learning_rate, "above 0 and below 1")
+        for name in ("final_learning_rate", "critic_frames", "entropy"):
+            require(getattr(self, name) >= 0, f"ppo.{name}", getattr(self, name), "0 or more")
+        require(0 < self.clip_range < 1, "ppo.clip_range", self.clip_range, "above 0 and below 1")
+        require(-5 <= self.log_std <= 1, "ppo.log_std", self.log_std, "-5 to 1")
+        require(self.target_kl is None or self.target_kl > 0, "ppo.target_kl", self.target_kl, "above 0, or None")
         require(self.reward_scale > 0, "ppo.reward_scale", self.reward_scale, "above 0")
 
 
@@ -119,10 +124,6 @@ class PpoTrainer:
     def __init__(self, episodes: Episodes, config: PpoConfig, hidden: tuple[int, ...], seed: int, out: Path) -> None:
         self.episodes, self.config = episodes, config
         self.frames_per_iteration = episodes.count * config.rollout_frames
-        require(
-            config.minibatch <= self.frames_per_iteration, "ppo.minibatch", config.minibatch,
-            f"up to characters × ppo.rollout_frames = {self.frames_per_iteration}",
-        )  # fmt: skip
         self.rate = config.learning_rate
         self.critic_only = 0
         env = CharacterVecEnv(episodes, config.reward_scale)
@@ -181,10 +182,12 @@ class PpoTrainer:
     def tensors(self) -> dict[str, Tensor]:
         """Weights and optimiser, to resume from."""
         weights = {f"policy.{name}": value for name, value in self.policy.state_dict().items()}
+        weights["critic_only"] = torch.tensor(self.critic_only)
         return weights | optimizer_tensors("optimizer", self.policy.optimizer)
 
     def load(self, tensors: dict[str, Tensor], frames: int) -> None:
         """Take up :meth:`tensors` after ``frames`` frames. The characters begin new episodes."""
         self.policy.load_state_dict({n[7:]: v for n, v in tensors.items() if n.startswith("policy.")})
         load_optimizer("optimizer", self.policy.optimizer, tensors)
+        self.critic_only = int(tensors["critic_only"])
         self.ppo.num_timesteps = frames

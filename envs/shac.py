@@ -48,11 +48,14 @@ class ShacConfig:
     """Gradients are clipped to this norm."""
 
     def __post_init__(self) -> None:
-        require(self.horizon >= 1, "horizon", self.horizon, "1 or more frames")
-        require(0 < self.gamma < 1, "gamma", self.gamma, "above 0 and below 1")
-        require(0 <= self.td_lambda <= 1, "td_lambda", self.td_lambda, "0 to 1")
-        require(self.noise >= 0, "noise", self.noise, "0 or more")
-        require(0 <= self.target_decay < 1, "target_decay", self.target_decay, "0 up to but not 1")
+        for name in ("horizon", "critic_steps"):
+            require(getattr(self, name) >= 1, f"shac.{name}", getattr(self, name), "1 or more")
+        for name in ("gamma", "actor_rate", "critic_rate"):
+            require(0 < getattr(self, name) < 1, f"shac.{name}", getattr(self, name), "above 0 and below 1")
+        require(0 <= self.td_lambda <= 1, "shac.td_lambda", self.td_lambda, "0 to 1")
+        require(self.noise >= 0, "shac.noise", self.noise, "0 or more")
+        require(0 <= self.target_decay < 1, "shac.target_decay", self.target_decay, "0 up to but not 1")
+        require(self.gradient_norm > 0, "shac.gradient_norm", self.gradient_norm, "above 0")
 
 
 def mlp(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
@@ -135,7 +138,7 @@ class ShacTrainer:
                 ("next_value", value),
                 ("ended", ended),
             ):
-                record[name].append(item.detach())
+                record[name].append(torch.nan_to_num(item.detach()))
             if bool(ended.any()):
                 episodes.state = CharacterState(state.pose.detach(), state.position.detach(), state.yaw.detach())
                 episodes.reset(rows=ended)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from controller import checkpoint, files
 from controller.errors import ControllerError, require, run_command
 from controller.evaluation import evaluate
-from controller.policy import Policy
+from controller.policy import Policy, model_fingerprint
 from envs.episodes import Episodes
 from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
@@ -71,6 +71,10 @@ class PolicyConfig:
     def __post_init__(self) -> None:
         for name in ("steps", "characters", "episode_frames", "threads", "evaluate_every"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        if self.algorithm == "ppo":
+            frames = self.characters * self.ppo.rollout_frames
+            allowed = f"up to characters × ppo.rollout_frames = {frames}"
+            require(self.ppo.minibatch <= frames, "ppo.minibatch", self.ppo.minibatch, allowed)
         require(self.pretrain >= 0, "pretrain", self.pretrain, "0 or more frames")
         require(len(self.hidden) >= 1 and min(self.hidden) >= 1, "hidden", self.hidden, "one or more widths above 0")
 
@@ -83,7 +87,7 @@ class PolicyTraining:
         torch.set_num_threads(config.threads)
         mvae = None if config.mvae is None else str(config.mvae)
         self.episodes = Episodes.make(config.task, config.characters, config.episode_frames, mvae)
-        config.out.mkdir(parents=True, exist_ok=True)
+        files.make_folder(config.out)
         self.frames, self.seconds = 0, 0.0
         self.trainer = self.make_trainer(self.due_trainer())
         self.history: list[dict[str, Any]] = []
@@ -160,22 +164,28 @@ class PolicyTraining:
             "frames": self.frames,
             "seconds": self.seconds,
             "history": self.history,
-            "task": self.config.task,
-            "algorithm": self.config.algorithm,
+            **self.identity(),
             "trainer": self.trainer.name,
             "header": self.header,
         }
         checkpoint.save(self.state_path, STATE_KIND, header, self.trainer.tensors())
 
+    def identity(self) -> dict[str, Any]:
+        """What a training state and the run that takes it up must have in common."""
+        return {
+            "task": self.config.task,
+            "algorithm": self.config.algorithm,
+            "hidden": list(self.config.hidden),
+            "mvae": model_fingerprint(self.episodes.simulation.character),
+        }
+
     def resume(self) -> None:
         """Take up weights, optimiser and clock from the training state. The characters begin new episodes."""
         header, tensors = checkpoint.load(self.state_path, STATE_KIND)
-        for name in ("task", "algorithm"):
-            if header[name] != getattr(self.config, name):
-                raise ControllerError(
-                    f"{self.state_path}: its {name} is {header[name]!r}, not {getattr(self.config, name)!r}; "
-                    "choose another --out"
-                )
+        for name, here in self.identity().items():
+            if header[name] != here:
+                found = "another" if name == "mvae" else f"{header[name]!r}, not {here!r}"
+                raise ControllerError(f"{self.state_path}: its {name} is {found}; choose another --out")
         self.frames, self.seconds, self.history = header["frames"], header["seconds"], header["history"]
         self.header = header["header"]
         self.trainer = self.make_trainer(header["trainer"])

@@ -30,11 +30,6 @@ from controller.skeleton import Clip, Skeleton
 ROOT = Path(__file__).parents[1]
 
 
-def bug(reason: str) -> pytest.MarkDecorator:
-    """A test of what ought to be and is not yet; once it is, the test fails until this mark is taken away."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 BONES = (
     ("Hips", "", (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
     ("LeftUpLeg", "Hips", (0.09, -0.05, 0.0), (0.0, 0.0, 0.0)),

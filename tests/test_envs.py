@@ -15,15 +15,16 @@ import torch
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
-from synthetic import PUPPET_LATENT, bug, layout, puppet
+from synthetic import PUPPET_LATENT, layout, puppet
 
 import envs
 from controller.errors import CheckpointError, ConfigError
 from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickConfig
 from controller.tasks.random_walk import RandomWalkTask
+from envs import EPISODE_FRAMES
 from envs.character_env import CharacterEnv, VectorCharacterEnv
-from envs.episodes import EPISODE_FRAMES, Episodes
+from envs.episodes import Episodes
 from envs.sb3 import CharacterVecEnv
 
 JOYSTICK, RANDOM_WALK = "MotionVAE/Joystick-v0", "MotionVAE/RandomWalk-v0"
@@ -95,9 +96,7 @@ def test_batches_are_made_by_name(name: str, mvae: Path) -> None:
     env.close()
 
 
-@pytest.mark.parametrize(
-    "steps", [5, pytest.param(EPISODE_FRAMES + 20, marks=bug("gymnasium.make keeps the argument from the environment"))]
-)
+@pytest.mark.parametrize("steps", [5, EPISODE_FRAMES + 20])
 def test_the_number_of_steps_asked_of_gymnasium_is_kept(mvae: Path, steps: int) -> None:
     """Fewer than the environment's own 1,200, and more."""
     env = gymnasium.make(RANDOM_WALK, mvae=str(mvae), max_episode_steps=steps)

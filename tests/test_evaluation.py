@@ -14,7 +14,6 @@ import torch
 from synthetic import (
     PUPPET_LATENT,
     anywhere,
-    bug,
     character,
     clips,
     command,
@@ -389,13 +388,11 @@ def test_without_a_policy_the_model_walks_at_random() -> None:
     assert "response_s" not in one and one["alive_fraction"] == 1.0
 
 
-@bug("means of nothing are NaN")
 def test_a_single_characters_figures_are_json_too() -> None:
     simulation = Simulation(character(), JoystickTask(character()))
     strict_json(json.dumps(evaluate(simulation, still, characters=1, seconds=1.0)))
 
 
-@bug("they are measured against the wrong columns, in silence")
 def test_data_of_another_skeleton_are_refused_in_a_sentence() -> None:
     armless = [name for name in layout().skeleton.names if "Hand" not in name]
     bones = layout().skeleton

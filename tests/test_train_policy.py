@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from synthetic import PUPPET_LATENT, bug, character, command, data, layout, puppet, refusal
+from synthetic import PUPPET_LATENT, character, command, data, layout, puppet, refusal
 from torch import Tensor
 
 from controller.character import Character, CharacterState
@@ -271,13 +271,11 @@ def test_a_run_may_be_interrupted_before_and_after_ppo_takes_over(config: Policy
     assert not torch.equal(second.policy()(observations(8)), first.policy()(observations(8)))
 
 
-@bug("what PPO refuses is only heard when it takes over, hours later")
 def test_ppos_settings_are_checked_before_the_pretraining(config: PolicyConfig) -> None:
     with pytest.raises(ConfigError, match=r"ppo\.minibatch is 512; allowed: up to"):
         PolicyTraining(replace(config, pretrain=128, ppo=replace(config.ppo, minibatch=512)))
 
 
-@bug("the wait for the critic is not part of the training state")
 def test_an_actor_that_waits_for_its_critic_still_waits_after_a_resume(config: PolicyConfig) -> None:
     config = replace(config, pretrain=64, steps=1024, ppo=replace(config.ppo, critic_frames=512))
     first = PolicyTraining(config)
@@ -311,7 +309,6 @@ def test_another_task_algorithm_or_an_older_run_is_refused(config: PolicyConfig)
 
 
 @pytest.mark.usefixtures("quick")
-@bug("RuntimeError")
 def test_resuming_with_another_network_is_refused(config: PolicyConfig) -> None:
     PolicyTraining(config).run()
     with pytest.raises(ControllerError):
@@ -319,7 +316,6 @@ def test_resuming_with_another_network_is_refused(config: PolicyConfig) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-@bug("it goes on in silence")
 def test_resuming_on_another_model_is_refused(config: PolicyConfig, tmp_path: Path) -> None:
     """A policy's weights mean nothing to another decoder."""
     PolicyTraining(config).run()
@@ -379,12 +375,11 @@ def test_bad_settings_are_one_sentence(
     assert "; allowed: " in refusal(train_policy.main, list(words), monkeypatch, capsys)
 
 
-@bug("FileExistsError")
 def test_a_file_in_the_place_of_the_folder_is_one_sentence(
     mvae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "run").write_text("a file")
-    words = ["--mvae", mvae, "--out", tmp_path / "run", "--characters", "8", "--steps", "1"]
+    words = ["--mvae", mvae, "--out", tmp_path / "run", "--ppo.minibatch", "8", "--steps", "1"]
     assert str(tmp_path / "run") in refusal(train_policy.main, words, monkeypatch, capsys)
 
 
@@ -399,11 +394,9 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(
         (PpoConfig, "learning_rate", 0.0), (PpoConfig, "ground_warm_up", -0.1), (PpoConfig, "reward_scale", 0.0),
         (ShacConfig, "horizon", 0), (ShacConfig, "gamma", 0.0), (ShacConfig, "td_lambda", -0.5),
         (ShacConfig, "noise", -0.1), (ShacConfig, "target_decay", 1.0),
-        *(pytest.param(*case, marks=bug("it is not checked")) for case in (
-            (PpoConfig, "clip_range", -0.2), (PpoConfig, "final_learning_rate", -1e-5),
-            (PpoConfig, "critic_frames", -1), (ShacConfig, "critic_steps", 0), (ShacConfig, "actor_rate", -1e-3),
-            (ShacConfig, "gradient_norm", 0.0),
-        )),
+        (PpoConfig, "clip_range", -0.2), (PpoConfig, "final_learning_rate", -1e-5),
+        (PpoConfig, "critic_frames", -1), (ShacConfig, "critic_steps", 0), (ShacConfig, "actor_rate", -1e-3),
+        (ShacConfig, "gradient_norm", 0.0),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_refused_by_name(kind: type, field: str, value: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from synthetic import bug, command, data, refusal, strict_json
+from synthetic import command, data, refusal, strict_json
 from torch import Tensor
 
 from controller import train_mvae
@@ -262,7 +262,6 @@ def test_bad_settings_are_one_sentence(
     assert "is 0; allowed: 1" in said
 
 
-@bug("FileExistsError")
 def test_a_file_in_the_place_of_the_folder_is_one_sentence(
     tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,34 +33,36 @@ class TrainConfig:
 
     model: MotionVAEConfig = field(default_factory=MotionVAEConfig)
     """Sizes of the networks."""
-    teacher_epochs: int = 15
+    teacher_epochs: int = 10
     """Epochs in which every step starts from a captured pose."""
-    ramp_epochs: int = 25
+    ramp_epochs: int = 15
     """Epochs over which the share of captured starts falls to none."""
-    student_epochs: int = 100
+    student_epochs: int = 66
     """Epochs in which every step but the first starts from the model's own pose."""
-    rollouts_per_epoch: int = 512
+    rollouts_per_epoch: int = 500
     """Rollouts, each of ``batch`` windows, in an epoch."""
     rollout: int = 8
     """Steps of a rollout."""
     batch: int = 64
     """Windows trained on at once."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     """Adam's rate at the start; it falls linearly."""
     final_learning_rate: float = 1e-6
     """Adam's rate at the end."""
-    beta: float = 0.03
+    beta: float = 0.08
     """Weight of the KL term: mean over latent units, beside a mean over pose values (as in the reference code)."""
-    beta_warm_up_epochs: int = 5
+    beta_warm_up_epochs: int = 3
     """Epochs over which the KL weight rises to ``beta``."""
     free_bits: float = 0.0
     """Nats below which a latent unit's KL costs nothing."""
-    foot_weight: float = 0.25
+    foot_weight: float = 0.5
     """Weight of the feet's own loss: where they are and how they slide while they stand."""
     prior_steps: int = 3
     """Steps that each rollout goes on with z ~ N(0, I), of which nothing is known but that standing feet stand."""
     prior_weight: float = 0.3
     """Weight of the feet's slip in those steps."""
+    prior_from_epoch: int = 55
+    """Epochs after which those steps begin: a model that does not walk yet learns from them to stand."""
     through_time: bool = True
     """Gradients through the whole rollout, with one optimiser step a rollout; else detached, with one at every step."""
     balance: float = 0.3
@@ -71,7 +73,7 @@ class TrainConfig:
     """Seed of initialisation, windows, coins and noise."""
 
     def __post_init__(self) -> None:
-        for name in ("teacher_epochs", "ramp_epochs", "student_epochs", "beta_warm_up_epochs"):
+        for name in ("teacher_epochs", "ramp_epochs", "student_epochs", "beta_warm_up_epochs", "prior_from_epoch"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more epochs")
         require(
             self.epochs > 0, "teacher_epochs + ramp_epochs + student_epochs", self.epochs, "at least 1 epoch in all"
@@ -174,7 +176,7 @@ class Trainer:
             captured = coins[step - 1] < teacher
             previous = scores[:, step] if captured else predicted
             standing = feet[:, step] if captured else posed
-        if config.prior_steps and config.prior_weight:
+        if config.prior_steps and config.prior_weight and self.epoch >= config.prior_from_epoch:
             slip = self.prior_slip(predicted, posed)
             sums["slip"] += slip.detach()
             totals.append(config.prior_weight * slip)
@@ -252,8 +254,7 @@ class Trainer:
 
     def start_from(self, character: Character) -> None:
         """Begin with a trained model's weights and statistics; DataError if it is of another skeleton or size."""
-        if character.skeleton.to_dict() != self.layout.skeleton.to_dict():
-            raise DataError("the model to start from has another skeleton than the data")
+        self.data.require_skeleton(character.skeleton, "the model to start from")
         if character.model.config != self.config.model:
             raise DataError(f"the model to start from has {character.model.config}, not {self.config.model}")
         self.model.load_state_dict(character.model.state_dict())

@@ -93,7 +93,7 @@ class JoystickTask(Task[JoystickGoal]):
         return JoystickGoal(velocity, geometry.wrap_angle(direction + offset))
 
     def next_goal(self, state: CharacterState, goal: JoystickGoal, generator: torch.Generator) -> JoystickGoal:
-        """Each character's goal is redrawn with probability 1 / ``redraw_frames``; standing keeps the facing it had."""
+        """Each character's goal is redrawn with probability 1 / ``redraw_frames``."""
         redraw = torch.rand(len(state), generator=generator) < 1 / self.config.redraw_frames
         if not bool(redraw.any()):
             return goal
