@@ -35,7 +35,8 @@ class ShacConfig:
     td_lambda: float = 0.95
     """λ of the critic's targets."""
     noise: float = 0.1
-    """Deviation of the noise on the latent."""
+    """Deviation of the noise on the latent at the start; it falls linearly to a tenth: under noise, a standing
+    character's slow creep cannot be told from its trembling."""
     actor_rate: float = 1e-3
     """Adam's rate of the actor at the start; it falls linearly to a tenth."""
     critic_rate: float = 1e-3
@@ -100,7 +101,9 @@ class ShacTrainer:
             (self.critic_optimizer, self.config.critic_rate),
         ):
             optimizer.param_groups[0]["lr"] = linear_decay(round(1000 * progress), 1000, rate, 0.1 * rate)
-        loss, record = self.rollout()
+        loss, record = self.rollout(
+            linear_decay(round(1000 * progress), 1000, self.config.noise, 0.1 * self.config.noise)
+        )
         self.actor_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
@@ -109,8 +112,8 @@ class ShacTrainer:
         critic_loss = self.improve_critic(record)
         return {"reward": float(record["reward"].mean()), "critic_loss": critic_loss, "gradient_norm": float(norm)}
 
-    def rollout(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """Act for one horizon. Returns the actor's loss, differentiable, and what the critic learns from."""
+    def rollout(self, noise: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Act for one horizon, with ``noise`` on the latents. Returns the actor's differentiable loss and a record."""
         episodes, simulation, config = self.episodes, self.episodes.simulation, self.config
         state: CharacterState = episodes.state
         total = torch.zeros(episodes.count)
@@ -119,7 +122,7 @@ class ShacTrainer:
         for _ in range(config.horizon):
             observation = simulation.observe(state, episodes.goal)
             latent = self.network(observation)
-            latent = latent + config.noise * torch.randn(latent.shape, generator=episodes.generator)
+            latent = latent + noise * torch.randn(latent.shape, generator=episodes.generator)
             moved = simulation.advance(state, episodes.goal, latent)
             state = moved.state
             episodes.goal = simulation.task.next_goal(state, episodes.goal, episodes.generator)

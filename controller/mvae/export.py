@@ -16,22 +16,27 @@ from controller.mvae.train import Trainer
 from controller.rollout import normal_latents
 
 RESET_POSES = 256
-SETTLE_FRAMES = 90
+SETTLE_FRAMES = (15, 90)
+"""A reset pose is this many frames of the model's own away from where its rollout began, at random between the two:
+half a second is enough to be its own, and not all have begun to walk by then."""
 
 
 @torch.inference_mode()
 def own_poses(character: Character, count: int, seed: int = 0) -> Tensor:
-    """``(count, D)`` z-scored poses that the model reached by itself, 3 s of z ~ N(0, I) away from where it started.
+    """``(count, D)`` z-scored poses that the model reached by itself with z ~ N(0, I), ``SETTLE_FRAMES`` on.
 
     A shipped model starts from these, so that no captured frame is shipped. Only sane rollouts are kept.
     """
     generator = torch.Generator().manual_seed(seed)
     state, act = character.reset(2 * count, generator), normal_latents(character, generator)
-    sane = torch.ones(len(state), dtype=torch.bool)
-    for _ in range(SETTLE_FRAMES):
+    first, last = SETTLE_FRAMES
+    chosen = torch.randint(first, last + 1, (len(state),), generator=generator)
+    sane, poses = torch.ones(len(state), dtype=torch.bool), state.pose.clone()
+    for frame in range(1, last + 1):
         state = character.step(state, act(state, None))
         sane &= character.alive(state).cpu()
-    return state.pose[sane.to(state.pose.device)][:count].clone()
+        poses[chosen == frame] = state.pose[chosen == frame]
+    return poses[sane.to(poses.device)][:count].clone()
 
 
 def figures(trainer: Trainer, character: Character) -> dict[str, Any]:
