@@ -1,6 +1,6 @@
 """Measure what is shipped and write it where it is stated: ``python -m envs.figures --data data/motion.npz``.
 
-Fills the blocks between ``<!-- figures -->`` and ``<!-- end -->`` in README.md, assets/mvae.md and
+Fills the marked blocks of figures in README.md, assets/mvae.md and
 assets/joystick.md, and writes assets/figures.json. No figure in those blocks is typed by hand.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 import tyro
 
-from controller import assets, files
+from controller import assets, checkpoint, files
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ControllerError, run_command
@@ -170,27 +170,45 @@ def heights(figures: dict[str, float]) -> str:
     return " / ".join(f"{figures[f'float_cm_{name}']:.1f}" for name in ("p5", "median", "p95")) + " cm"
 
 
-def fill(path: Path, lines: list[tuple[str, str]], machine: str) -> None:
-    """Replace the block between the markers of a Markdown file; ControllerError if it has none."""
-    table = "\n".join(["| what | figure |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in lines)])
-    source = f"Measured by `python -m envs.figures --data data/motion.npz` on {machine}."
-    block = f"<!-- figures -->\n{table}\n\n{source}\n<!-- end -->"
-    text = path.read_text(encoding="utf-8")
-    if len(re.findall(r"<!-- figures -->.*?<!-- end -->", text, re.DOTALL)) != 1:
-        raise ControllerError(f"{path}: one block from <!-- figures --> to <!-- end --> is expected")
+def fill(path: Path, marker: str, text: str) -> None:
+    """Replace what stands between ``<!-- marker -->`` and ``<!-- end marker -->``, which must be there once."""
+    before, after = f"<!-- {marker} -->", f"<!-- end {marker} -->"
+    block = re.compile(f"{re.escape(before)}.*?{re.escape(after)}", re.DOTALL)
+    whole = path.read_text(encoding="utf-8")
+    if len(block.findall(whole)) != 1:
+        raise ControllerError(f"{path}: one block from {before} to {after} is expected")
     with files.atomic(path) as temporary:
-        temporary.write_text(
-            re.sub(r"<!-- figures -->.*?<!-- end -->", lambda _: block, text, flags=re.DOTALL), encoding="utf-8"
-        )
+        temporary.write_text(block.sub(lambda _: f"{before}\n{text}\n{after}", whole), encoding="utf-8")
+
+
+def table(lines: list[tuple[str, str]], machine: str) -> str:
+    """A Markdown table of (what, figure), and how it was measured."""
+    body = ["| what | figure |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in lines)]
+    return "\n".join([*body, "", f"Measured by `python -m envs.figures --data data/motion.npz` on {machine}."])
+
+
+def training(header: dict[str, Any]) -> str:
+    """How long a policy was trained and with what, from its checkpoint's header."""
+    settings = header["training"]
+    pretrained = settings["pretrain"] if settings["algorithm"] == "ppo" else 0
+    parts = f"{pretrained:,} by SHAC, {header['frames'] - pretrained:,} by PPO" if pretrained else settings["algorithm"]
+    return (
+        f"{header['frames']:,} frames of experience ({parts}; {settings['characters']} characters at once, seed "
+        f"{settings['seed']}) in {header['seconds'] / 60:.0f} minutes on one core. All settings:\n\n"
+        f"```json\n{json.dumps(settings, indent=1)}\n```"
+    )
 
 
 def main() -> None:
-    figures = measure(tyro.cli(Options, description=__doc__))
+    options = tyro.cli(Options, description=__doc__)
+    figures = measure(options)
     with files.atomic(assets.FOLDER / "figures.json") as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")
     machine = "one core of {processor}, torch {torch}".format(**figures["machine"])
     for name, lines in rows(figures).items():
-        fill(ROOT / name, lines, machine)
+        fill(ROOT / name, "figures", table(lines, machine))
+    policy = checkpoint.load_header(assets.policy_path("joystick"), "policy")
+    fill(assets.FOLDER / "joystick.md", "training", training(policy))
     print(json.dumps(figures, indent=1))
 
 
