@@ -37,6 +37,7 @@ def ground_figures(feet: list[Tensor], fps: float) -> dict[str, float]:
     p5, p50, p95 = metrics.quantiles(low, (0.05, 0.5, 0.95))
     return {
         "foot_skate_cm_per_frame": float(torch.cat([metrics.foot_skate(take).flatten() for take in feet]).mean()),
+        "glide_cm_per_frame": float(torch.cat([metrics.glide(take).flatten() for take in feet]).mean()),
         "skating_ratio": float(torch.cat([metrics.skating(take, fps).flatten() for take in feet]).float().mean()),
         "float_cm_p5": p5,
         "float_cm_median": p50,
@@ -97,9 +98,16 @@ def nearest_pose_cm(
 
 
 def _headings(count: int, periods: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Headings (P, B) in radians and speeds (P, B) in m/s of the response test."""
-    heading = (2 * torch.rand(periods, count, generator=generator) - 1) * math.pi
-    return heading, 0.6 + torch.rand(periods, count, generator=generator)
+    """Headings (P, B) in radians and speeds (P, B) in m/s of the response test.
+
+    Every turn that one character is asked to make to the left, another is asked to make to the right at the same speed,
+    so that the two sides differ by the policy and not by the draw.
+    """
+    half = (count + 1) // 2
+    turn = (2 * torch.rand(periods, half, generator=generator) - 1) * math.pi
+    speed = 0.6 + torch.rand(periods, half, generator=generator)
+    turns, speeds = torch.cat((turn, -turn), dim=1)[:, :count], torch.cat((speed, speed), dim=1)[:, :count]
+    return geometry.wrap_angle(turns.cumsum(dim=0)), speeds
 
 
 def response_figures(character: Character, act: Act, characters: int, seconds: float, seed: int) -> dict[str, float]:
@@ -141,7 +149,8 @@ def response_figures(character: Character, act: Act, characters: int, seconds: f
 
 
 def strafe_figures(character: Character, act: Act, characters: int, seed: int) -> dict[str, float]:
-    """Walking backward and sideways, at 0.5 and 0.4 m/s, for 6 s: errors over the last 2 s."""
+    """Walking backward and sideways, at 0.5 and 0.4 m/s, for 6 s: errors, and how far the slower foot moves in a frame
+    (:func:`controller.metrics.glide`), over the last 2 s."""
     generator = torch.Generator().manual_seed(seed)
     fps = character.fps
     angle = torch.tensor([math.pi, math.pi / 2, -math.pi / 2])[torch.arange(characters) % 3]
@@ -153,12 +162,14 @@ def strafe_figures(character: Character, act: Act, characters: int, seed: int) -
     last = run.velocity[-round(2 * fps) :].mean(dim=0)
     across = torch.rad2deg(geometry.wrap_angle(torch.atan2(last[:, 0], last[:, 1]) - direction).abs())
     off = torch.rad2deg(geometry.wrap_angle(run.yaw[-round(2 * fps) :] - facing).abs()).mean(dim=0)
-    back = angle.abs() > 3
+    back, glide = angle.abs() > 3, metrics.glide(run.feet[-round(2 * fps) :]).mean(dim=0)
     return {
         "backward_travel_error_deg": float(across[back].mean()),
         "backward_facing_error_deg": float(off[back].mean()),
         "sideways_travel_error_deg": float(across[~back].mean()),
         "sideways_facing_error_deg": float(off[~back].mean()),
+        "backward_glide_cm_per_frame": float(glide[back].mean()),
+        "sideways_glide_cm_per_frame": float(glide[~back].mean()),
         "strafe_speed_error_m_s": float((last.norm(dim=-1) - speed).abs().mean()),
     }
 

@@ -32,6 +32,15 @@ def skating(feet: Tensor, fps: float, height: float = 0.05, speed: float = 0.5) 
     return (low & fast).any(dim=-1)
 
 
+def glide(feet: Tensor) -> Tensor:
+    """How far the slower foot moves over the ground in each step, in cm: ``(T, ..., F, 3)`` feet → ``(T−1, ...)``.
+
+    Whoever walks stands on one foot at a time, so this is near 0; whoever glides moves both, at whatever height, and no
+    weighting by height hides it.
+    """
+    return 100 * (feet[1:] - feet[:-1])[..., [0, 2]].norm(dim=-1).amin(dim=-1)
+
+
 def lower_foot(feet: Tensor) -> Tensor:
     """Height in cm of the lower foot above the floor, ``(T, ...)``: its distribution shows floating and sinking."""
     return 100 * feet[..., 1].amin(dim=-1)

@@ -136,6 +136,12 @@ def rows(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     steering = [
         ("64 characters × 60 s of random joystick, sane", f"{100 * j['alive_fraction']:.0f} %"),
         ("foot skate", f"{j['foot_skate_cm_per_frame']:.3f} cm/frame"),
+        ("slower foot's motion (gliding)", f"{j['glide_cm_per_frame']:.3f} cm/frame"),
+        ("– of the captured motion", f"{j['captured']['glide_cm_per_frame']:.3f} cm/frame"),
+        (
+            "– walking backward, sideways",
+            f"{j['backward_glide_cm_per_frame']:.3f}, {j['sideways_glide_cm_per_frame']:.3f}",
+        ),
         ("lower foot, 5/50/95 %", heights(j)),
         ("sunk more than 1 cm", f"{100 * j['sink_fraction']:.2f} % of frames"),
         ("response to a new heading, within 5°", f"{j['response_s']:.2f} s"),

@@ -33,9 +33,9 @@ class PpoConfig:
     """Frames in a gradient step."""
     epochs: int = 3
     """Passes over each update's frames. Few, since on a CPU they cost more than new experience."""
-    learning_rate: float = 3e-5
+    learning_rate: float = 3e-6
     """Adam's rate at the start; it falls linearly."""
-    final_learning_rate: float = 3e-6
+    final_learning_rate: float = 3e-7
     """Adam's rate at the end."""
     gamma: float = 0.97
     """Discount a frame: a horizon of about a second."""
@@ -47,7 +47,7 @@ class PpoConfig:
     """Stop an update's passes when the policy has moved this far (×1.5); never unless given."""
     entropy: float = 0.0
     """Weight of the entropy bonus."""
-    log_std: float = -3.7
+    log_std: float = -5.0
     """Log of the exploration noise at the start, in units of the action's bound; it is learned."""
     ground_warm_up: float = 0.0
     """Share of PPO's training over which the penalties on the feet rise to their full weight: for PPO alone, to which,

@@ -158,7 +158,7 @@ def test_the_info_tells_the_rewards_terms(puppet_mvae: Path) -> None:
     assert env.reset(seed=0)[1] == {}
     _, reward, _, _, info = env.step(pulled(1, forward=1)[0])
     terms = info["reward_terms"]
-    assert set(terms) == {"velocity", "facing", "latent", "range", "skate", "floating", "sinking"}
+    assert set(terms) == {"velocity", "facing", "latent", "range", "skate", "glide", "floating", "sinking"}
     paid = terms["velocity"] + terms["facing"]
     assert reward == pytest.approx(2 * paid - sum(terms.values()), abs=1e-6)
     assert isinstance(reward, float)

@@ -76,6 +76,14 @@ def test_a_foot_that_stands_or_only_rises_does_not_skate() -> None:
     assert float(metrics.foot_skate(rising).max()) == 0
 
 
+def test_gliding_is_how_far_the_slower_foot_moves_at_whatever_height() -> None:
+    for height in (0.0, 0.5):
+        feet = sliding(height, frames=3)
+        torch.testing.assert_close(metrics.glide(feet), torch.ones(2, 1), atol=1e-4, rtol=0)
+        feet[..., 0, :] = feet[:1, ..., 0, :]  # now the left foot stands
+        assert float(metrics.glide(feet).max()) == 0
+
+
 def test_the_higher_of_two_frames_decides() -> None:
     feet = sliding(0.0, frames=3)
     feet[1, :, 0, 1] = 1.0  # the left foot is lifted for one frame
@@ -298,6 +306,9 @@ def test_errors_of_speed_and_direction_are_measured() -> None:
 
 def test_walking_backward_and_sideways_is_measured_apart() -> None:
     figures = strafe_figures(puppet(), obedient(), characters=6, seed=0)
+    # The puppet is rigid: it does as it is told, gliding with both feet.
+    assert figures.pop("backward_glide_cm_per_frame") == pytest.approx(50 / 30, abs=0.02)
+    assert figures.pop("sideways_glide_cm_per_frame") == pytest.approx(40 / 30, abs=0.02)
     assert all(value == pytest.approx(0, abs=0.1) for value in figures.values())
 
     def looks_where_it_goes(state: CharacterState, goal: JoystickGoal) -> Tensor:

@@ -95,9 +95,9 @@ def test_the_joystick_reward_by_hand() -> None:
     off = 2.0 - faces
     facing = 0.2 * math.exp(math.cos(off) - 1) + 0.2 * math.exp(-4 * 2 * math.sin(abs(off) / 2))
     assert float(step.terms["facing"]) == pytest.approx(facing, abs=1e-5)
-    penalties = sum(float(step.terms[name]) for name in ("latent", "range", "skate", "floating", "sinking"))
+    penalties = sum(float(step.terms[name]) for name in ("latent", "range", "skate", "glide", "floating", "sinking"))
     assert float(step.reward) == pytest.approx(float(step.terms["velocity"] + step.terms["facing"]) - penalties)
-    assert len(step.terms) == 7
+    assert len(step.terms) == 8
 
 
 def test_creeping_costs_a_standing_wish_more_than_a_walking_one() -> None:
@@ -131,7 +131,7 @@ def lowered(height_cm: float) -> CharacterState:
 
 @pytest.mark.parametrize(
     ("height", "floating", "sinking"),
-    [(0.0, 0, 0), (1.5, 0, 0), (2.5, 0.06, 0), (30, 0.18, 0), (-0.5, 0, 0), (-1.5, 0, 0.06), (-30, 0, 0.18)],
+    [(0.0, 0, 0), (1.5, 0, 0), (2.5, 0.1, 0), (30, 0.3, 0), (-0.5, 0, 0), (-1.5, 0, 0.06), (-30, 0, 0.18)],
 )
 def test_hovering_and_sinking_cost_by_the_centimetre(height: float, floating: float, sinking: float) -> None:
     penalties = Quality(puppet()).penalties(lowered(height), pulled(), lowered(height))
@@ -160,6 +160,17 @@ def test_sliding_on_the_floor_costs_and_sliding_in_the_air_does_not() -> None:
     assert skate(-10.0, 3.0) == pytest.approx(0.5)  # no more than 2 cm a frame count
 
 
+def test_gliding_costs_at_whatever_height() -> None:
+    """What skate does not see: both feet of a rigid figure move 1 cm a frame at 0.3 m/s."""
+    for height in (0.0, 20.0):
+        state = lowered(height)
+        pose = state.pose.clone()
+        pose[:, 0] += 0.3
+        moved = CharacterState(pose, state.position, state.yaw)
+        assert float(Quality(puppet()).penalties(state, pulled(), moved)["glide"]) == pytest.approx(0.3, abs=1e-3)
+        assert float(Quality(puppet()).penalties(state, pulled(), state)["glide"]) == pytest.approx(0, abs=1e-3)
+
+
 def test_large_latents_and_poses_out_of_range_cost() -> None:
     state = standing(0.0)
     latent = torch.tensor([[1.0, -2.0, 0.0, 0.0, 0.0]])
@@ -173,7 +184,7 @@ def test_large_latents_and_poses_out_of_range_cost() -> None:
     assert float(penalties["range"]) == pytest.approx(0.02 * 50)
     assert all(
         float(value) == 0
-        for value in Quality(puppet(), QualityWeights(0, 0, 0, 0, 0)).penalties(state, latent, state).values()
+        for value in Quality(puppet(), QualityWeights(0, 0, 0, 0, 0, 0)).penalties(state, latent, state).values()
     )
 
 
@@ -182,7 +193,7 @@ def test_penalties_are_never_a_gift() -> None:
     simulation = joystick()
     state, goal = simulation.reset(100, torch.Generator().manual_seed(2))
     step = simulation.advance(state, goal, latents(2, 100, 6))
-    for name in ("latent", "range", "skate", "floating", "sinking"):
+    for name in ("latent", "range", "skate", "glide", "floating", "sinking"):
         assert (step.terms[name] >= 0).all()
     total = step.terms["velocity"] + step.terms["facing"]
     assert (step.reward <= total).all() and (total <= 1).all()
@@ -195,7 +206,7 @@ def test_a_random_walk_pays_one_less_the_penalties_and_shows_no_goal() -> None:
     assert torch.equal(simulation.observe(state, goal), state.pose)
     step = simulation.advance(state, goal, latents(0, 5, 6))
     torch.testing.assert_close(step.reward, 1 - torch.stack(list(step.terms.values())).sum(dim=0))
-    assert set(step.terms) == {"latent", "range", "skate", "floating", "sinking"}
+    assert set(step.terms) == {"latent", "range", "skate", "glide", "floating", "sinking"}
 
 
 @torch.no_grad()
