@@ -51,7 +51,8 @@ class PpoConfig:
     log_std: float = -5.0
     """Log of the exploration noise at the start, in units of the action's bound; it is learned."""
     ground_warm_up: float = 0.0
-    """As SHAC's, for PPO alone."""
+    """Share of PPO's training over which the penalties on the feet rise to their full weight: for PPO alone, to which,
+    with all of it from the start, standing still pays better than learning to walk."""
     reward_scale: float = 0.1
     """Factor on rewards, which keeps the critic's targets near 1."""
     critic_frames: int = 250_000
@@ -170,7 +171,8 @@ class PpoTrainer:
         """One rollout and its update. ``progress`` in [0, 1] sets the learning rate and the feet's penalties."""
         config = self.config
         self.rate = linear_decay(round(1000 * progress), 1000, config.learning_rate, config.final_learning_rate)
-        self.episodes.simulation.task.quality.ground = linear_warm_up(progress, config.ground_warm_up)
+        quality = self.episodes.simulation.task.quality
+        quality.ground = quality.gliding = linear_warm_up(progress, config.ground_warm_up)
         learning = self.critic_only <= 0
         if not learning:
             self.rate = config.critic_rate

@@ -34,9 +34,9 @@ class ShacConfig:
     """Discount a frame."""
     td_lambda: float = 0.95
     """λ of the critic's targets."""
-    ground_warm_up: float = 0.25
-    """Share of the training over which the penalties on the feet rise to their full weight: with all of it from the
-    start, standing still pays better than learning to walk."""
+    glide_from: float = 0.25
+    """Share of the training after which gliding begins to cost; it has its full weight after twice that. From the
+    start, it makes standing still pay better than learning to walk."""
     noise: float = 0.1
     """Deviation of the noise on the latent at the start; it falls linearly to a tenth: under noise, a standing
     character's slow creep cannot be told from its trembling."""
@@ -57,7 +57,7 @@ class ShacConfig:
         for name in ("gamma", "actor_rate", "critic_rate"):
             require(0 < getattr(self, name) < 1, f"shac.{name}", getattr(self, name), "above 0 and below 1")
         require(0 <= self.td_lambda <= 1, "shac.td_lambda", self.td_lambda, "0 to 1")
-        require(0 <= self.ground_warm_up <= 1, "shac.ground_warm_up", self.ground_warm_up, "0 to 1")
+        require(0 <= self.glide_from <= 0.5, "shac.glide_from", self.glide_from, "0 to 0.5")
         require(self.noise >= 0, "shac.noise", self.noise, "0 or more")
         require(0 <= self.target_decay < 1, "shac.target_decay", self.target_decay, "0 up to but not 1")
         require(self.gradient_norm > 0, "shac.gradient_norm", self.gradient_norm, "above 0")
@@ -105,7 +105,8 @@ class ShacTrainer:
             (self.critic_optimizer, self.config.critic_rate),
         ):
             optimizer.param_groups[0]["lr"] = linear_decay(round(1000 * progress), 1000, rate, 0.1 * rate)
-        self.episodes.simulation.task.quality.ground = linear_warm_up(progress, self.config.ground_warm_up)
+        begin = self.config.glide_from
+        self.episodes.simulation.task.quality.gliding = linear_warm_up(max(0.0, progress - begin), begin)
         loss, record = self.rollout(
             linear_decay(round(1000 * progress), 1000, self.config.noise, 0.1 * self.config.noise)
         )

@@ -131,7 +131,7 @@ def lowered(height_cm: float) -> CharacterState:
 
 @pytest.mark.parametrize(
     ("height", "floating", "sinking"),
-    [(0.0, 0, 0), (1.5, 0, 0), (2.5, 0.1, 0), (30, 0.3, 0), (-0.5, 0, 0), (-1.5, 0, 0.06), (-30, 0, 0.18)],
+    [(0.0, 0, 0), (1.5, 0, 0), (2.5, 0.06, 0), (30, 0.18, 0), (-0.5, 0, 0), (-1.5, 0, 0.06), (-30, 0, 0.18)],
 )
 def test_hovering_and_sinking_cost_by_the_centimetre(height: float, floating: float, sinking: float) -> None:
     penalties = Quality(puppet()).penalties(lowered(height), pulled(), lowered(height))

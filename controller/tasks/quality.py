@@ -26,19 +26,21 @@ class QualityWeights:
     """On how far the slower foot moves over the ground in a frame, in cm, at most 3. Skate does not count a foot above
     3.3 cm: without this, a policy learned to glide backward and sideways at that height, both legs still. Whoever
     walks stands on one foot (0.08 cm in the captured motion, backward 0.10, sideways 0.09)."""
-    floating: float = 0.1
+    floating: float = 0.06
     """On how far the lower foot is above 1.5 cm, in cm, at most 3: skate alone is cheated by hovering."""
     sinking: float = 0.06
     """On how far the lower foot is under −0.5 cm, in cm, at most 3."""
 
 
 class Quality:
-    """The penalties of one step. ``ground`` in [0, 1] scales those of the feet: a curriculum may raise it to 1."""
+    """The penalties of one step. ``ground`` and ``gliding``, in [0, 1], scale those of the feet and of gliding: a
+    curriculum may raise them to 1."""
 
     def __init__(self, character: Character, weights: QualityWeights | None = None) -> None:
         self.character = character
         self.weights = weights or QualityWeights()
         self.ground = 1.0
+        self.gliding = 1.0
         self.feet = Feet(character.layout, character.reset_poses.device)
 
     def penalties(self, before: CharacterState, latent: Tensor, after: CharacterState) -> dict[str, Tensor]:
@@ -55,7 +57,7 @@ class Quality:
             "latent": weights.latent * latent.square().mean(dim=-1),
             "range": weights.range * (after.pose.abs() - 3).clamp(min=0).square().sum(dim=-1).clamp(max=50),
             "skate": self.ground * weights.skate * skate.mean(dim=-1).clamp(max=2),
-            "glide": self.ground * weights.glide * glide.clamp(max=3),
+            "glide": self.gliding * weights.glide * glide.clamp(max=3),
             "floating": self.ground * weights.floating * (lower - 1.5).clamp(0, 3),
             "sinking": self.ground * weights.sinking * (-0.5 - lower).clamp(0, 3),
         }
