@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from controller import batch
 from controller.character import CharacterState
 from controller.errors import require
-from controller.mvae.schedules import linear_decay, linear_warm_up
+from controller.mvae.schedules import linear_decay
 from controller.optimizer_state import load_optimizer, optimizer_tensors
 from controller.policy import Actor
 from controller.simulation import LATENT_LIMIT
@@ -34,9 +34,9 @@ class ShacConfig:
     """Discount a frame."""
     td_lambda: float = 0.95
     """λ of the critic's targets."""
-    glide_from: float = 0.25
-    """Share of the training after which gliding begins to cost; it has its full weight after twice that. From the
-    start, it makes standing still pay better than learning to walk."""
+    glide_from: float = 0.75
+    """Share of the training after which gliding costs, in full. From the start, it makes standing still pay better than
+    learning to walk; from a quarter on, turning round pay better than learning to walk backward."""
     noise: float = 0.1
     """Deviation of the noise on the latent at the start; it falls linearly to a tenth: under noise, a standing
     character's slow creep cannot be told from its trembling."""
@@ -57,7 +57,7 @@ class ShacConfig:
         for name in ("gamma", "actor_rate", "critic_rate"):
             require(0 < getattr(self, name) < 1, f"shac.{name}", getattr(self, name), "above 0 and below 1")
         require(0 <= self.td_lambda <= 1, "shac.td_lambda", self.td_lambda, "0 to 1")
-        require(0 <= self.glide_from <= 0.5, "shac.glide_from", self.glide_from, "0 to 0.5")
+        require(0 <= self.glide_from <= 1, "shac.glide_from", self.glide_from, "0 to 1")
         require(self.noise >= 0, "shac.noise", self.noise, "0 or more")
         require(0 <= self.target_decay < 1, "shac.target_decay", self.target_decay, "0 up to but not 1")
         require(self.gradient_norm > 0, "shac.gradient_norm", self.gradient_norm, "above 0")
@@ -105,8 +105,7 @@ class ShacTrainer:
             (self.critic_optimizer, self.config.critic_rate),
         ):
             optimizer.param_groups[0]["lr"] = linear_decay(round(1000 * progress), 1000, rate, 0.1 * rate)
-        begin = self.config.glide_from
-        self.episodes.simulation.task.quality.gliding = linear_warm_up(max(0.0, progress - begin), begin)
+        self.episodes.simulation.task.quality.gliding = float(progress >= self.config.glide_from)
         loss, record = self.rollout(
             linear_decay(round(1000 * progress), 1000, self.config.noise, 0.1 * self.config.noise)
         )

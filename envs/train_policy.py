@@ -38,7 +38,7 @@ class PolicyConfig:
     algorithm: Literal["ppo", "shac"] = "ppo"
     """ppo: stable-baselines3's, learns from what actions happened to do. shac: differentiates the reward through the
     decoder."""
-    pretrain: int = 6_000_000
+    pretrain: int = 8_000_000
     """With ppo: frames, at the start, in which the actor is trained by shac; PPO goes on from it. 0: PPO alone, which
     then wants --ppo.log-std -1.2 --ppo.ground-warm-up 0.3 --ppo.learning-rate 3e-4 and many times the frames."""
     out: Path = Path("runs/policy")
@@ -47,7 +47,7 @@ class PolicyConfig:
     """The motion VAE to steer; the shipped one unless given."""
     start: Path | None = None
     """A policy to start from, in place of random weights."""
-    steps: int = 7_500_000
+    steps: int = 9_000_000
     """Frames of experience, over all characters."""
     characters: int = 128
     """Characters that practise at once."""
@@ -93,8 +93,6 @@ class PolicyTraining:
         self.history: list[dict[str, Any]] = []
         self.header: dict[str, Any] = {}
         if config.start is not None:
-            if config.algorithm == "ppo" and config.pretrain:
-                raise ControllerError("--start and --pretrain both give PPO an actor to start from; use --pretrain 0")
             started = Policy.load(config.start, self.episodes.simulation.character, config.task)
             self.trainer.start_from(started.actor)
             self.header["started_from"] = started.header

@@ -358,7 +358,6 @@ def test_bad_requests_are_one_sentence(
         (["--task", "dance"], "task is 'dance'; allowed: joystick, random"),
         (["--resume", "--characters", "8", "--ppo.minibatch", "32"], "training.safetensors: no such checkpoint"),
         (["--start", tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
-        (["--start", mvae, "--pretrain", "9"], "--start and --pretrain both give PPO an actor"),
         (["--start", mvae], "a motion-vae checkpoint found; a policy checkpoint is expected"),
         (["--ppo.minibatch", "512", "--characters", "2"], "ppo.minibatch is 512; allowed: up to characters × ppo.roll"),
     ):

@@ -113,13 +113,13 @@ class JoystickTask(Task[JoystickGoal]):
 
         The paper's exp(cos Δ − 1) pulls from afar but is flat at its top, where 10° cost nothing; the last term is not.
         A wish to stand is met to the millimetre, or a standing character creeps: its velocity term is
-        0.3·exp(−2·‖v‖) + 0.3·exp(−20·‖v‖). The hips of a walking one sway by ±0.1 m/s.
+        0.3·exp(−2·‖v‖) + 0.3·exp(−40·‖v‖). The hips of a walking one sway by ±0.1 m/s.
         """
         off = ((self.character.world_velocity(after) - goal.velocity).square().sum(dim=-1) + 1e-8).sqrt()
         cosine = torch.cos(goal.facing - after.yaw)
         standing = goal.velocity.abs().amax(dim=-1) < STANDING_SPEED
         terms = {
-            "velocity": 0.3 * torch.exp(-2 * off) + 0.3 * torch.exp(torch.where(standing, -20.0, -2.0) * off),
+            "velocity": 0.3 * torch.exp(-2 * off) + 0.3 * torch.exp(torch.where(standing, -40.0, -2.0) * off),
             "facing": 0.2 * torch.exp(cosine - 1) + 0.2 * torch.exp(-4 * (2 - 2 * cosine).clamp(min=1e-6).sqrt()),
         }
         penalties = self.quality.penalties(before, latent, after)
