@@ -46,12 +46,15 @@ class ShacConfig:
     """Adam's rate of the critic at the start; it falls linearly to a tenth."""
     critic_steps: int = 8
     """Gradient steps of the critic after each horizon."""
+    critic_frames: int = 250_000
+    """First frames in which only the critic learns, in a run that starts from a trained actor."""
     target_decay: float = 0.995
     """Share of itself that the target critic keeps at each horizon."""
     gradient_norm: float = 1.0
     """Gradients are clipped to this norm."""
 
     def __post_init__(self) -> None:
+        require(self.critic_frames >= 0, "shac.critic_frames", self.critic_frames, "0 or more")
         for name in ("horizon", "critic_steps"):
             require(getattr(self, name) >= 1, f"shac.{name}", getattr(self, name), "1 or more")
         for name in ("gamma", "actor_rate", "critic_rate"):
@@ -79,6 +82,7 @@ class ShacTrainer:
     def __init__(self, episodes: Episodes, config: ShacConfig, hidden: tuple[int, ...], seed: int) -> None:
         torch.manual_seed(seed)
         self.frames_per_iteration = episodes.count * config.horizon
+        self.critic_only = 0
         self.episodes, self.config = episodes, config
         simulation = episodes.simulation
         self.network = Actor(simulation.observation_size, simulation.character.latent, hidden, LATENT_LIMIT)
@@ -112,7 +116,8 @@ class ShacTrainer:
         self.actor_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
-        if torch.isfinite(norm):
+        self.critic_only -= self.frames_per_iteration
+        if torch.isfinite(norm) and self.critic_only <= 0:
             self.actor_optimizer.step()
         critic_loss = self.improve_critic(record)
         return {"reward": float(record["reward"].mean()), "critic_loss": critic_loss, "gradient_norm": float(norm)}
@@ -187,13 +192,15 @@ class ShacTrainer:
         return copy.deepcopy(self.network)
 
     def start_from(self, actor: Actor) -> None:
-        """Begin with a trained actor's weights; the critic is new."""
+        """Begin with a trained actor's weights, which wait until the critic, which is new, has learned a little."""
         self.network.load_state_dict(actor.state_dict())
+        self.critic_only = self.config.critic_frames
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and optimisers, to resume from."""
         weights = {f"{part}.{n}": v for part in PARTS for n, v in getattr(self, part).state_dict().items()}
         weights |= optimizer_tensors("actor_optimizer", self.actor_optimizer)
+        weights["critic_only"] = torch.tensor(self.critic_only)
         return weights | optimizer_tensors("critic_optimizer", self.critic_optimizer)
 
     def load(self, tensors: dict[str, Tensor], frames: int) -> None:
@@ -204,3 +211,4 @@ class ShacTrainer:
             getattr(self, part).load_state_dict(state)
         load_optimizer("actor_optimizer", self.actor_optimizer, tensors)
         load_optimizer("critic_optimizer", self.critic_optimizer, tensors)
+        self.critic_only = int(tensors["critic_only"])
