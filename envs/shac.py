@@ -22,6 +22,8 @@ from controller.simulation import LATENT_LIMIT
 from envs.episodes import Episodes
 
 PARTS = ("network", "critic", "target")
+LAST = 0.02
+"""Share of their first values to which the rates and the noise fall. At a tenth, standing characters still crept."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,12 @@ class ShacConfig:
     """Share of the training after which gliding costs, in full. From the start, it makes standing still pay better than
     learning to walk; from a quarter on, turning round pay better than learning to walk backward."""
     noise: float = 0.1
-    """Deviation of the noise on the latent at the start; it falls linearly to a tenth: under noise, a standing
+    """Deviation of the noise on the latent at the start; it falls linearly to a fiftieth: under noise, a standing
     character's slow creep cannot be told from its trembling."""
     actor_rate: float = 1e-3
-    """Adam's rate of the actor at the start; it falls linearly to a tenth."""
+    """Adam's rate of the actor at the start; it falls linearly to a fiftieth."""
     critic_rate: float = 1e-3
-    """Adam's rate of the critic at the start; it falls linearly to a tenth."""
+    """Adam's rate of the critic at the start; it falls linearly to a fiftieth."""
     critic_steps: int = 8
     """Gradient steps of the critic after each horizon."""
     critic_frames: int = 250_000
@@ -108,10 +110,10 @@ class ShacTrainer:
             (self.actor_optimizer, self.config.actor_rate),
             (self.critic_optimizer, self.config.critic_rate),
         ):
-            optimizer.param_groups[0]["lr"] = linear_decay(round(1000 * progress), 1000, rate, 0.1 * rate)
+            optimizer.param_groups[0]["lr"] = linear_decay(round(1000 * progress), 1000, rate, LAST * rate)
         self.episodes.simulation.task.quality.gliding = float(progress >= self.config.glide_from)
         loss, record = self.rollout(
-            linear_decay(round(1000 * progress), 1000, self.config.noise, 0.1 * self.config.noise)
+            linear_decay(round(1000 * progress), 1000, self.config.noise, LAST * self.config.noise)
         )
         self.actor_optimizer.zero_grad(set_to_none=True)
         loss.backward()
