@@ -47,7 +47,7 @@ class PolicyConfig:
     """The motion VAE to steer; the shipped one unless given."""
     start: Path | None = None
     """A policy to start from, in place of random weights."""
-    steps: int = 9_000_000
+    steps: int = 8_500_000
     """Frames of experience, over all characters."""
     characters: int = 128
     """Characters that practise at once."""
