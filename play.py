@@ -29,7 +29,7 @@ Shift, Ctrl\tfaster, slower
 Q, E\tturn the way it faces, left and right
 F\tlock the way it faces: S walks backward, A and D sideways
 mouse drag, wheel\tturn the camera, zoom
-C\tcamera: free, behind its back, from above
+C\tcamera: orbit, chase (behind its back), above
 Space, R\tpause, reset
 game pad\tsticks walk and look, triggers fast and slow, shoulders turn
 F1, Esc\tthis help, quit"""

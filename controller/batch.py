@@ -23,3 +23,8 @@ def where(mask: Tensor, chosen: T, other: T) -> T:
 def select(batch: T, rows: Tensor | slice) -> T:
     """The given rows."""
     return type(batch)(*(getattr(batch, f.name)[rows] for f in fields(batch)))  # type: ignore[arg-type]
+
+
+def detach(batch: T) -> T:
+    """The same values without their graph."""
+    return type(batch)(*(getattr(batch, f.name).detach() for f in fields(batch)))  # type: ignore[arg-type]

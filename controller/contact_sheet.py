@@ -20,8 +20,8 @@ LEFT, RIGHT, MIDDLE = (206, 84, 60), (46, 108, 184), (60, 60, 60)
 def draw(data: MotionDataset, clips: list[ClipEntry], path: Path, frames: int = 6) -> None:
     """Write a PNG with a row for each clip: ``frames`` poses from the side (facing right), and the path from above.
 
-    The character faces right in every pose, its left limbs red, its right ones blue, the floor a grey line with a
-    mark every metre. On the path, ticks show the facing, one every half second; the path begins at the dot, going up.
+    The character faces right in every pose, its left limbs red, its right ones blue, the floor a grey line.
+    On the path, ticks show the facing, one every half second; the path begins at the dot, going up.
     """
     width, height = CELL[0] * 4, CELL[1] * len(clips)
     image = Image.new("RGB", (width, height), (250, 250, 248))

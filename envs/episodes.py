@@ -11,7 +11,7 @@ from torch import Tensor
 from controller import assets, batch
 from controller.character import Character
 from controller.errors import require
-from controller.simulation import LATENT_LIMIT, Simulation
+from controller.simulation import LATENT_LIMIT, Simulation, Transition
 from controller.tasks import task_type
 
 
@@ -62,14 +62,21 @@ class Episodes:
             self.frames = torch.where(rows, 0, self.frames)
         return self.simulation.observe(self.state, self.goal)
 
-    @torch.inference_mode()
-    def advance(self, action: Tensor) -> Step:
-        """Move every character by one frame and reset none. ``action`` (B, latent) is z / ``LATENT_LIMIT``."""
-        moved = self.simulation.advance(self.state, self.goal, LATENT_LIMIT * action)
+    def move(self, latent: Tensor) -> tuple[Transition, Tensor]:
+        """Move every character by one frame, with goals and clocks; also says which clocks ran out, ``(B,)``.
+
+        Differentiable in ``latent``; the state goes on with its graph.
+        """
+        moved = self.simulation.advance(self.state, self.goal, latent)
         self.state = moved.state
         self.goal = self.simulation.task.next_goal(self.state, self.goal, self.generator)
         self.frames = self.frames + 1
-        truncated = (self.frames >= self.max_episode_steps) & ~moved.terminated
+        return moved, (self.frames >= self.max_episode_steps) & ~moved.terminated
+
+    @torch.inference_mode()
+    def advance(self, action: Tensor) -> Step:
+        """Move every character by one frame and reset none. ``action`` (B, latent) is z / ``LATENT_LIMIT``."""
+        moved, truncated = self.move(LATENT_LIMIT * action)
         observation = torch.nan_to_num(self.simulation.observe(self.state, self.goal))
         return Step(observation, torch.nan_to_num(moved.reward), moved.terminated, truncated, None, moved.terms)
 

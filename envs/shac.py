@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from controller import batch
-from controller.character import CharacterState
 from controller.errors import require
 from controller.mvae.schedules import linear_decay
 from controller.optimizer_state import load_optimizer, optimizer_tensors
@@ -127,20 +126,15 @@ class ShacTrainer:
     def rollout(self, noise: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Act for one horizon, with ``noise`` on the latents. Returns the actor's differentiable loss and a record."""
         episodes, simulation, config = self.episodes, self.episodes.simulation, self.config
-        state: CharacterState = episodes.state
         total = torch.zeros(episodes.count)
         discount = torch.ones(episodes.count)
         record: dict[str, list[Tensor]] = {name: [] for name in ("observation", "reward", "next_value", "ended")}
         for _ in range(config.horizon):
-            observation = simulation.observe(state, episodes.goal)
+            observation = simulation.observe(episodes.state, episodes.goal)
             latent = self.network(observation)
             latent = latent + noise * torch.randn(latent.shape, generator=episodes.generator)
-            moved = simulation.advance(state, episodes.goal, latent)
-            state = moved.state
-            episodes.goal = simulation.task.next_goal(state, episodes.goal, episodes.generator)
-            episodes.frames = episodes.frames + 1
-            truncated = episodes.frames >= episodes.max_episode_steps
-            value = self.target(simulation.observe(state, episodes.goal))[:, 0]
+            moved, truncated = episodes.move(latent)
+            value = self.target(simulation.observe(episodes.state, episodes.goal))[:, 0]
             value = torch.where(moved.terminated, torch.zeros_like(value), value)
             ended = moved.terminated | truncated
             total = total + discount * moved.reward
@@ -155,11 +149,9 @@ class ShacTrainer:
             ):
                 record[name].append(torch.nan_to_num(item.detach()))
             if bool(ended.any()):
-                episodes.state = CharacterState(state.pose.detach(), state.position.detach(), state.yaw.detach())
                 episodes.reset(rows=ended)
-                state = batch.where(ended, episodes.state, state)
         total = total + torch.where(ended, torch.zeros_like(value), discount * value)
-        episodes.state = CharacterState(state.pose.detach(), state.position.detach(), state.yaw.detach())
+        episodes.state = batch.detach(episodes.state)
         return -total.mean() / config.horizon, {name: torch.stack(items) for name, items in record.items()}
 
     def improve_critic(self, record: dict[str, Tensor]) -> float:

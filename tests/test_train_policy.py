@@ -79,17 +79,21 @@ HASTE: dict[Any, dict[str, float]] = {
 }
 
 
-@pytest.mark.parametrize("make", [ppo, shac])
-def test_the_end_of_the_time_is_not_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
-    """With one a frame and γ = 0.5 every state is worth 2, for who knows that a truncated episode goes on; who does
-    not would find 1.5 in the middle of four frames."""
-    trainer = make(practice(Wage, steps=4), tmp_path, **HASTE[make])
+def worth_learned(make: Any, episodes: Episodes, folder: Path) -> float:
+    """What the critic takes a pose to be worth after some practice."""
+    trainer = make(episodes, folder, **HASTE[make])
     for number in range(20):
         trainer.iterate(number / 20)
     seen = torch.zeros(1, layout().size)
     with torch.no_grad():
-        worth = trainer.policy.predict_values(seen) if make is ppo else trainer.critic(seen)
-    assert float(worth) == pytest.approx(2.0, abs=0.15)
+        return float(trainer.policy.predict_values(seen) if make is ppo else trainer.critic(seen))
+
+
+@pytest.mark.parametrize("make", [ppo, shac])
+def test_the_end_of_the_time_is_not_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
+    """With one a frame and γ = 0.5 every state is worth 2, for who knows that a truncated episode goes on; who does
+    not would find 1.5 in the middle of four frames."""
+    assert worth_learned(make, practice(Wage, steps=4), tmp_path) == pytest.approx(2.0, abs=0.15)
 
 
 @pytest.mark.parametrize("make", [ppo, shac])
@@ -98,13 +102,7 @@ def test_a_fall_is_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
     frail = copy.copy(puppet())
     frail.alive = lambda state: torch.zeros(len(state), dtype=torch.bool)  # type: ignore[method-assign]
     episodes = Episodes(Simulation(frail, Wage(frail)), 32, 1000)
-    trainer = make(episodes, tmp_path, **HASTE[make])
-    for number in range(20):
-        trainer.iterate(number / 20)
-    seen = torch.zeros(1, layout().size)
-    with torch.no_grad():
-        worth = trainer.policy.predict_values(seen) if make is ppo else trainer.critic(seen)
-    assert float(worth) == pytest.approx(1.0, abs=0.1)
+    assert worth_learned(make, episodes, tmp_path) == pytest.approx(1.0, abs=0.1)
 
 
 def test_the_critic_learns_the_td_lambda_targets(tmp_path: Path) -> None:
