@@ -15,22 +15,25 @@ class Feet:
     def __init__(self, layout: PoseLayout, device: torch.device | str = "cpu") -> None:
         self.layout = layout
         parents, offsets = layout.skeleton.parents, layout.skeleton.offsets
-        self.above: list[int] = []
+        above = []
         bones = []
         for foot in layout.feet:
             joint = foot
             while parents[joint] >= 0:
                 bones.append(offsets[joint])
-                self.above.append(parents[joint])
+                above.append(parents[joint])
                 joint = parents[joint]
         self.bones = torch.stack(bones).unflatten(0, (2, -1)).to(device)  # (2, C, 3)
+        six = torch.arange(layout.size)[layout.orientations].unflatten(0, (-1, 6))
+        self.columns = six[above].flatten().to(device)  # orientations of all joints above the toes
+        self.up = torch.tensor([0.0, 1.0, 0.0], device=device)
 
     def positions(self, pose: Tensor) -> Tensor:
         """(..., D) poses in their own units → left and right toe ``(..., 2, 3)``, metres in the facing frame."""
-        six = pose[..., self.layout.orientations].unflatten(-1, (self.layout.joints, 6))[..., self.above, :]
-        rotations = geometry.matrix_from_6d(six).unflatten(-3, self.bones.shape[:2])  # (..., 2, C, 3, 3)
-        height = pose[..., self.layout.hip_height, None, None] * pose.new_tensor([0.0, 1.0, 0.0])
-        return height + (rotations @ self.bones[..., None]).squeeze(-1).sum(dim=-2)
+        six = pose.index_select(-1, self.columns)
+        rotations = geometry.matrix_from_6d(six.unflatten(-1, (*self.bones.shape[:2], 6)))
+        bones = (rotations @ self.bones[..., None]).squeeze(-1).sum(dim=-2)  # (..., 2, 3), from the hips
+        return bones + pose[..., self.layout.hip_height, None, None] * self.up
 
     @staticmethod
     def displacement(before: Tensor, after: Tensor, root_velocity: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from controller import checkpoint
 from controller.character import Character
 from controller.errors import CheckpointError, first_line
+from controller.gemm import Linear
 
 KIND = "policy"
 
@@ -25,9 +26,9 @@ class Actor(nn.Module):
         sizes = (observation, *hidden)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+            layers += [Linear(inputs, outputs), nn.ReLU()]
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(sizes[-1], latent)
+        self.head = Linear(sizes[-1], latent)
         self.limit = limit
 
     def forward(self, observation: Tensor) -> Tensor:

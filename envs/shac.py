@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from controller import batch
 from controller.errors import require
+from controller.gemm import Linear
 from controller.mvae.schedules import linear_decay
 from controller.optimizer_state import load_optimizer, optimizer_tensors
 from controller.policy import Actor
@@ -70,9 +72,20 @@ class ShacConfig:
 def mlp(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for size in hidden:
-        layers += [nn.Linear(inputs, size), nn.ELU()]
+        layers += [Linear(inputs, size), nn.ELU()]
         inputs = size
-    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+    return nn.Sequential(*layers, Linear(inputs, outputs))
+
+
+class Horizon(NamedTuple):
+    """What was seen in T frames of B characters, without its graph: ``observation`` and ``following`` (T, B, O), the
+    observations before and after each step; ``reward``, ``terminated`` and ``ended`` (T, B)."""
+
+    observation: Tensor
+    following: Tensor
+    reward: Tensor
+    terminated: Tensor
+    ended: Tensor
 
 
 class ShacTrainer:
@@ -121,52 +134,55 @@ class ShacTrainer:
         if torch.isfinite(norm) and self.critic_only <= 0:
             self.actor_optimizer.step()
         critic_loss = self.improve_critic(record)
-        return {"reward": float(record["reward"].mean()), "critic_loss": critic_loss, "gradient_norm": float(norm)}
+        return {"reward": float(record.reward.mean()), "critic_loss": critic_loss, "gradient_norm": float(norm)}
 
-    def rollout(self, noise: float) -> tuple[Tensor, dict[str, Tensor]]:
+    def rollout(self, noise: float) -> tuple[Tensor, Horizon]:
         """Act for one horizon, with ``noise`` on the latents. Returns the actor's differentiable loss and a record."""
         episodes, simulation, config = self.episodes, self.episodes.simulation, self.config
         total = torch.zeros(episodes.count)
         discount = torch.ones(episodes.count)
-        record: dict[str, list[Tensor]] = {name: [] for name in ("observation", "reward", "next_value", "ended")}
-        for _ in range(config.horizon):
-            observation = simulation.observe(episodes.state, episodes.goal)
+        record: list[tuple[Tensor, ...]] = []
+        observation = simulation.observe(episodes.state, episodes.goal)
+        for frame in range(config.horizon):
             latent = self.network(observation)
             latent = latent + noise * torch.randn(latent.shape, generator=episodes.generator)
             moved, truncated = episodes.move(latent)
-            value = self.target(simulation.observe(episodes.state, episodes.goal))[:, 0]
-            value = torch.where(moved.terminated, torch.zeros_like(value), value)
+            following = simulation.observe(episodes.state, episodes.goal)
             ended = moved.terminated | truncated
+            record.append((observation, following, moved.reward, moved.terminated, ended))
             total = total + discount * moved.reward
-            total = torch.where(ended, total + discount * config.gamma * value, total)
-            # An ended row's horizon is over: what the fresh episode earns is not this action's doing, but counts anew.
-            discount = torch.where(ended, torch.ones_like(discount), discount * config.gamma)
-            for name, item in (
-                ("observation", observation),
-                ("reward", moved.reward),
-                ("next_value", value),
-                ("ended", ended),
-            ):
-                record[name].append(torch.nan_to_num(item.detach()))
-            if bool(ended.any()):
-                episodes.reset(rows=ended)
-        total = total + torch.where(ended, torch.zeros_like(value), discount * value)
+            discount = config.gamma * discount
+            last = frame == config.horizon - 1
+            if last or bool(ended.any()):  # a value is only worth its gradient where a row's horizon ends
+                closes = ended | last
+                value = self.target(following)[:, 0].masked_fill(moved.terminated, 0.0)
+                total = torch.where(closes, total + discount * value, total)
+                # What the fresh episode earns is not the old one's doing, but counts anew.
+                discount = torch.where(closes, 1.0, discount)
+            observation = episodes.reset(rows=ended) if bool(ended.any()) else following
         episodes.state = batch.detach(episodes.state)
-        return -total.mean() / config.horizon, {name: torch.stack(items) for name, items in record.items()}
+        return -total.mean() / config.horizon, Horizon(*(self.kept(items) for items in zip(*record, strict=True)))
 
-    def improve_critic(self, record: dict[str, Tensor]) -> float:
+    @staticmethod
+    def kept(items: tuple[Tensor, ...]) -> Tensor:
+        return torch.nan_to_num(torch.stack([item.detach() for item in items]))
+
+    @torch.no_grad()
+    def targets(self, record: Horizon) -> Tensor:
+        """TD(λ) targets of the critic, ``(T, B)`` (Sutton and Barto 2018, section 12)."""
+        gamma, trace = self.config.gamma, self.config.td_lambda
+        value = self.target(record.following.flatten(0, 1))[:, 0].unflatten(0, record.reward.shape)
+        value = value.masked_fill(record.terminated, 0.0)
+        targets, later = torch.empty_like(value), value[-1]
+        for t in reversed(range(len(value))):
+            after = torch.where(record.ended[t], value[t], (1 - trace) * value[t] + trace * later)
+            later = targets[t] = record.reward[t] + gamma * after
+        return targets
+
+    def improve_critic(self, record: Horizon) -> float:
         """Regress the critic on TD(λ) targets of the horizon, then let the target critic follow."""
         config = self.config
-        with torch.no_grad():
-            target = torch.empty_like(record["reward"])
-            following = record["next_value"][-1]
-            for t in reversed(range(config.horizon)):
-                value = record["next_value"][t]
-                after = torch.where(
-                    record["ended"][t], value, (1 - config.td_lambda) * value + config.td_lambda * following
-                )
-                following = target[t] = record["reward"][t] + config.gamma * after
-        observations, targets = record["observation"].flatten(0, 1), target.flatten()
+        observations, targets = record.observation.flatten(0, 1), self.targets(record).flatten()
         order = torch.randperm(len(targets), generator=self.episodes.generator)
         total = 0.0
         for rows in order.chunk(config.critic_steps):

@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
-from controller import geometry
+from controller import gemm, geometry
 from controller.dataset import ClipEntry
 from controller.errors import ConfigError, DataError
 from controller.features import FPS, encode
 from controller.feet import Feet
 from controller.metrics import FOOT_HEIGHT, contact_weight
-from controller.mvae import gemm, loss, schedules
+from controller.mvae import loss, schedules
 from controller.mvae.model import Decoder, ExpertLinear, MotionVAEConfig
 from controller.mvae.train import TrainConfig, Windows
 from controller.normalizer import Normalizer

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from synthetic import PUPPET_LATENT, character, command, data, layout, puppet, refusal
-from torch import Tensor
+from torch import Tensor, nn
 
 from controller.character import Character, CharacterState
 from controller.errors import CheckpointError, ConfigError, ControllerError
@@ -23,7 +23,7 @@ from controller.tasks.random_walk import NoGoal, RandomWalkTask
 from envs import train_policy
 from envs.episodes import Episodes
 from envs.ppo import PpoConfig, PpoTrainer
-from envs.shac import ShacConfig, ShacTrainer
+from envs.shac import Horizon, ShacConfig, ShacTrainer
 from envs.train_policy import PolicyConfig, PolicyTraining
 
 # -- what must be learned --------------------------------------------------------------------------------------------
@@ -105,24 +105,34 @@ def test_a_fall_is_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
     assert worth_learned(make, episodes, tmp_path) == pytest.approx(1.0, abs=0.1)
 
 
-def test_the_critic_learns_the_td_lambda_targets(tmp_path: Path) -> None:
-    """By hand, for three frames of one character that falls at the second: with γ = λ = 0.5,
-    4 + 0.5·6 = 7 for the last; 2 for the fall; 1 + 0.5·(0.5·8 + 0.5·2) = 3.5 for the first."""
-    trainer = shac(practice(Wage, count=1), tmp_path, td_lambda=0.5, critic_steps=1)
-    seen = torch.zeros(3, 1, layout().size)
+def fall_in_the_middle() -> Horizon:
+    """Three frames of one character that falls at the second; the first column of what follows is its value."""
+    seen, following = torch.zeros(2, 3, 1, layout().size)
     seen[[0, 1, 2], 0, [0, 1, 2]] = 3.0
-    record = {
-        "observation": seen,
-        "reward": torch.tensor([[1.0], [2.0], [4.0]]),
-        "next_value": torch.tensor([[8.0], [0.0], [6.0]]),
-        "ended": torch.tensor([[False], [True], [False]]),
-    }
-    trainer.config = replace(trainer.config, horizon=3)
+    following[:, 0, 0] = torch.tensor([8.0, 9.0, 6.0])
+    fell = torch.tensor([[False], [True], [False]])
+    return Horizon(seen, following, torch.tensor([[1.0], [2.0], [4.0]]), terminated=fell, ended=fell)
+
+
+TARGETS = torch.tensor([[3.5], [2.0], [7.0]])
+
+
+def test_td_lambda_targets_by_hand(tmp_path: Path) -> None:
+    """With γ = λ = 0.5: 4 + 0.5·6 = 7 for the last; 2 for the fall; 1 + 0.5·(0.5·8 + 0.5·2) = 3.5 for the first."""
+    trainer = shac(practice(Wage, count=1), tmp_path, gamma=0.5, td_lambda=0.5)
+    trainer.target = nn.Identity()
+    torch.testing.assert_close(trainer.targets(fall_in_the_middle()), TARGETS)
+
+
+def test_the_critic_learns_its_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = shac(practice(Wage, count=1), tmp_path, critic_steps=1)
+    record = fall_in_the_middle()
+    monkeypatch.setattr(trainer, "targets", lambda record: TARGETS)
     for number in range(400):
         trainer.critic_optimizer.param_groups[0]["lr"] = 3e-2 if number < 200 else 1e-3
         trainer.improve_critic(record)
     with torch.no_grad():
-        torch.testing.assert_close(trainer.critic(seen[:, 0])[:, 0], torch.tensor([3.5, 2.0, 7.0]), atol=0.1, rtol=0)
+        torch.testing.assert_close(trainer.critic(record.observation[:, 0])[:, 0], TARGETS[:, 0], atol=0.1, rtol=0)
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from controller.errors import require
-from controller.mvae import gemm
+from controller.gemm import Linear, addmm
 from controller.normalizer import Normalizer
 
 
@@ -39,10 +39,10 @@ class Encoder(nn.Module):
 
     def __init__(self, pose: int, config: MotionVAEConfig) -> None:
         super().__init__()
-        self.first = nn.Linear(2 * pose, config.hidden)
-        self.second = nn.Linear(pose + config.hidden, config.hidden)
-        self.mean = nn.Linear(pose + config.hidden, config.latent)
-        self.log_variance = nn.Linear(pose + config.hidden, config.latent)
+        self.first = Linear(2 * pose, config.hidden)
+        self.second = Linear(pose + config.hidden, config.hidden)
+        self.mean = Linear(pose + config.hidden, config.latent)
+        self.log_variance = Linear(pose + config.hidden, config.latent)
 
     def forward(self, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
         hidden = functional.elu(self.first(torch.cat((following, previous), dim=-1)))
@@ -65,7 +65,7 @@ class ExpertLinear(nn.Module):
 
     def forward(self, inputs: Tensor, blend: Tensor) -> Tensor:
         scaled = (blend[:, :, None] * inputs[:, None, :]).flatten(1)  # (B, E·I)
-        return gemm.addmm(blend @ self.bias, scaled, self.weight.flatten(0, 1))
+        return addmm(blend @ self.bias, scaled, self.weight.flatten(0, 1))
 
 
 class Decoder(nn.Module):
@@ -74,11 +74,11 @@ class Decoder(nn.Module):
     def __init__(self, pose: int, config: MotionVAEConfig) -> None:
         super().__init__()
         self.gate = nn.Sequential(
-            nn.Linear(config.latent + pose, config.gate_hidden),
+            Linear(config.latent + pose, config.gate_hidden),
             nn.ELU(),
-            nn.Linear(config.gate_hidden, config.gate_hidden),
+            Linear(config.gate_hidden, config.gate_hidden),
             nn.ELU(),
-            nn.Linear(config.gate_hidden, config.experts),
+            Linear(config.gate_hidden, config.experts),
         )
         self.first = ExpertLinear(config.experts, config.latent + pose, config.hidden)
         self.second = ExpertLinear(config.experts, config.latent + config.hidden, config.hidden)

@@ -45,9 +45,9 @@ class Quality:
 
     def penalties(self, before: CharacterState, latent: Tensor, after: CharacterState) -> dict[str, Tensor]:
         """Weighted penalties by name, each ``(B,)`` and ≥ 0. Differentiable in ``latent`` and both states."""
-        denormalize, weights = self.character.model.normalizer.denormalize, self.weights
-        feet_before = self.feet.positions(denormalize(before.pose))
-        feet_after = self.feet.positions(denormalize(after.pose))
+        weights = self.weights
+        poses = self.character.model.normalizer.denormalize(torch.stack((before.pose, after.pose)))
+        feet_before, feet_after = self.feet.positions(poses)
         moved = self.feet.displacement(feet_before, feet_after, self.character.root_velocity(after.pose))
         slid = (moved[..., 0].square() + moved[..., 2].square() + 1e-10).sqrt()
         skate = 100 * slid * contact_weight(torch.maximum(feet_before[..., 1], feet_after[..., 1]))
