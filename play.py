@@ -30,6 +30,7 @@ Q, E\tturn the way it faces, left and right
 F\tlock the way it faces: S walks backward, A and D sideways
 mouse drag, wheel\tturn the camera, zoom
 C\tcamera: orbit, chase (behind its back), above
+P\tthe next policy, if there are several
 Space, R\tpause, reset
 game pad\tsticks walk and look, triggers fast and slow, shoulders turn
 F1, Esc\tthis help, quit"""
@@ -43,7 +44,8 @@ class Options:
 
     W A S D or the arrows walk, relative to the camera; Shift faster, Ctrl slower; Q and E turn the way it faces while
     it walks on; F locks the way it faces, so that S walks backward and A and D sideways, until F is pressed again.
-    Mouse: drag turns the camera, the wheel zooms. Space pauses, R resets, C changes the camera, F1 helps, Esc quits.
+    Mouse: drag turns the camera, the wheel zooms. P lets the next policy steer, Space pauses, R resets, C changes the
+    camera, F1 helps, Esc quits.
 
     With --keys nobody need be there. The camera then looks along world +Z all the time: w walks towards +Z, s towards
     -Z, a towards +X, d towards -X.
@@ -55,7 +57,7 @@ class Options:
     """Quit after this many simulation frames, 30 a second. Unless given: the end of --keys, or never."""
     keys: str = ""
     """Keys held by a script, START-END:KEY,... in simulation frames, the end not included: "0-150:w,60-120:shift".
-    Keys: w a s d up left down right shift ctrl q e f r."""
+    Keys: w a s d up left down right shift ctrl q e f r p."""
     seed: int = 0
     """Seed of the starting pose."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
@@ -69,8 +71,8 @@ class Options:
     """Print how many pictures a second were played and drawn. Headless only."""
     mvae: Path = assets.MVAE
     """The motion VAE."""
-    policy: Path | None = None
-    """The joystick policy; the shipped one unless given."""
+    policy: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
+    """The joystick policy; the shipped ones unless given. Several: the option again; the first starts, P switches."""
     threads: int = 1
     """Threads of torch; networks this small gain nothing from more."""
 
@@ -207,6 +209,7 @@ class Session:
     def text(self) -> str:
         """The line at the bottom of the window."""
         speed = float(np.hypot(*self.player.now.velocity))
+        number, count = self.player.chosen + 1, len(self.player.pilots)  # two may well have the same name
         parts = (
             *(("PAUSED",) if self.paused else ()),
             f"{self.screen.window.fps:.0f} fps",
@@ -214,6 +217,7 @@ class Session:
             *("WASD walk", "Shift fast", "Ctrl slow", "Q E turn"),
             f"F facing {'locked' if self.player.steering.locked else 'free'}",
             f"C camera {self.screen.camera.mode}",
+            *((f"P policy {self.player.pilot.name} ({number}/{count})",) if count > 1 else ()),
             *("Space pause", "R reset", "F1 help"),
         )
         return "   ".join(parts)

@@ -11,7 +11,7 @@ MVAE = FOLDER / "mvae.safetensors"
 
 
 def policy_path(task: str) -> Path:
-    """The shipped policy for a task; CheckpointError if none is shipped."""
+    """The best shipped policy for a task; CheckpointError if none is shipped."""
     path = FOLDER / f"{task}.safetensors"
     if not path.is_file():
         raise CheckpointError(
@@ -19,3 +19,8 @@ def policy_path(task: str) -> Path:
             f"train one with `python -m envs.train_policy --task {task}`"
         )
     return path
+
+
+def policy_paths(task: str) -> list[Path]:
+    """All shipped policies for a task, the best first, the others by name; CheckpointError if none is shipped."""
+    return [policy_path(task), *sorted(FOLDER.glob(f"{task}_*.safetensors"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TypeVar
 
@@ -28,3 +29,9 @@ def select(batch: T, rows: Tensor | slice) -> T:
 def detach(batch: T) -> T:
     """The same values without their graph."""
     return type(batch)(*(getattr(batch, f.name).detach() for f in fields(batch)))  # type: ignore[arg-type]
+
+
+def cat(batches: Sequence[T]) -> T:
+    """All rows of several batches, one after another."""
+    kind = batches[0]
+    return type(kind)(*(torch.cat([getattr(b, f.name) for b in batches]) for f in fields(kind)))  # type: ignore[arg-type]

@@ -40,3 +40,25 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise ControllerError(f"{path}: the folder cannot be made ({error.strerror})") from error
     return path
+
+
+def marked(path: Path, marker: str) -> tuple[str, str, str]:
+    """A text file in three: up to ``<!-- marker -->``, what stands between it and ``<!-- end marker -->``, and from
+    there on. ControllerError unless each mark is there once."""
+    begin, end = f"<!-- {marker} -->", f"<!-- end {marker} -->"
+    try:
+        whole = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ControllerError(f"{path}: cannot be read ({error})") from error
+    before, _, rest = whole.partition(begin)
+    block, _, after = rest.partition(end)
+    if whole.count(begin) != 1 or whole.count(end) != 1 or end not in rest:
+        raise ControllerError(f"{path}: one block from {begin} to {end} is expected")
+    return before + begin, block, end + after
+
+
+def fill(path: Path, marker: str, text: str) -> None:
+    """Put ``text`` into the block of :func:`marked`, in place of what was there."""
+    before, _, after = marked(path, marker)
+    with atomic(path) as temporary:
+        temporary.write_text(f"{before}\n{text}\n{after}", encoding="utf-8")

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-MIN_ROWS = 24
-"""Below this a product is bound by reading the weights and by the operator's overhead, and MKL's is as fast."""
+WORTH = 1_000_000
+"""Multiply-adds below which MKL's product is as fast: oneDNN's operator takes some ten microseconds to begin."""
 
 
 def _has_onednn() -> bool:
@@ -31,19 +31,22 @@ def _onednn(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 ONEDNN = torch.backends.mkldnn.is_available() and _has_onednn()
 
 
-def _suits(left: Tensor) -> bool:
+def _suits(left: Tensor, outputs: int) -> bool:
+    """Whether oneDNN's is the product for (B, I) ``left`` and so many outputs. For one row reading the weights is all
+    the work, and MKL's matrix-vector product does it best."""
     return (
         ONEDNN
-        and left.dim() == 2
-        and left.shape[0] >= MIN_ROWS
         and left.dtype == torch.float32
         and left.device.type == "cpu"
+        and left.dim() == 2
+        and left.shape[0] > 1
+        and left.shape[0] * left.shape[1] * outputs >= WORTH
     )
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
     """``left @ right`` of two matrices, by the faster kernel. Not differentiable by itself."""
-    return _onednn(left, right.t(), None) if _suits(left) else left @ right
+    return _onednn(left, right.t(), None) if _suits(left, right.shape[1]) else left @ right
 
 
 class _Product(torch.autograd.Function):
@@ -63,7 +66,7 @@ class _Product(torch.autograd.Function):
 
 def addmm(bias: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """``bias + left @ right``, differentiable: ``(B, O)`` or ``(O,)``, ``(B, I)`` and ``(I, O)`` → ``(B, O)``."""
-    if not _suits(left):
+    if not _suits(left, right.shape[1]):
         return torch.addmm(bias, left, right)
     return bias + _Product.apply(left, right)
 
@@ -88,4 +91,6 @@ class Linear(nn.Linear):
     """``nn.Linear`` with the faster product; the same parameters under the same names."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return _LinearProduct.apply(input, self.weight, self.bias) if _suits(input) else super().forward(input)
+        if not _suits(input, self.out_features):
+            return super().forward(input)
+        return _LinearProduct.apply(input, self.weight, self.bias)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from controller import checkpoint
+from controller import checkpoint, solo
 from controller.character import Character
 from controller.errors import CheckpointError, first_line
 from controller.gemm import Linear
+from controller.solo import SoloActor
 
 KIND = "policy"
 
@@ -55,8 +57,12 @@ class Policy:
     def task(self) -> str:
         return self.header["task"]
 
+    @cached_property
+    def _solo(self) -> SoloActor:
+        return SoloActor(self.actor, self.actor.limit)
+
     def __call__(self, observation: Tensor) -> Tensor:
-        return self.actor(observation)
+        return self._solo(observation) if solo.fits(observation) else self.actor(observation)
 
     def save(self, path: Path | str) -> None:
         checkpoint.save(path, KIND, self.header, dict(self.actor.state_dict()))

@@ -60,11 +60,16 @@ class Simulation:
 
     def advance(self, state: CharacterState, goal: Any, latent: Tensor) -> Transition:
         """One step of 1/30 s with latents ``(B, latent)``, held to ±``LATENT_LIMIT``, rewarded for ``goal``."""
-        latent = latent.clamp(-LATENT_LIMIT, LATENT_LIMIT)
-        after = self.character.step(state, latent)
-        reward, terms = self.task.reward(state, latent, after, goal)
-        return Transition(after, reward, terms, ~self.character.alive(after))
+        after = self.move(state, latent)
+        return Transition(after, *self.judge(state, latent, after, goal), ~self.character.alive(after))
 
     def move(self, state: CharacterState, latent: Tensor) -> CharacterState:
         """The state after one step, without reward or termination: what a game needs."""
         return self.character.step(state, latent.clamp(-LATENT_LIMIT, LATENT_LIMIT))
+
+    def judge(
+        self, before: CharacterState, latent: Tensor, after: CharacterState, goal: Any
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Reward ``(B,)`` and its terms by name of steps that :meth:`move` made. Each row is judged by itself, so that
+        the rows may as well be of many frames as of many characters."""
+        return self.task.reward(before, latent.clamp(-LATENT_LIMIT, LATENT_LIMIT), after, goal)

@@ -54,29 +54,34 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
     paper) when made by ``gymnasium.make`` or ``make_vec``, never when constructed directly without it.
 
     ## Arguments
-    ``task``: a name in ``controller.tasks``; ``mvae``: a checkpoint to use in place of the shipped one;
+    ``task``: a name in ``controller.tasks``; ``mvae``: a checkpoint to use in place of the shipped one; ``device``:
+    where torch computes, "cpu" or "cuda";
     ``max_episode_steps``; further arguments go to the task (``config=JoystickConfig(...)``).
     """
 
     metadata: dict[str, Any] = {"render_modes": [], "render_fps": 30}  # noqa: RUF012 - as the base class has it
 
     def __init__(
-        self, task: str = "joystick", mvae: str | None = None, max_episode_steps: int | None = None, **settings: Any
+        self,
+        task: str = "joystick",
+        mvae: str | None = None,
+        max_episode_steps: int | None = None,
+        device: str = "cpu",
+        **settings: Any,
     ) -> None:
-        self.episodes = Episodes.make(task, 1, max_episode_steps, mvae, **settings)
+        self.episodes = Episodes.make(task, 1, max_episode_steps, mvae, device, **settings)
         self.observation_space, self.action_space = spaces(self.episodes.simulation)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         super().reset(seed=seed)
         episode_seed = int(self.np_random.integers(2**62))
-        return self.episodes.reset(episode_seed)[0].numpy(), {}
+        return self.episodes.reset(episode_seed)[0].cpu().numpy(), {}
 
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        result = self.episodes.advance(torch.from_numpy(np.asarray(action, np.float32))[None])
+        result = self.episodes.advance(torch.from_numpy(np.asarray(action, np.float32))[None].to(self.episodes.device))
         info = {"reward_terms": {name: float(value) for name, value in result.terms.items()}}
-        return (
-            result.observation[0].numpy(), float(result.reward), bool(result.terminated), bool(result.truncated), info,
-        )  # fmt: skip
+        observation = result.observation[0].cpu().numpy()
+        return observation, float(result.reward), bool(result.terminated), bool(result.truncated), info
 
 
 class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
@@ -95,10 +100,11 @@ class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
         task: str = "joystick",
         mvae: str | None = None,
         max_episode_steps: int | None = None,
+        device: str = "cpu",
         **settings: Any,
     ) -> None:
         super().__init__()
-        self.episodes = Episodes.make(task, num_envs, max_episode_steps, mvae, **settings)
+        self.episodes = Episodes.make(task, num_envs, max_episode_steps, mvae, device, **settings)
         self.num_envs = num_envs
         self.single_observation_space, self.single_action_space = spaces(self.episodes.simulation)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -111,22 +117,17 @@ class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
             seed = int(np.random.SeedSequence([0 if s is None else s + 1 for s in seed]).generate_state(1)[0])
         super().reset(seed=seed)
         mask = (options or {}).get("reset_mask")
-        rows = None if mask is None else torch.from_numpy(np.asarray(mask, bool))
-        return self.episodes.reset(int(self.np_random.integers(2**62)), rows).numpy(), {}
+        rows = None if mask is None else torch.from_numpy(np.asarray(mask, bool)).to(self.episodes.device)
+        return self.episodes.reset(int(self.np_random.integers(2**62)), rows).cpu().numpy(), {}
 
     def step(self, actions: Array) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        result = self.episodes.step(torch.from_numpy(np.asarray(actions, np.float32)))
+        result = self.episodes.step(torch.from_numpy(np.asarray(actions, np.float32)).to(self.episodes.device))
+        observation, reward, terminated, truncated = (part.cpu().numpy() for part in result[:4])
         info: dict[str, Any] = {}
-        if result.final is not None:
-            ended = (result.terminated | result.truncated).numpy()
+        ended = terminated | truncated
+        if result.final is not None and ended.any():
             final = np.empty(self.num_envs, dtype=object)
             for row in np.flatnonzero(ended):
-                final[row] = result.final[row].numpy()
+                final[row] = result.final[row].cpu().numpy()
             info = {"final_obs": final, "_final_obs": ended, "final_info": {}, "_final_info": ended}
-        return (
-            result.observation.numpy(),
-            result.reward.numpy(),
-            result.terminated.numpy(),
-            result.truncated.numpy(),
-            info,
-        )
+        return observation, reward, terminated, truncated, info

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from controller import assets, batch
-from controller.character import Character
+from controller.character import Character, CharacterState
 from controller.errors import require
-from controller.simulation import LATENT_LIMIT, Simulation, Transition
+from controller.simulation import LATENT_LIMIT, Simulation
 from controller.tasks import task_type
 
 
@@ -28,6 +28,15 @@ class Step(NamedTuple):
     terms: dict[str, Tensor]
 
 
+class Move(NamedTuple):
+    """What :meth:`controller.simulation.Simulation.judge` judges: one step of B characters, towards ``goal``."""
+
+    before: CharacterState
+    latent: Tensor
+    after: CharacterState
+    goal: Any
+
+
 class Episodes:
     """State, goals, clocks and the random generator of ``count`` characters in one simulation.
 
@@ -40,13 +49,22 @@ class Episodes:
         require(max_episode_steps is None or max_episode_steps >= 1, "max_episode_steps", max_episode_steps, allowed)
         self.simulation, self.count = simulation, count
         self.max_episode_steps = sys.maxsize if max_episode_steps is None else max_episode_steps
-        self.generator = torch.Generator()
+        self.device = simulation.character.reset_poses.device
+        self.generator = torch.Generator(self.device)
         self.reset()
 
     @classmethod
-    def make(cls, task: str, count: int, max_episode_steps: int | None, mvae: str | None, **settings: Any) -> Episodes:
-        """The named task on the motion VAE in the file ``mvae`` (the shipped one unless given)."""
-        character = Character.load(mvae or assets.MVAE)
+    def make(
+        cls,
+        task: str,
+        count: int,
+        max_episode_steps: int | None,
+        mvae: str | None,
+        device: str | torch.device = "cpu",
+        **settings: Any,
+    ) -> Episodes:
+        """The named task on the motion VAE in the file ``mvae`` (the shipped one unless given), on ``device``."""
+        character = Character.load(mvae or assets.MVAE, device)
         return cls(Simulation(character, task_type(task)(character, **settings)), count, max_episode_steps)
 
     def reset(self, seed: int | None = None, rows: Tensor | None = None) -> Tensor:
@@ -56,35 +74,39 @@ class Episodes:
         state, goal = self.simulation.reset(self.count, self.generator)
         if rows is None:
             self.state, self.goal = state, goal
-            self.frames = torch.zeros(self.count, dtype=torch.long)
+            self.frames = torch.zeros(self.count, dtype=torch.long, device=self.device)
         else:
             self.state, self.goal = batch.where(rows, state, self.state), batch.where(rows, goal, self.goal)
             self.frames = torch.where(rows, 0, self.frames)
         return self.simulation.observe(self.state, self.goal)
 
-    def move(self, latent: Tensor) -> tuple[Transition, Tensor]:
-        """Move every character by one frame, with goals and clocks; also says which clocks ran out, ``(B,)``.
+    def move(self, latent: Tensor) -> tuple[Move, Tensor, Tensor]:
+        """Move every character by one frame, with goals and clocks; not yet judged. Also says which fell and whose
+        clocks ran out, ``(B,)`` each.
 
         Differentiable in ``latent``; the state goes on with its graph.
         """
-        moved = self.simulation.advance(self.state, self.goal, latent)
-        self.state = moved.state
-        self.goal = self.simulation.task.next_goal(self.state, self.goal, self.generator)
+        moved = Move(self.state, latent, self.simulation.move(self.state, latent), self.goal)
+        self.state = moved.after
+        with torch.no_grad():
+            terminated = ~self.simulation.character.alive(self.state)
+            self.goal = self.simulation.task.next_goal(self.state, self.goal, self.generator)
         self.frames = self.frames + 1
-        return moved, (self.frames >= self.max_episode_steps) & ~moved.terminated
+        return moved, terminated, (self.frames >= self.max_episode_steps) & ~terminated
 
     @torch.inference_mode()
     def advance(self, action: Tensor) -> Step:
         """Move every character by one frame and reset none. ``action`` (B, latent) is z / ``LATENT_LIMIT``."""
-        moved, truncated = self.move(LATENT_LIMIT * action)
+        moved, terminated, truncated = self.move(LATENT_LIMIT * action)
+        reward, terms = self.simulation.judge(*moved)
         observation = torch.nan_to_num(self.simulation.observe(self.state, self.goal))
-        return Step(observation, torch.nan_to_num(moved.reward), moved.terminated, truncated, None, moved.terms)
+        return Step(observation, torch.nan_to_num(reward), terminated, truncated, None, terms)
 
     @torch.inference_mode()
     def step(self, action: Tensor) -> Step:
-        """Advance every character; those that end are reset at once (SAME_STEP autoreset)."""
+        """Advance every character; those that end are reset at once (SAME_STEP autoreset). Nothing leaves a GPU."""
         result = self.advance(action)
         ended = result.terminated | result.truncated
-        if not bool(ended.any()):
+        if self.device.type == "cpu" and not bool(ended.any()):  # elsewhere, asking costs more than resetting nobody
             return result
         return result._replace(observation=self.reset(rows=ended), final=result.observation)

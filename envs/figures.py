@@ -1,27 +1,23 @@
 """Measure what is shipped and write it where it is stated: ``python -m envs.figures --data data/motion.npz``.
 
-Fills the marked blocks of figures in README.md, assets/mvae.md and
-assets/joystick.md, and writes assets/figures.json. No figure in those blocks is typed by hand.
+Fills the marked blocks of figures in README.md, docs/performance.md and the model cards in assets/, and writes
+assets/figures.json. No figure in those blocks is typed by hand. For five minutes nothing else should run.
 """
 
 from __future__ import annotations
 
 import json
-import platform
-import re
-import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import tyro
 
 from controller import assets, checkpoint, files
+from controller.benchmark.machine import processor
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ControllerError, run_command
@@ -30,9 +26,6 @@ from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.random_walk import RandomWalkTask
-from envs import EPISODE_FRAMES
-from envs.episodes import Episodes
-from envs.sb3 import CharacterVecEnv
 
 ROOT = assets.FOLDER.parent
 
@@ -47,34 +40,11 @@ class Options:
     """Seed of starting poses and goals."""
 
 
-def control_step_ms(simulation: Simulation, policy: Policy, steps: int = 3000) -> tuple[float, float]:
-    """Median and 99th percentile, in ms, of observe + policy + decode + integrate + joints for one character."""
-    generator = torch.Generator().manual_seed(0)
-    state, goal = simulation.reset(1, generator)
-    times = []
-    with torch.inference_mode():
-        for _ in range(steps + 100):
-            started = time.perf_counter()
-            state = simulation.move(state, policy(simulation.observe(state, goal)))
-            simulation.character.joints(state)
-            times.append(1000 * (time.perf_counter() - started))
-    times = sorted(times[100:])
-    return statistics.median(times), times[int(0.99 * len(times))]
-
-
-def env_steps_per_s(characters: int = 100, repeats: int = 15, steps: int = 60) -> float:
-    """Character-steps a second through the VecEnv, rewards included: the median of ``repeats`` runs."""
-    env = CharacterVecEnv(Episodes.make("joystick", characters, EPISODE_FRAMES, None))
-    env.seed(0)
-    env.reset()
-    actions = np.random.default_rng(0).uniform(-1, 1, (characters, env.action_space.shape[0])).astype(np.float32)  # type: ignore[index]
-    rates = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        for _ in range(steps):
-            env.step(actions)
-        rates.append(characters * steps / (time.perf_counter() - started))
-    return statistics.median(rates)
+def speed() -> dict[str, Any]:
+    """The benchmark's figures, which it also writes into docs/performance.md, and the window's."""
+    command = [sys.executable, "-m", "controller.benchmark", "--json", "--write", "docs/performance.md"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout) | {"headless": headless_fps()}
 
 
 def headless_fps() -> str:
@@ -92,34 +62,23 @@ def measure(options: Options) -> dict[str, Any]:
     trained_on = character.header.get("data", {}).get("fingerprint")
     if trained_on != data.fingerprint():
         raise ControllerError(f"{options.data}: not the data that assets/mvae.safetensors was trained on")
-    simulation = Simulation(character, JoystickTask(character))
-    policy = Policy.load(assets.policy_path("joystick"), character, "joystick")
-    median, p99 = control_step_ms(simulation, policy)
     walk = Simulation(character, RandomWalkTask(character))
-    return {
+    figures: dict[str, Any] = {
         "machine": {"processor": processor(), "torch": torch.__version__, "threads": 1},
         "mvae": character.header["figures"],
-        "joystick": evaluate(simulation, policy, 64, 60.0, options.seed, data),
         "random": evaluate(walk, None, 100, 1000 / character.fps, options.seed, data),
-        "speed": {
-            "control_step_ms": median,
-            "control_step_ms_p99": p99,
-            "env_steps_per_s_100": env_steps_per_s(),
-            "headless": headless_fps(),
-        },
+        "speed": speed(),
     }
-
-
-def processor() -> str:
-    """The processor's name, as the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else []
-    return names[0] if names else platform.processor() or platform.machine()
+    simulation = Simulation(character, JoystickTask(character))
+    for path in assets.policy_paths("joystick"):
+        policy = Policy.load(path, character, "joystick")
+        figures[path.stem] = evaluate(simulation, policy, 64, 60.0, options.seed, data)
+    return figures
 
 
 def rows(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The tables' rows as (what, figure), by file."""
-    j, r, m, s = figures["joystick"], figures["random"], figures["mvae"], figures["speed"]
+    r, m, s = figures["random"], figures["mvae"], figures["speed"]
     model = [
         ("active latent units, held out", f"{m['active_units']} of 32"),
         ("KL, held out", f"{m['kl_nats']:.1f} nats"),
@@ -133,7 +92,24 @@ def rows(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
         ("lower foot of the captured motion, 5/50/95 %", heights(r["captured"])),
         ("distance to the nearest captured pose, median", f"{r['nearest_pose_cm_median']:.1f} cm"),
     ]
-    steering = [
+    fast = [
+        (
+            "control step, one character, one core",
+            f"{s['control_step_us_b1'] / 1000:.3f} ms (99 %: {s['control_step_us_b1_p99'] / 1000:.3f} ms)",
+        ),
+        ("500 characters, two cores", f"{s['crowd500_ms']:.1f} ms a step"),
+        ("environment, 100 characters, one core", f"{s['core_steps_per_s_b100']:,.0f} steps/s"),
+        ("– through stable-baselines3's VecEnv", f"{s['vecenv_steps_per_s_b100']:,.0f} steps/s"),
+        ("`play.py`, from its start to its first picture", f"{s['cold_start_s']:.1f} s"),
+        ("`play.py --headless`", s["headless"]),
+    ]
+    lines = {"README.md": model + steering(figures["joystick"]) + fast, "assets/mvae.md": model}
+    return lines | {f"assets/{p.stem}.md": steering(figures[p.stem]) for p in assets.policy_paths("joystick")}
+
+
+def steering(j: dict[str, Any]) -> list[tuple[str, str]]:
+    """A joystick policy's rows."""
+    return [
         ("64 characters × 60 s of random joystick, sane", f"{100 * j['alive_fraction']:.0f} %"),
         ("foot skate", f"{j['foot_skate_cm_per_frame']:.3f} cm/frame"),
         ("slower foot's motion (gliding)", f"{j['glide_cm_per_frame']:.3f} cm/frame"),
@@ -161,30 +137,10 @@ def rows(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
         ("drift while standing", f"{j['idle_drift_m_per_min']:.3f} m/min"),
         ("distance to the nearest captured pose, median", f"{j['nearest_pose_cm_median']:.1f} cm"),
     ]
-    speed = [
-        (
-            "control step, one character, one core",
-            f"{s['control_step_ms']:.3f} ms (99 %: {s['control_step_ms_p99']:.3f} ms)",
-        ),
-        ("environment, 100 characters, one core", f"{s['env_steps_per_s_100']:,.0f} steps/s"),
-        ("`play.py --headless`", s["headless"]),
-    ]
-    return {"README.md": model + steering + speed, "assets/mvae.md": model, "assets/joystick.md": steering}
 
 
 def heights(figures: dict[str, float]) -> str:
     return " / ".join(f"{figures[f'float_cm_{name}']:.1f}" for name in ("p5", "median", "p95")) + " cm"
-
-
-def fill(path: Path, marker: str, text: str) -> None:
-    """Replace what stands between ``<!-- marker -->`` and ``<!-- end marker -->``, which must be there once."""
-    before, after = f"<!-- {marker} -->", f"<!-- end {marker} -->"
-    block = re.compile(f"{re.escape(before)}.*?{re.escape(after)}", re.DOTALL)
-    whole = path.read_text(encoding="utf-8")
-    if len(block.findall(whole)) != 1:
-        raise ControllerError(f"{path}: one block from {before} to {after} is expected")
-    with files.atomic(path) as temporary:
-        temporary.write_text(block.sub(lambda _: f"{before}\n{text}\n{after}", whole), encoding="utf-8")
 
 
 def table(lines: list[tuple[str, str]], machine: str) -> str:
@@ -195,13 +151,18 @@ def table(lines: list[tuple[str, str]], machine: str) -> str:
 
 def training(header: dict[str, Any]) -> str:
     """How long a policy was trained and with what, from its checkpoint's header."""
+    return f"{_spent(header)}. All settings:\n\n```json\n{json.dumps(header['training'], indent=1)}\n```"
+
+
+def _spent(header: dict[str, Any]) -> str:
+    """Frames, trainer and time of one run, and of what it began from."""
     settings = header["training"]
-    pretrained = settings["pretrain"] if settings["algorithm"] == "ppo" else 0
-    parts = f"{pretrained:,} by SHAC, {header['frames'] - pretrained:,} by PPO" if pretrained else settings["algorithm"]
+    shared = settings["algorithm"] == "shac" and settings["workers"] > 1
+    before = f" after {_spent(header['started_from'])}" if "started_from" in header else ""
     return (
-        f"{header['frames']:,} frames of experience ({parts}; {settings['characters']} characters at once, seed "
-        f"{settings['seed']}) in {header['seconds'] / 60:.0f} minutes on one core. All settings:\n\n"
-        f"```json\n{json.dumps(settings, indent=1)}\n```"
+        f"{header['frames']:,} frames of experience by {settings['algorithm'].upper()}, {settings['characters']} "
+        f"characters at once, seed {settings['seed']}, in {header['seconds'] / 60:.1f} minutes on "
+        f"{'two cores' if shared else 'one core'}{before}"
     )
 
 
@@ -212,9 +173,9 @@ def main() -> None:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")
     machine = "one core of {processor}, torch {torch}".format(**figures["machine"])
     for name, lines in rows(figures).items():
-        fill(ROOT / name, "figures", table(lines, machine))
-    policy = checkpoint.load_header(assets.policy_path("joystick"), "policy")
-    fill(assets.FOLDER / "joystick.md", "training", training(policy))
+        files.fill(ROOT / name, "figures", table(lines, machine))
+    for path in assets.policy_paths("joystick"):
+        files.fill(path.with_suffix(".md"), "training", training(checkpoint.load_header(path, "policy")))
     print(json.dumps(figures, indent=1))
 
 

@@ -15,7 +15,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor, nn
 
 from controller.errors import require
-from controller.mvae.schedules import linear_decay, linear_warm_up
+from controller.mvae.schedules import linear_decay
 from controller.optimizer_state import load_optimizer, optimizer_tensors
 from controller.policy import Actor
 from controller.simulation import LATENT_LIMIT
@@ -50,9 +50,6 @@ class PpoConfig:
     """Weight of the entropy bonus."""
     log_std: float = -5.0
     """Log of the exploration noise at the start, in units of the action's bound; it is learned."""
-    ground_warm_up: float = 0.0
-    """Share of PPO's training over which the penalties on the feet rise to their full weight: for PPO alone, to which,
-    with all of it from the start, standing still pays better than learning to walk."""
     reward_scale: float = 0.1
     """Factor on rewards, which keeps the critic's targets near 1."""
     critic_frames: int = 250_000
@@ -63,8 +60,7 @@ class PpoConfig:
     def __post_init__(self) -> None:
         for name in ("rollout_frames", "minibatch", "epochs"):
             require(getattr(self, name) >= 1, f"ppo.{name}", getattr(self, name), "1 or more")
-        for name in ("gae_lambda", "ground_warm_up"):
-            require(0 <= getattr(self, name) <= 1, f"ppo.{name}", getattr(self, name), "0 to 1")
+        require(0 <= self.gae_lambda <= 1, "ppo.gae_lambda", self.gae_lambda, "0 to 1")
         require(0 < self.gamma < 1, "ppo.gamma", self.gamma, "above 0 and below 1")
         for name in ("learning_rate", "critic_rate"):
             require(0 < getattr(self, name) < 1, f"ppo.{name}", getattr(self, name), "above 0 and below 1")
@@ -151,7 +147,7 @@ class PpoTrainer:
                 "log_std_init": config.log_std,
             },
             seed=seed,
-            device="cpu",
+            device=episodes.device,
         )
         self.ppo.set_logger(configure(str(out / "tensorboard"), ["tensorboard"]))
 
@@ -168,11 +164,9 @@ class PpoTrainer:
         self.critic_only = self.config.critic_frames
 
     def iterate(self, progress: float) -> dict[str, float]:
-        """One rollout and its update. ``progress`` in [0, 1] sets the learning rate and the feet's penalties."""
+        """One rollout and its update. ``progress`` in [0, 1] sets the learning rate."""
         config = self.config
         self.rate = linear_decay(round(1000 * progress), 1000, config.learning_rate, config.final_learning_rate)
-        quality = self.episodes.simulation.task.quality
-        quality.ground = quality.gliding = linear_warm_up(progress, config.ground_warm_up)
         learning = self.critic_only <= 0
         if not learning:
             self.rate = config.critic_rate

@@ -35,22 +35,22 @@ class CharacterVecEnv(VecEnv):
         seed = self._seeds[0]
         self._reset_seeds()
         self.returns[:], self.lengths[:] = 0, 0
-        return self.episodes.reset(seed).numpy()
+        return self.episodes.reset(seed).cpu().numpy()
 
     def step_async(self, actions: NDArray[np.float32]) -> None:
-        self.actions = torch.from_numpy(np.asarray(actions, np.float32))
+        self.actions = torch.from_numpy(np.asarray(actions, np.float32)).to(self.episodes.device)
 
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         result = self.episodes.step(self.actions)
-        rewards = result.reward.numpy()
+        rewards = result.reward.cpu().numpy()
         self.returns += rewards
         self.lengths += 1
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        done = (result.terminated | result.truncated).numpy()
+        done = (result.terminated | result.truncated).cpu().numpy()
         if result.final is not None:
             for row in np.flatnonzero(done):
                 infos[row] = {
-                    "terminal_observation": result.final[row].numpy(),
+                    "terminal_observation": result.final[row].cpu().numpy(),
                     "TimeLimit.truncated": bool(result.truncated[row]),
                     "episode": {
                         "r": float(self.returns[row]),
@@ -59,7 +59,7 @@ class CharacterVecEnv(VecEnv):
                     },
                 }
                 self.returns[row], self.lengths[row] = 0, 0
-        return result.observation.numpy(), np.float32(self.reward_scale) * rewards, done, infos
+        return result.observation.cpu().numpy(), np.float32(self.reward_scale) * rewards, done, infos
 
     def close(self) -> None:
         """Nothing is held open."""

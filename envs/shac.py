@@ -16,15 +16,16 @@ from torch import Tensor, nn
 from controller import batch
 from controller.errors import require
 from controller.gemm import Linear
-from controller.mvae.schedules import linear_decay
 from controller.optimizer_state import load_optimizer, optimizer_tensors
 from controller.policy import Actor
 from controller.simulation import LATENT_LIMIT
-from envs.episodes import Episodes
+from envs.episodes import Episodes, Move
+from envs.workers import Workers
 
 PARTS = ("network", "critic", "target")
-LAST = 0.02
-"""Share of their first values to which the rates and the noise fall. At a tenth, standing characters still crept."""
+LAST = 0.002
+"""Share of their first values to which the rates and the noise fall. The optimiser's last steps are to be so small that
+they do not set a standing character creeping: at a tenth it crept by half a metre a minute."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,13 @@ class ShacConfig:
     """Discount a frame."""
     td_lambda: float = 0.95
     """λ of the critic's targets."""
-    glide_from: float = 0.75
-    """Share of the training after which gliding costs, in full. From the start, it makes standing still pay better than
-    learning to walk; from a quarter on, turning round pay better than learning to walk backward."""
     noise: float = 0.1
-    """Deviation of the noise on the latent at the start; it falls linearly to a fiftieth: under noise, a standing
+    """Deviation of the noise on the latent at the start; it falls linearly to nearly none: under noise, a standing
     character's slow creep cannot be told from its trembling."""
     actor_rate: float = 1e-3
-    """Adam's rate of the actor at the start; it falls linearly to a fiftieth."""
+    """Adam's rate of the actor at the start; it falls linearly to nearly none."""
     critic_rate: float = 1e-3
-    """Adam's rate of the critic at the start; it falls linearly to a fiftieth."""
+    """Adam's rate of the critic at the start; it falls linearly to nearly none."""
     critic_steps: int = 8
     """Gradient steps of the critic after each horizon."""
     critic_frames: int = 250_000
@@ -63,7 +61,6 @@ class ShacConfig:
         for name in ("gamma", "actor_rate", "critic_rate"):
             require(0 < getattr(self, name) < 1, f"shac.{name}", getattr(self, name), "above 0 and below 1")
         require(0 <= self.td_lambda <= 1, "shac.td_lambda", self.td_lambda, "0 to 1")
-        require(0 <= self.glide_from <= 1, "shac.glide_from", self.glide_from, "0 to 1")
         require(self.noise >= 0, "shac.noise", self.noise, "0 or more")
         require(0 <= self.target_decay < 1, "shac.target_decay", self.target_decay, "0 up to but not 1")
         require(self.gradient_norm > 0, "shac.gradient_norm", self.gradient_norm, "above 0")
@@ -88,47 +85,56 @@ class Horizon(NamedTuple):
     ended: Tensor
 
 
+def _kept(values: Tensor) -> Tensor:
+    return torch.nan_to_num(values.detach())
+
+
 class ShacTrainer:
     """Actor, critic and the characters they practise on; :meth:`iterate` is one horizon of all of them."""
 
     name = "shac"
 
-    def __init__(self, episodes: Episodes, config: ShacConfig, hidden: tuple[int, ...], seed: int) -> None:
-        torch.manual_seed(seed)
-        self.frames_per_iteration = episodes.count * config.horizon
+    def __init__(
+        self, episodes: Episodes, config: ShacConfig, hidden: tuple[int, ...], seed: int, workers: Workers | None = None
+    ) -> None:
+        torch.manual_seed(seed)  # all workers begin with the same weights, and, with gradients shared, keep them so
+        self.workers = workers or Workers()
+        self.frames_per_iteration = episodes.count * config.horizon * self.workers.count
         self.critic_only = 0
         self.episodes, self.config = episodes, config
         simulation = episodes.simulation
         self.network = Actor(simulation.observation_size, simulation.character.latent, hidden, LATENT_LIMIT)
+        self.network.to(episodes.device)
         with torch.no_grad():
             self.network.head.weight.mul_(0.1)
-        self.critic = mlp(simulation.observation_size, hidden, 1)
-        self.target = mlp(simulation.observation_size, hidden, 1)
+        self.critic = mlp(simulation.observation_size, hidden, 1).to(episodes.device)
+        self.target = mlp(simulation.observation_size, hidden, 1).to(episodes.device)
         self.target.load_state_dict(self.critic.state_dict())
         self.target.requires_grad_(False)
         self.actor_optimizer = torch.optim.Adam(
-            self.network.parameters(), config.actor_rate, betas=(0.7, 0.95), fused=True
+            self.network.parameters(), config.actor_rate, betas=(0.9, 0.999), fused=True
         )
         self.critic_optimizer = torch.optim.Adam(
             self.critic.parameters(), config.critic_rate, betas=(0.7, 0.95), fused=True
         )
-        episodes.reset(seed)
+        episodes.reset(seed + 1_000_003 * self.workers.rank)
         # Clocks apart from the start, so that not all characters begin anew in one frame.
-        episodes.frames = torch.randint(episodes.max_episode_steps, (episodes.count,), generator=episodes.generator)
+        episodes.frames = torch.randint(
+            episodes.max_episode_steps, (episodes.count,), generator=episodes.generator, device=episodes.device
+        )
 
     def iterate(self, progress: float) -> dict[str, float]:
         """One horizon: act, differentiate, improve actor and critic. ``progress`` in [0, 1] sets the rates."""
+        left = max(1 - progress, LAST)
         for optimizer, rate in (
             (self.actor_optimizer, self.config.actor_rate),
             (self.critic_optimizer, self.config.critic_rate),
         ):
-            optimizer.param_groups[0]["lr"] = linear_decay(round(1000 * progress), 1000, rate, LAST * rate)
-        self.episodes.simulation.task.quality.gliding = float(progress >= self.config.glide_from)
-        loss, record = self.rollout(
-            linear_decay(round(1000 * progress), 1000, self.config.noise, LAST * self.config.noise)
-        )
+            optimizer.param_groups[0]["lr"] = rate * left
+        loss, record = self.rollout(self.config.noise * left)
         self.actor_optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.workers.average(p.grad for p in self.network.parameters() if p.grad is not None)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
         self.critic_only -= self.frames_per_iteration
         if torch.isfinite(norm) and self.critic_only <= 0:
@@ -138,34 +144,42 @@ class ShacTrainer:
 
     def rollout(self, noise: float) -> tuple[Tensor, Horizon]:
         """Act for one horizon, with ``noise`` on the latents. Returns the actor's differentiable loss and a record."""
-        episodes, simulation, config = self.episodes, self.episodes.simulation, self.config
-        total = torch.zeros(episodes.count)
-        discount = torch.ones(episodes.count)
-        record: list[tuple[Tensor, ...]] = []
+        episodes, simulation = self.episodes, self.episodes.simulation
+        moves: list[Move] = []
+        seen: list[tuple[Tensor, ...]] = []
         observation = simulation.observe(episodes.state, episodes.goal)
-        for frame in range(config.horizon):
+        for _ in range(self.config.horizon):
             latent = self.network(observation)
-            latent = latent + noise * torch.randn(latent.shape, generator=episodes.generator)
-            moved, truncated = episodes.move(latent)
+            latent = latent + noise * torch.randn(latent.shape, generator=episodes.generator, device=episodes.device)
+            moved, terminated, truncated = episodes.move(latent)
             following = simulation.observe(episodes.state, episodes.goal)
-            ended = moved.terminated | truncated
-            record.append((observation, following, moved.reward, moved.terminated, ended))
-            total = total + discount * moved.reward
-            discount = config.gamma * discount
-            last = frame == config.horizon - 1
-            if last or bool(ended.any()):  # a value is only worth its gradient where a row's horizon ends
-                closes = ended | last
-                value = self.target(following)[:, 0].masked_fill(moved.terminated, 0.0)
-                total = torch.where(closes, total + discount * value, total)
-                # What the fresh episode earns is not the old one's doing, but counts anew.
-                discount = torch.where(closes, 1.0, discount)
-            observation = episodes.reset(rows=ended) if bool(ended.any()) else following
+            moves.append(moved)
+            seen.append((observation, following, terminated, terminated | truncated))
+            observation = episodes.reset(rows=seen[-1][-1]) if bool(seen[-1][-1].any()) else following
         episodes.state = batch.detach(episodes.state)
-        return -total.mean() / config.horizon, Horizon(*(self.kept(items) for items in zip(*record, strict=True)))
+        before, latents, after, goals = zip(*moves, strict=True)
+        # All frames are judged at once: a frame's small operators cost more by their number than by their size.
+        reward, _ = simulation.judge(batch.cat(before), torch.cat(latents), batch.cat(after), batch.cat(goals))
+        rewards = reward.unflatten(0, (len(moves), -1))
+        observations, followings, terminated, ended = (torch.stack(items) for items in zip(*seen, strict=True))
+        record = Horizon(_kept(observations), _kept(followings), _kept(rewards), terminated, ended)
+        return self.loss(rewards, followings, terminated, ended), record
 
-    @staticmethod
-    def kept(items: tuple[Tensor, ...]) -> Tensor:
-        return torch.nan_to_num(torch.stack([item.detach() for item in items]))
+    def loss(self, reward: Tensor, following: Tensor, terminated: Tensor, ended: Tensor) -> Tensor:
+        """Minus the mean discounted reward a frame, all ``(T, B)``, and the target critic's value of what ``following``
+        (T, B, O) shows where a row's horizon ends: at the last frame or with an episode."""
+        weight = torch.full_like(reward[0], self.config.gamma)
+        closes = ended.clone()
+        closes[-1] = True
+        weights, values = torch.empty_like(reward), torch.zeros_like(reward)
+        for t in range(len(reward)):
+            weights[t] = weight / self.config.gamma
+            # What the fresh episode earns is not the old one's doing, but counts anew.
+            values[t] = torch.where(closes[t] & ~terminated[t], weight, 0.0)
+            weight = torch.where(closes[t], self.config.gamma, self.config.gamma * weight)
+        rows = values > 0
+        value = self.target(following[rows])[:, 0] * values[rows]
+        return -((weights * reward).sum() + value.sum()) / reward.numel()
 
     @torch.no_grad()
     def targets(self, record: Horizon) -> Tensor:
@@ -183,7 +197,7 @@ class ShacTrainer:
         """Regress the critic on TD(λ) targets of the horizon, then let the target critic follow."""
         config = self.config
         observations, targets = record.observation.flatten(0, 1), self.targets(record).flatten()
-        order = torch.randperm(len(targets), generator=self.episodes.generator)
+        order = torch.randperm(len(targets), generator=self.episodes.generator, device=self.episodes.device)
         total = 0.0
         for rows in order.chunk(config.critic_steps):
             loss = (self.critic(observations[rows])[:, 0] - targets[rows]).square().mean()
@@ -193,6 +207,7 @@ class ShacTrainer:
             self.critic_optimizer.step()
             total += float(loss.detach()) / config.critic_steps
         with torch.no_grad():
+            self.workers.average(self.critic.parameters())  # its steps are too small to be shared one by one
             for mine, theirs in zip(self.target.parameters(), self.critic.parameters(), strict=True):
                 mine.lerp_(theirs, 1 - config.target_decay)
         return total

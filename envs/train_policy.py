@@ -22,9 +22,11 @@ from controller import checkpoint, files
 from controller.errors import ControllerError, require, run_command
 from controller.evaluation import evaluate
 from controller.policy import Policy, model_fingerprint
+from envs.curriculum import Curriculum
 from envs.episodes import Episodes
 from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
+from envs.workers import Workers
 
 STATE_KIND = "policy-training"
 
@@ -35,19 +37,16 @@ class PolicyConfig:
 
     task: str = "joystick"
     """The task, by its name in `controller.tasks`."""
-    algorithm: Literal["ppo", "shac"] = "ppo"
-    """ppo: stable-baselines3's, learns from what actions happened to do. shac: differentiates the reward through the
-    decoder."""
-    pretrain: int = 8_000_000
-    """With ppo: frames, at the start, in which the actor is trained by shac; PPO goes on from it. 0: PPO alone, which
-    then wants --ppo.log-std -1.2 --ppo.ground-warm-up 0.3 --ppo.learning-rate 3e-4 and many times the frames."""
+    algorithm: Literal["shac", "ppo"] = "shac"
+    """shac: differentiates the reward through the decoder. ppo: stable-baselines3's, learns from what actions happened
+    to do."""
     out: Path = Path("runs/policy")
     """Folder for checkpoints, TensorBoard logs and the policy."""
     mvae: Path | None = None
     """The motion VAE to steer; the shipped one unless given."""
     start: Path | None = None
     """A policy to start from, in place of random weights."""
-    steps: int = 8_500_000
+    steps: int = 6_000_000
     """Frames of experience, over all characters."""
     characters: int = 128
     """Characters that practise at once."""
@@ -57,39 +56,51 @@ class PolicyConfig:
     """Frames of an episode."""
     seed: int = 1
     """Seed of everything random."""
+    workers: int = 2
+    """With shac: processes that share the characters among them. Another number gives another policy, as good."""
     threads: int = 1
-    """Threads of torch. Two are slower than one as soon as anything else runs."""
-    evaluate_every: int = 1_000_000
+    """Threads of torch in each process. Two are slower than one as soon as anything else runs."""
+    device: str = "cpu"
+    """Where torch computes: cpu, or cuda for a graphics card, which wants --workers 1 and thousands of characters."""
+    evaluate_every: int = 1_500_000
     """Frames between evaluations, which also save."""
     resume: bool = False
     """Go on from the training state in `out`."""
+    curriculum: Curriculum = field(default_factory=Curriculum)
+    """When the penalties on the feet set in. A run with `start` has all of them from its start."""
     ppo: PpoConfig = field(default_factory=PpoConfig)
     """Settings of PPO."""
     shac: ShacConfig = field(default_factory=ShacConfig)
     """Settings of the differentiable trainer."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "characters", "episode_frames", "threads", "evaluate_every"):
+        for name in ("steps", "characters", "episode_frames", "workers", "threads", "evaluate_every"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        if self.algorithm == "ppo":
+        if self.algorithm == "shac":
+            allowed = f"a divisor of characters = {self.characters}"
+            require(self.characters % self.workers == 0, "workers", self.workers, allowed)
+        else:
             frames = self.characters * self.ppo.rollout_frames
             allowed = f"up to characters × ppo.rollout_frames = {frames}"
             require(self.ppo.minibatch <= frames, "ppo.minibatch", self.ppo.minibatch, allowed)
-        require(self.pretrain >= 0, "pretrain", self.pretrain, "0 or more frames")
         require(len(self.hidden) >= 1 and min(self.hidden) >= 1, "hidden", self.hidden, "one or more widths above 0")
 
 
 class PolicyTraining:
     """One run: characters, a trainer for the actor, and what is written about it."""
 
-    def __init__(self, config: PolicyConfig) -> None:
-        self.config = config
+    def __init__(self, config: PolicyConfig, workers: Workers | None = None) -> None:
+        self.config, self.workers = config, workers or Workers()
         torch.set_num_threads(config.threads)
         mvae = None if config.mvae is None else str(config.mvae)
-        self.episodes = Episodes.make(config.task, config.characters, config.episode_frames, mvae)
+        own = config.characters // self.workers.count
+        self.episodes = Episodes.make(config.task, own, config.episode_frames, mvae, config.device)
+        self.judge = self.episodes.simulation
+        if config.device != "cpu":  # figures are taken where everybody has them
+            self.judge = Episodes.make(config.task, 1, None, mvae).simulation
         files.make_folder(config.out)
         self.frames, self.seconds = 0, 0.0
-        self.trainer = self.make_trainer(self.due_trainer())
+        self.trainer = self.make_trainer()
         self.history: list[dict[str, Any]] = []
         self.header: dict[str, Any] = {}
         if config.start is not None:
@@ -101,28 +112,18 @@ class PolicyTraining:
         elif self.state_path.exists():
             raise ControllerError(f"{self.state_path} is there already: go on with --resume, or choose another --out")
 
-    def due_trainer(self) -> str:
-        """The trainer for the frames that come next."""
-        pretraining = self.config.algorithm == "ppo" and self.frames < self.config.pretrain
-        return "shac" if pretraining else self.config.algorithm
-
-    def make_trainer(self, name: str) -> PpoTrainer | ShacTrainer:
+    def make_trainer(self) -> PpoTrainer | ShacTrainer:
         config = self.config
-        if name == "ppo":
+        if config.algorithm == "ppo":
             return PpoTrainer(self.episodes, config.ppo, config.hidden, config.seed, config.out)
-        return ShacTrainer(self.episodes, config.shac, config.hidden, config.seed)
+        return ShacTrainer(self.episodes, config.shac, config.hidden, config.seed, self.workers)
 
     def iterate(self) -> dict[str, float]:
-        """One iteration of the trainer whose turn it is, told how far its own part of the run has come."""
-        config = self.config
-        if self.trainer.name != self.due_trainer():
-            actor = self.trainer.actor()
-            self.trainer = self.make_trainer(self.due_trainer())
-            self.trainer.start_from(actor)
-        split = min(config.pretrain, config.steps) if config.algorithm == "ppo" else 0
-        begin, end = (0, split) if self.frames < split else (split, config.steps)
-        began = time.perf_counter()
-        figures = self.trainer.iterate((self.frames - begin) / (end - begin))
+        """One iteration of the trainer, told how far the run has come."""
+        began, progress = time.perf_counter(), self.frames / self.config.steps
+        if self.config.start is None:
+            self.config.curriculum.apply(self.episodes.simulation.task.quality, progress)
+        figures = self.trainer.iterate(progress)
         self.seconds += time.perf_counter() - began
         self.frames += self.trainer.frames_per_iteration
         return figures
@@ -137,19 +138,18 @@ class PolicyTraining:
 
     def policy(self) -> Policy:
         """The actor as it stands, ready to be saved."""
-        simulation = self.episodes.simulation
+        simulation = self.judge
         settings = dataclasses.asdict(self.config)
         kept = {n: v for n, v in settings.items() if n not in ("out", "mvae", "start", "resume", "ppo", "shac")}
-        used = {self.config.algorithm} | ({"shac"} if self.config.pretrain else set())
-        kept |= {name: settings[name] for name in sorted(used)}
+        kept[self.config.algorithm] = settings[self.config.algorithm]
         return Policy.of(
-            self.trainer.actor(), simulation.character, simulation.task.name, simulation.task.settings(),
+            self.trainer.actor().cpu(), simulation.character, simulation.task.name, simulation.task.settings(),
             training=kept, frames=self.frames, seconds=round(self.seconds), **self.header,
         )  # fmt: skip
 
     def evaluate(self) -> dict[str, Any]:
         """Figures of the deterministic policy as it stands, kept in ``history``."""
-        figures = evaluate(self.episodes.simulation, self.policy(), characters=32, seconds=20, seed=1)
+        figures = evaluate(self.judge, self.policy(), characters=32, seconds=20, seed=1)
         self.history.append({**figures, "frames": self.frames, "wall_s": round(self.seconds)})
         return figures
 
@@ -163,7 +163,6 @@ class PolicyTraining:
             "seconds": self.seconds,
             "history": self.history,
             **self.identity(),
-            "trainer": self.trainer.name,
             "header": self.header,
         }
         checkpoint.save(self.state_path, STATE_KIND, header, self.trainer.tensors())
@@ -186,11 +185,14 @@ class PolicyTraining:
                 raise ControllerError(f"{self.state_path}: its {name} is {found}; choose another --out")
         self.frames, self.seconds, self.history = header["frames"], header["seconds"], header["history"]
         self.header = header["header"]
-        self.trainer = self.make_trainer(header["trainer"])
         self.trainer.load(tensors, self.frames)
 
     def run(self) -> Path:
-        """Train to the end; returns the policy's path."""
+        """Train to the end; returns the policy's path. The first worker evaluates and saves; the others just train."""
+        if self.workers.rank > 0:
+            while self.frames < self.config.steps:
+                self.iterate()
+            return self.policy_path
         config, writer = self.config, SummaryWriter(str(self.config.out / "tensorboard"))
         due = self.frames + config.evaluate_every
         with tqdm(total=config.steps, initial=self.frames, unit="frame", unit_scale=True, desc=config.task) as bar:
@@ -212,7 +214,11 @@ class PolicyTraining:
 
 def main() -> None:
     config = tyro.cli(PolicyConfig, description=__doc__)
-    print(f"policy: {PolicyTraining(config).run()}")
+    workers = Workers(config.workers if config.algorithm == "shac" else 1)
+    training = PolicyTraining(config, workers)
+    with workers.joined():
+        path = training.run()
+    print(f"policy: {path}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from safetensors.torch import load_file
 
 from controller import assets
 from controller.character import Character
+from controller.errors import CheckpointError
 from controller.evaluation import evaluate
+from controller.player import Player
 from controller.policy import Policy
 from controller.rollout import record
 from controller.simulation import Simulation
@@ -41,6 +43,17 @@ def policy() -> Policy:
 
 def simulation() -> Simulation:
     return Simulation(character(), JoystickTask(character(), JoystickConfig(**policy().header["settings"])))
+
+
+def test_the_best_policy_comes_first_and_the_others_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assets, "FOLDER", tmp_path)
+    for name in ("walk_ppo.safetensors", "walk_bc.safetensors", "walk_ppo.md", "walker.safetensors"):
+        (tmp_path / name).touch()
+    with pytest.raises(CheckpointError, match="no policy is shipped for the task 'walk'"):
+        assets.policy_paths("walk")
+    (tmp_path / "walk.safetensors").touch()
+    assert [path.stem for path in assets.policy_paths("walk")] == ["walk", "walk_bc", "walk_ppo"]
+    assert assets.policy_path("walk") == assets.policy_paths("walk")[0]
 
 
 def test_nothing_pickled_is_shipped() -> None:
@@ -77,6 +90,18 @@ def test_the_model_and_the_policy_fit_each_other() -> None:
     state, goal = simulation().reset(3, torch.Generator().manual_seed(0))
     latent = policy()(simulation().observe(state, goal))
     assert latent.shape == (3, character().latent) and float(latent.abs().max()) <= 2
+
+
+@shipped
+def test_every_shipped_policy_can_be_switched_to() -> None:
+    player = Player.load(assets.MVAE, [], seed=0)
+    assert len(player.pilots) == len(assets.policy_paths("joystick"))
+    for _ in player.pilots:
+        start = float(player.root[2])
+        for _ in range(60):
+            player.step({"w"})
+        assert float(player.root[2]) > start + 0.5  # one that fell would be back at the origin
+        player.next_policy()
 
 
 @shipped

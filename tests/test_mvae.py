@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import data, layout, model, walk
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
@@ -100,7 +100,10 @@ def test_z_is_the_mean_plus_sigma_times_noise() -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 64, 130])
 @pytest.mark.parametrize("bias_rows", [True, False])
-def test_our_matrix_product_is_torchs_with_its_gradients(rows: int, bias_rows: bool) -> None:
+def test_our_matrix_product_is_torchs_with_its_gradients(
+    rows: int, bias_rows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gemm, "WORTH", 0)
     generator = torch.Generator().manual_seed(rows)
 
     def leaves() -> list[Tensor]:
@@ -119,7 +122,22 @@ def test_our_matrix_product_is_torchs_with_its_gradients(rows: int, bias_rows: b
         torch.testing.assert_close(one.grad, other.grad, atol=1e-5, rtol=1e-5)
 
 
-def test_our_matrix_product_takes_slices_transposes_and_other_numbers() -> None:
+@pytest.mark.parametrize("rows", [1, 2, 40])
+def test_our_linear_layer_is_torchs_with_its_gradients(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gemm, "WORTH", 0)
+    ours, theirs = gemm.Linear(7, 5), nn.Linear(7, 5)
+    theirs.load_state_dict(ours.state_dict())
+    inputs = torch.randn(2, rows, 7, generator=torch.Generator().manual_seed(0))[1].requires_grad_()
+    again = inputs.detach().clone().requires_grad_()
+    for layer, seen in ((ours, inputs), (theirs, again)):
+        layer(seen).square().sum().backward()
+    torch.testing.assert_close(ours(inputs), theirs(again), atol=1e-5, rtol=1e-5)
+    for mine, other in ((inputs, again), (ours.weight, theirs.weight), (ours.bias, theirs.bias)):
+        torch.testing.assert_close(mine.grad, other.grad, atol=1e-5, rtol=1e-5)
+
+
+def test_our_matrix_product_takes_slices_transposes_and_other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gemm, "WORTH", 0)
     generator = torch.Generator().manual_seed(0)
     left = torch.randn(30, 40, generator=generator)[:, ::2]
     right = torch.randn(5, 20, generator=generator).t()

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Set
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pygame
@@ -22,10 +23,10 @@ import play
 from controller.character import Character
 from controller.errors import DisplayError
 from controller.formats import bvh
-from controller.player import Player
+from controller.player import Pilot, Player
 from controller.policy import Actor, Policy
 from controller.recording import Recording
-from controller.tasks.joystick import JoystickTask
+from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
 from controller.viewer.keys import KeyScript
 from controller.viewer.steering import FAST, SLOW, WALK
 from controller.viewer.window import Input
@@ -34,22 +35,34 @@ SCRIPT = "0-20:w,10-20:shift,15-25:d"
 
 
 class PuppetPolicy:
-    """Pulls the puppet's strings as the goal says: (forward, left, cos, sin) → (forward, left, turn, …)."""
+    """Pulls the puppet's strings as the goal says, or more feebly: (forward, left, cos, sin) → (forward, left, …)."""
 
-    def __init__(self, character: Character) -> None:
-        self.header = {"settings": JoystickTask(character).settings()}
+    def __init__(self, character: Character, pull: float = 1.0, **settings: float) -> None:
+        self.header = {"settings": JoystickTask(character, JoystickConfig(**settings)).settings()}
+        self.pull = pull
 
     def __call__(self, observation: Tensor) -> Tensor:
         forward, left, _, sine = observation[:, -4:].unbind(dim=-1)
         strings = torch.zeros(len(observation), synthetic.PUPPET_LATENT)
         strings[:, 0], strings[:, 1], strings[:, 2] = forward, left, 6 * sine
-        return strings
+        return self.pull * strings
+
+
+def pilot(name: str, pull: float = 1.0, **settings: float) -> Pilot:
+    """A puppet's policy under a name."""
+    return Pilot(name, PuppetPolicy(synthetic.puppet(), pull, **settings), synthetic.puppet())  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def player() -> Player:
-    character = synthetic.puppet()
-    return Player(character, PuppetPolicy(character))  # type: ignore[arg-type]
+    """A puppet with one policy."""
+    return Player(synthetic.puppet(), [pilot("only")])
+
+
+@pytest.fixture
+def couple() -> Player:
+    """A puppet with two policies: "strong", and "weak", which pulls half as hard and knows nothing above 1 m/s."""
+    return Player(synthetic.puppet(), [pilot("strong"), pilot("weak", 0.5, forward_speed=1.0)])
 
 
 def hold(player: Player, keys: Set[str], seconds: float = 2.0, azimuth: float = 0.0) -> np.ndarray:
@@ -92,9 +105,9 @@ def test_walking_backward_is_no_faster_than_the_policy_knows(player: Player) -> 
     hold(player, {"f"}, 0.5 + 1 / 30)
     assert player.steering.locked
     velocity = hold(player, {"s"})
-    assert velocity == pytest.approx((0, -player.task.config.backward_speed), abs=0.03)
+    assert velocity == pytest.approx((0, -player.pilot.task.config.backward_speed), abs=0.03)
     assert abs(player.now.yaw) < 0.05
-    assert hold(player, {"a"}) == pytest.approx((player.task.config.sideways_speed, 0), abs=0.03)
+    assert hold(player, {"a"}) == pytest.approx((player.pilot.task.config.sideways_speed, 0), abs=0.03)
 
 
 def test_reset_stands_at_the_origin_again_without_sweeping_there(player: Player) -> None:
@@ -108,7 +121,7 @@ def test_reset_stands_at_the_origin_again_without_sweeping_there(player: Player)
 
 def test_a_fallen_character_starts_again(player: Player) -> None:
     hold(player, {"w"})
-    player.policy = lambda observation: torch.tensor([[0.0, 0.0, 0.0, -2.0, 0.0]])  # type: ignore[assignment]
+    player.pilot.policy = lambda observation: torch.tensor([[0.0, 0.0, 0.0, -2.0, 0.0]])  # type: ignore[assignment]
     player.step(frozenset())
     assert player.root[[0, 2]].abs().max() == 0
 
@@ -119,20 +132,67 @@ def test_scenes_between_two_steps_lie_between(player: Player) -> None:
     torch.testing.assert_close(middle, (player.before.pose.root + player.now.pose.root) / 2)
 
 
+# -- several policies ------------------------------------------------------------------------------------------------
+
+
+def test_a_switch_in_mid_walk_is_seen_only_in_the_next_step(couple: Player) -> None:
+    hold(couple, {"w"})
+    state, now = couple.state, couple.now
+    couple.next_policy()
+    assert couple.state is state and couple.now is now and couple.pilot.name == "weak"
+    couple.step({"w"})
+    assert couple.before is now
+    goal = JoystickGoal(torch.from_numpy(couple.now.wish)[None], torch.tensor([couple.now.facing]))
+    strong, weak = (pilot.step(state, goal) for pilot in couple.pilots)
+    torch.testing.assert_close(couple.state.pose, weak.pose)
+    torch.testing.assert_close(couple.state.position, weak.position)
+    assert (strong.position - weak.position).norm() > 0.01
+
+
+def test_the_wish_follows_the_policy_that_acts(couple: Player) -> None:
+    assert hold(couple, {"w", "shift"}) == pytest.approx((0, FAST), abs=0.03)
+    couple.next_policy()
+    assert hold(couple, {"w", "shift"}) == pytest.approx((0, 0.5 * 1.0), abs=0.03)
+    assert couple.now.wish == pytest.approx((0, 1.0), abs=0.01)
+
+
+def test_p_switches_once_a_press_and_comes_round(couple: Player) -> None:
+    script = KeyScript.parse("0-12:w,2-5:p,8-9:p")
+    acted = []
+    for frame in range(script.length):
+        couple.step(script.held(frame))
+        acted.append(couple.pilot.name)
+    assert acted == ["strong"] * 2 + ["weak"] * 6 + ["strong"] * 4
+
+
+def test_a_reset_leaves_the_policy(couple: Player) -> None:
+    couple.step({"w", "p"})
+    couple.step({"r"})
+    assert couple.pilot.name == "weak" and couple.root[[0, 2]].abs().max() == 0
+
+
+def test_p_with_one_policy_changes_nothing(player: Player) -> None:
+    assert hold(player, {"w", "p"}) == pytest.approx((0, WALK), abs=0.03)
+
+
 # -- the command -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def weights(mvae: Path) -> list[str]:
     """Options that name an untrained motion VAE and an untrained policy for it."""
+    return ["--mvae", str(mvae), "--policy", str(untrained(mvae, mvae.with_name("joystick.safetensors")))]
+
+
+def untrained(mvae: Path, path: Path, seed: int = 0, **header: Any) -> Path:
+    """Write a policy for that motion VAE to ``path``."""
     character = Character.load(mvae)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         task = JoystickTask(character)
         actor = Actor(character.layout.size + task.goal_size, character.latent, (16,), 1.0)
-    path = mvae.with_name("joystick.safetensors")
-    Policy.of(actor, character, task.name, task.settings()).save(path)
-    return ["--mvae", str(mvae), "--policy", str(path)]
+    Policy.of(actor, character, task.name, task.settings(), **header).save(path)
+    return path
 
 
 def run(*words: str | Path, **environment: str | None) -> subprocess.CompletedProcess[str]:
@@ -187,11 +247,50 @@ def test_other_keys_another_way(weights: list[str], tmp_path: Path, monkeypatch:
     assert roots[0].shape == (40, 3) and np.abs(roots[0] - roots[1]).max() > 1e-4
 
 
-def test_the_script_reaches_the_player_frame_by_frame(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_policies_are_named_after_their_algorithm_or_their_file(mvae: Path, tmp_path: Path) -> None:
+    paths = [
+        untrained(mvae, tmp_path / "one.safetensors", training={"algorithm": "shac"}),
+        untrained(mvae, tmp_path / "two.safetensors"),
+    ]
+    assert [pilot.name for pilot in Player.load(mvae, paths, 0).pilots] == ["SHAC", "two"]
+
+
+def test_a_script_switches_between_the_policies_named(
+    weights: list[str], mvae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = str(untrained(mvae, tmp_path / "other.safetensors", seed=1))
+    roots = []
+    for keys in ("0-40:w", "0-40:w,20-22:p"):
+        path = tmp_path / "way.npz"
+        words = ["play.py", "--headless", "--keys", keys, "--record", str(path), *weights, "--policy", other]
+        monkeypatch.setattr(sys, "argv", words)
+        play.main()
+        with np.load(path) as file:
+            roots.append(file["root"])
+    np.testing.assert_array_equal(roots[0][:20], roots[1][:20])
+    assert np.abs(roots[0][20] - roots[1][20]).max() > 0 and np.abs(roots[0] - roots[1]).max() > 1e-4
+
+
+def test_each_policy_must_fit_the_model(
+    weights: list[str],
+    puppet_mvae: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before anything is played, though it would be the second's turn only after P."""
+    alien = untrained(puppet_mvae, tmp_path / "alien.safetensors")
+    for path, said in ((alien, "trained on another motion VAE"), (tmp_path / "no.safetensors", "no such checkpoint")):
+        words = [*weights, "--policy", path, "--headless", "--frames", "1"]
+        refusal = synthetic.refusal(play.main, words, monkeypatch, capsys)
+        assert refusal.startswith(f"{path}: ") and said in refusal
+
+
+def test_the_script_reaches_the_player_frame_by_frame(
+    player: Player, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """What play.py hands on is what the script says, with the camera along +Z."""
     seen: list[Set[str]] = []
-    character = synthetic.puppet()
-    player = Player(character, PuppetPolicy(character))  # type: ignore[arg-type]
     step = player.step
     monkeypatch.setattr(player, "step", lambda held: (seen.append(held), step(held)))
     monkeypatch.setattr(play, "Player", SimpleNamespace(load=lambda *_: player))
@@ -238,15 +337,15 @@ def test_a_window_plays_its_script_and_closes(weights: list[str], tmp_path: Path
 
 
 @pytest.mark.xdist_group("opengl")
-def test_somebody_at_the_window(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_at_the_window(couple: Player, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys tapped between two steps count; actions reach the camera and the text; Esc leaves."""
     if reason := no_opengl():
         pytest.skip(reason)
     monkeypatch.setenv("SDL_VIDEODRIVER", "offscreen")
     options = play.Options(size="160x90")
-    with Recording([], player.character.skeleton, 30.0) as record:
-        session = play.Session(player, options, record)
-        tap = {0: "f", 1: "c", 2: "space", 3: "f1", 20: "space", 60: "escape"}
+    with Recording([], couple.character.skeleton, 30.0) as record:
+        session = play.Session(couple, options, record)
+        tap = {0: "f", 1: "c", 2: "space", 3: "f1", 20: "space", 30: "p", 60: "escape"}
         count = iter(range(1000))
         poll = session.screen.window.poll
 
@@ -257,8 +356,12 @@ def test_somebody_at_the_window(player: Player, monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(session.screen.window, "poll", scripted)
         session.run()
+        assert "P policy weak (2/2)" in session.text()
+        couple.pilots = couple.pilots[1:]
+        couple.chosen = 0
+        assert "policy" not in session.text()  # nothing to choose
         session.screen.close()
-    assert player.steering.locked and session.screen.camera.mode == "chase"
+    assert couple.steering.locked and session.screen.camera.mode == "chase"
     assert session.helping and not session.paused
     assert "m/s" in session.line and "locked" in session.line and "chase" in session.line
     assert 3 < session.played == len(record)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from synthetic import PUPPET_LATENT, character, command, data, layout, puppet, refusal
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic import PUPPET_LATENT, ROOT, character, command, data, layout, puppet, refusal
 from torch import Tensor, nn
 
 from controller.character import Character, CharacterState
@@ -21,6 +25,7 @@ from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickConfig, JoystickTask
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
 from envs import train_policy
+from envs.curriculum import Curriculum, rise
 from envs.episodes import Episodes
 from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import Horizon, ShacConfig, ShacTrainer
@@ -138,7 +143,7 @@ def test_the_critic_learns_its_targets(tmp_path: Path, monkeypatch: pytest.Monke
 # -- runs ------------------------------------------------------------------------------------------------------------
 
 SMALL = PolicyConfig(
-    steps=128, pretrain=0, characters=8, hidden=(16, 8), episode_frames=20, evaluate_every=10_000,
+    steps=128, algorithm="ppo", characters=8, hidden=(16, 8), episode_frames=20, evaluate_every=10_000,
     ppo=PpoConfig(rollout_frames=8, minibatch=32, epochs=2), shac=ShacConfig(horizon=8, critic_steps=2),
 )  # fmt: skip
 
@@ -247,46 +252,10 @@ def test_a_trained_actor_waits_for_a_new_critic(config: PolicyConfig) -> None:
     assert not torch.equal(worth[0], worth[1])
 
 
-@pytest.mark.usefixtures("quick")
-def test_ppo_goes_on_from_the_actor_that_shac_trained(config: PolicyConfig) -> None:
-    training = PolicyTraining(replace(config, pretrain=128, steps=256))
-    seen = observations(8)
-    trainers, acts = [], []
-    while training.frames < 256:
-        training.iterate()
-        trainers.append(training.trainer.name)
-        acts.append(training.policy()(seen))
-    assert trainers == ["shac", "shac", "ppo", "ppo"]
-    assert not torch.equal(acts[0], acts[1])
-    assert torch.equal(acts[1], acts[2]) and torch.equal(acts[2], acts[3])  # its critic is still new
-    training.save()
-    policy = Policy.load(training.policy_path, character(), "joystick")
-    assert torch.equal(policy(seen), acts[-1])
-    assert {"ppo", "shac"} <= set(policy.header["training"]) and policy.header["training"]["pretrain"] == 128
-
-
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("frames", [128, 192])
-def test_a_run_may_be_interrupted_before_and_after_ppo_takes_over(config: PolicyConfig, frames: int) -> None:
-    config = replace(config, pretrain=128, ppo=replace(config.ppo, critic_frames=0))
-    first = PolicyTraining(replace(config, steps=frames))
-    first.run()
-    second = PolicyTraining(replace(config, steps=320, resume=True))
-    assert second.trainer.name == ("shac" if frames == 128 else "ppo") == first.trainer.name
-    assert torch.equal(second.policy()(observations(8)), first.policy()(observations(8)))
-    second.run()
-    assert second.frames == 320 and second.trainer.name == "ppo"
-    assert not torch.equal(second.policy()(observations(8)), first.policy()(observations(8)))
-
-
-def test_ppos_settings_are_checked_before_the_pretraining(config: PolicyConfig) -> None:
-    with pytest.raises(ConfigError, match=r"ppo\.minibatch is 512; allowed: up to"):
-        PolicyTraining(replace(config, pretrain=128, ppo=replace(config.ppo, minibatch=512)))
-
-
 def test_an_actor_that_waits_for_its_critic_still_waits_after_a_resume(config: PolicyConfig) -> None:
-    config = replace(config, pretrain=64, steps=1024, ppo=replace(config.ppo, critic_frames=512))
+    config = replace(config, steps=1024, ppo=replace(config.ppo, critic_frames=512))
     first = PolicyTraining(config)
+    first.trainer.start_from(first.trainer.actor())
     for _ in range(3):
         first.iterate()
     first.save()
@@ -295,12 +264,34 @@ def test_an_actor_that_waits_for_its_critic_still_waits_after_a_resume(config: P
     assert torch.equal(second.policy()(observations(8)), first.policy()(observations(8)))
 
 
-def test_the_feets_penalties_rise_to_their_full_weight(config: PolicyConfig) -> None:
-    training = PolicyTraining(replace(config, ppo=replace(config.ppo, ground_warm_up=0.5)))
+@pytest.mark.parametrize("algorithm", ["ppo", "shac"])
+def test_the_feets_penalties_rise_to_their_full_weight(config: PolicyConfig, algorithm: str) -> None:
+    wanted = Curriculum(ground=(0.0, 0.5), glide=(0.5, 0.5))
+    training = PolicyTraining(replace(config, algorithm=algorithm, curriculum=wanted, steps=256))
     quality = training.episodes.simulation.task.quality
-    for progress, weight in ((0.0, 0.0), (0.25, 0.5), (0.9, 1.0)):
-        training.trainer.iterate(progress)
-        assert quality.ground == pytest.approx(weight)
+    seen = []
+    for _ in range(4):
+        training.iterate()
+        seen.append((quality.ground, quality.gliding))
+    assert seen == [(0.0, 0.0), (0.5, 0.0), (1.0, 1.0), (1.0, 1.0)]
+
+
+def test_who_starts_from_a_policy_has_all_penalties_at_once(config: PolicyConfig, tmp_path: Path) -> None:
+    path = tmp_path / "started.safetensors"
+    PolicyTraining(config).policy().save(path)
+    training = PolicyTraining(replace(config, start=path, curriculum=Curriculum(ground=(0.5, 1.0))))
+    training.iterate()
+    quality = training.episodes.simulation.task.quality
+    assert quality.ground == quality.gliding == 1.0
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_rise_is_a_straight_line_between_two_levels(progress: float, one: float, other: float) -> None:
+    begin, end = sorted((one, other))
+    height = rise(progress, begin, end)
+    assert 0 <= height <= 1 and rise(1.0, begin, end) == 1
+    if begin < progress < end:
+        assert height == pytest.approx((progress - begin) / (end - begin))
 
 
 @pytest.mark.usefixtures("quick")
@@ -340,28 +331,49 @@ def test_resuming_on_another_model_is_refused(config: PolicyConfig, tmp_path: Pa
 
 
 def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    done = command(
-        "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "128", "--pretrain", "64", "--characters", "8",
-        "--shac.horizon", "8", "--hidden", "16", "--ppo.rollout-frames", "8", "--ppo.minibatch", "32",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"policy: {out / 'joystick.safetensors'}\n"
-    policy = Policy.load(out / "joystick.safetensors", character(), "joystick")
-    assert policy.header["frames"] == 128
-    latent = policy(observations(16))
-    assert latent.shape == (16, character().latent) and float(latent.abs().max()) <= 2
+    """With two workers, and again: what they share leaves nothing to chance."""
+    runs = []
+    for name in ("one", "other"):
+        out = tmp_path / name
+        done = command(
+            "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "256", "--characters", "8",
+            "--workers", "2", "--shac.horizon", "8", "--hidden", "16",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"policy: {out / 'joystick.safetensors'}\n"
+        runs.append(Policy.load(out / "joystick.safetensors", character(), "joystick"))
+    assert runs[0].header["frames"] == 256 and runs[0].header["training"]["algorithm"] == "shac"
+    latent = runs[0](observations(16))
+    assert latent.shape == (16, character().latent) and 0 < float(latent.abs().max()) <= 2
+    assert torch.equal(runs[1](observations(16)), latent)
     (row,) = json.loads((out / "history.json").read_text())
-    assert row["frames"] == 128 and 0 <= row["alive_fraction"] <= 1 and row["response_s"] > 0
+    assert row["frames"] == 256 and 0 <= row["alive_fraction"] <= 1 and row["response_s"] > 0
     assert any((out / "tensorboard").iterdir())
     with pytest.raises(CheckpointError, match="trained on another motion VAE"):
         Policy.load(out / "joystick.safetensors", puppet(), "joystick")
 
 
+MEAN = """
+import torch
+from envs.workers import Workers
+workers = Workers(3)
+with workers.joined():
+    held = [torch.full((2, 2), 1.0 + workers.rank), torch.tensor([float(workers.rank ** 2)])]
+    workers.average(held)
+    print([tensor.tolist() for tensor in held])
+"""
+
+
+def test_workers_average_what_they_hold() -> None:
+    """(1 + 2 + 3) / 3 and (0 + 1 + 4) / 3; only the first one speaks."""
+    done = subprocess.run([sys.executable, "-c", MEAN], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"[[[2.0, 2.0], [2.0, 2.0]], [{float(torch.tensor(5.0) / 3)}]]\n", done.stderr
+
+
 def test_bad_requests_are_one_sentence(
     mvae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    where = ["--mvae", mvae, "--out", tmp_path / "run", "--pretrain", "0", "--steps", "1"]
+    where = ["--mvae", mvae, "--out", tmp_path / "run", "--algorithm", "ppo", "--steps", "1"]
     for words, expected in (
         (["--task", "dance"], "task is 'dance'; allowed: joystick, random"),
         (["--resume", "--characters", "8", "--ppo.minibatch", "32"], "training.safetensors: no such checkpoint"),
@@ -394,13 +406,14 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(
     ("kind", "field", "value"),
     [
         (PolicyConfig, "steps", 0), (PolicyConfig, "characters", -1), (PolicyConfig, "episode_frames", 0),
-        (PolicyConfig, "threads", 0), (PolicyConfig, "evaluate_every", 0), (PolicyConfig, "pretrain", -1),
+        (PolicyConfig, "threads", 0), (PolicyConfig, "evaluate_every", 0), (PolicyConfig, "workers", 3),
         (PolicyConfig, "hidden", ()), (PolicyConfig, "hidden", (16, 0)),
         (PpoConfig, "rollout_frames", 0), (PpoConfig, "minibatch", 0), (PpoConfig, "epochs", 0),
         (PpoConfig, "gamma", 1.0), (PpoConfig, "gamma", float("nan")), (PpoConfig, "gae_lambda", 1.1),
-        (PpoConfig, "learning_rate", 0.0), (PpoConfig, "ground_warm_up", -0.1), (PpoConfig, "reward_scale", 0.0),
+        (PpoConfig, "learning_rate", 0.0), (PpoConfig, "reward_scale", 0.0),
         (ShacConfig, "horizon", 0), (ShacConfig, "gamma", 0.0), (ShacConfig, "td_lambda", -0.5),
-        (ShacConfig, "noise", -0.1), (ShacConfig, "target_decay", 1.0),
+        (ShacConfig, "noise", -0.1), (Curriculum, "glide", (0.5, 0.4)),
+        (Curriculum, "ground", (0.0, 1.5)), (ShacConfig, "target_decay", 1.0),
         (PpoConfig, "clip_range", -0.2), (PpoConfig, "final_learning_rate", -1e-5),
         (PpoConfig, "critic_frames", -1), (ShacConfig, "critic_steps", 0), (ShacConfig, "actor_rate", -1e-3),
         (ShacConfig, "gradient_norm", 0.0),

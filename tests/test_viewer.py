@@ -186,7 +186,7 @@ def test_a_stick_is_never_longer_than_one_and_dead_in_its_middle(right: float, f
 
 
 def test_a_game_pad_is_read() -> None:
-    buttons = {pygame.CONTROLLER_BUTTON_LEFTSHOULDER, pygame.CONTROLLER_BUTTON_START}
+    buttons = {pygame.CONTROLLER_BUTTON_LEFTSHOULDER, pygame.CONTROLLER_BUTTON_A, pygame.CONTROLLER_BUTTON_START}
     axes = {
         pygame.CONTROLLER_AXIS_LEFTY: -32768,
         pygame.CONTROLLER_AXIS_LEFTX: 900,
@@ -195,7 +195,7 @@ def test_a_game_pad_is_read() -> None:
     device = SimpleNamespace(get_button=lambda button: button in buttons, get_axis=lambda axis: axes.get(axis, 0))
     pad = Gamepad(device)
     first, second = pad.read(), pad.read()
-    assert first.move == (0.0, 1.0) and first.look == (0.0, 0.0) and first.held == {"q", "shift"}
+    assert first.move == (0.0, 1.0) and first.look == (0.0, 0.0) and first.held == {"q", "p", "shift"}
     assert first.actions == ("pause",) and second.actions == ()  # once a press
 
 

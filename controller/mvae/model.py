@@ -15,6 +15,10 @@ from controller.errors import require
 from controller.gemm import Linear, addmm
 from controller.normalizer import Normalizer
 
+ROWS = 256
+"""Characters decoded at once on a CPU when no gradient is wanted: more do not fit its caches with what is made of
+them on the way, six times the width of a layer's inputs each."""
+
 
 @dataclass(frozen=True)
 class MotionVAEConfig:
@@ -111,7 +115,10 @@ class MotionVAE(nn.Module):
 
     def decode(self, latent: Tensor, previous: Tensor) -> Tensor:
         """The next z-scored pose ``(B, D)``."""
-        return self.decoder(latent, previous)
+        if torch.is_grad_enabled() or len(latent) <= ROWS or latent.device.type != "cpu":
+            return self.decoder(latent, previous)
+        parts = zip(latent.split(ROWS), previous.split(ROWS), strict=True)
+        return torch.cat([self.decoder(z, pose) for z, pose in parts])
 
     def forward(self, previous: Tensor, following: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Reconstruction of ``following`` with z = mean + σ·noise; returns it with the mean and log-variance."""

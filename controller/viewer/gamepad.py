@@ -31,8 +31,8 @@ class PadState:
 class Gamepad:
     """Left stick walks, right stick turns the camera, shoulders turn the facing, triggers go fast and slow.
 
-    B resets, X locks the facing, Y changes the camera, Start pauses. ``pad`` is a pygame controller, which has the
-    same axes and buttons whatever make it is.
+    A takes the next policy, B resets, X locks the facing, Y changes the camera, Start pauses. ``pad`` is a pygame
+    controller, which has the same axes and buttons whatever make it is.
     """
 
     BUTTONS = (
@@ -40,6 +40,7 @@ class Gamepad:
         (pygame.CONTROLLER_BUTTON_RIGHTSHOULDER, "e"),
         (pygame.CONTROLLER_BUTTON_X, "f"),
         (pygame.CONTROLLER_BUTTON_B, "r"),
+        (pygame.CONTROLLER_BUTTON_A, "p"),
     )
     TRIGGERS = ((pygame.CONTROLLER_AXIS_TRIGGERRIGHT, "shift"), (pygame.CONTROLLER_AXIS_TRIGGERLEFT, "ctrl"))
     ACTIONS = ((pygame.CONTROLLER_BUTTON_START, "pause"), (pygame.CONTROLLER_BUTTON_Y, "camera"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.errors import ConfigError
 
-STEERING_KEYS = ("w", "a", "s", "d", "up", "left", "down", "right", "shift", "ctrl", "q", "e", "f", "r")
+STEERING_KEYS = ("w", "a", "s", "d", "up", "left", "down", "right", "shift", "ctrl", "q", "e", "f", "r", "p")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ KEYS = {
     pygame.K_w: "w", pygame.K_a: "a", pygame.K_s: "s", pygame.K_d: "d",
     pygame.K_UP: "up", pygame.K_LEFT: "left", pygame.K_DOWN: "down", pygame.K_RIGHT: "right",
     pygame.K_LSHIFT: "shift", pygame.K_RSHIFT: "shift", pygame.K_LCTRL: "ctrl", pygame.K_RCTRL: "ctrl",
-    pygame.K_q: "q", pygame.K_e: "e", pygame.K_f: "f", pygame.K_r: "r",
+    pygame.K_q: "q", pygame.K_e: "e", pygame.K_f: "f", pygame.K_r: "r", pygame.K_p: "p",
 }  # fmt: skip
 ACTIONS = {pygame.K_SPACE: "pause", pygame.K_c: "camera", pygame.K_F1: "help", pygame.K_ESCAPE: "quit"}
 CONTEXT = (

@@ -1,0 +1,120 @@
+"""The figures as tables, in a terminal and in a document alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+STEPS = (
+    ("control_step", "control step: observe, policy, move, joints"),
+    ("decoder", "decoder, torch's operators"),
+    ("policy", "policy"),
+    ("dynamics", "dynamics: decode, integrate"),
+    ("core", "core: dynamics, reward, falls, goals, observe"),
+)
+OTHERS = (
+    (
+        "500 characters, control step",
+        "{crowd500_ms:.2f} ms (99 %: {crowd500_ms_p99:.2f} ms) on {crowd500_threads} threads",
+    ),
+    (
+        "100 characters, stable-baselines3",
+        "{vecenv_steps_per_s_b100:,.0f} steps/s, taking {vecenv_overhead_percent:.1f} % longer than the core",
+    ),
+    (
+        "100 characters, Gymnasium",
+        "{gym_steps_per_s_b100:,.0f} steps/s, taking {gym_overhead_percent:.1f} % longer than the core",
+    ),
+    ("PPO", "{ppo_samples_per_s:,.0f} frames/s"),
+    (
+        "– rollouts, updates by themselves",
+        "{ppo_rollout_samples_per_s:,.0f}, {ppo_update_samples_per_s:,.0f} frames/s",
+    ),
+    ("SHAC, one process", "{shac_frames_per_s:,.0f} frames/s"),
+    (
+        "motion VAE's training",
+        "{mvae_optimiser_steps_per_s:.1f} optimiser steps/s of {mvae_batch} windows × {mvae_rollout} frames",
+    ),
+    ("– when the prior's steps have begun", "{mvae_optimiser_steps_per_s_with_prior:.1f} optimiser steps/s"),
+    (
+        "a frame of the viewer at 640×360, Python",
+        "{viewer_python_ms:.2f} ms (99 %: {viewer_python_ms_p99:.2f} ms), of which {viewer_step_ms:.2f} ms step",
+    ),
+    (
+        "– then, until it is drawn",
+        "{viewer_raster_ms:.2f} ms (99 %: {viewer_raster_ms_p99:.2f} ms) on {viewer_driver}",
+    ),
+    ("`play.py` from its start over a picture to its end", "{cold_start_s:.2f} s"),
+    ("memory of a program with one character, at most", "{memory_mb:.0f} MB"),
+    ("– added by 1,000 steps", "{growth_kb_per_1000_steps:.2f} kB"),
+    ("the machine: multiplying matrices", "{gemm_gflops:.0f} GFLOP/s"),
+    ("– reading as many bytes as the weights have", "{cache_gb_per_s:.0f} GB/s"),
+    ("– copying 256 MB, bytes read and written", "{copy_gb_per_s:.0f} GB/s"),
+)
+
+
+def tables(figures: dict[str, Any]) -> str:
+    """Steps with their floors, everything else, and where it was measured."""
+    steps = [row for key, name in STEPS for row in _steps(figures, key, name)]
+    head = ("step", "characters", "median", "99 %", "floor", "floor / median", "characters' steps/s")
+    others = [(what, _filled(pattern, figures)) for what, pattern in OTHERS]
+    versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
+    where = "one thread" if figures["threads"] == 1 else f"{figures['threads']} threads"
+    device = "" if figures["device"] == "cpu" else f" and {figures['device']}"
+    return "\n".join(
+        (
+            _table(head, steps),
+            "",
+            _table(("what", "figure"), others),
+            "",
+            f"Measured on {figures['machine']}{device}, {where} unless told, {versions}.",
+        )
+    )
+
+
+def _steps(figures: dict[str, Any], key: str, name: str) -> list[tuple[str, ...]]:
+    """A row for each number of characters for which the step was timed."""
+    found = (re.fullmatch(rf"{key}_us_b(\d+)", other) for other in figures)
+    rows: list[tuple[str, ...]] = []
+    for batch in (match[1] for match in found if match):
+        median = figures[f"{key}_us_b{batch}"]
+        rows.append(
+            (
+                name,
+                f"{int(batch):,}",
+                _time(median),
+                _time(figures[f"{key}_us_b{batch}_p99"]),
+                _time(figures[f"{key}_floor_us_b{batch}"]),
+                f"{figures[f'{key}_floor_ratio_b{batch}']:.2f}",
+                f"{1e6 * int(batch) / median:,.0f}",
+            )
+        )
+    return rows
+
+
+def _time(us: float) -> str:
+    """Three figures that can be read."""
+    return f"{us:.3g} µs" if us < 999.5 else f"{us / 1e3:.3g} ms" if us < 999.5e3 else f"{us / 1e6:.3g} s"
+
+
+def _filled(pattern: str, figures: dict[str, Any]) -> str:
+    """The figures in their sentence, unless one of them could not be had."""
+    needed = re.findall(r"{(\w+)", pattern)
+    return "not measured" if any(figures[key] is None for key in needed) else pattern.format_map(figures)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, its columns aligned so that it can be read as it is; numbers' columns to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    right = [len(head) > 2 and index > 0 for index in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        put = (
+            cell.rjust(width) if late else cell.ljust(width)
+            for cell, width, late in zip(cells, widths, right, strict=True)
+        )
+        return f"| {' | '.join(put)} |"
+
+    rule = "|".join("-" * (width + 1) + (":" if late else "-") for width, late in zip(widths, right, strict=True))
+    return "\n".join((line(head), f"|{rule}|", *map(line, rows)))

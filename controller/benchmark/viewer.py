@@ -1,0 +1,75 @@
+"""Where a frame's time goes: ``python -m controller.benchmark.viewer`` prints it as JSON.
+
+A program of its own: an OpenGL driver brings threads that would disturb other measurements.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import tyro
+
+from controller import assets
+from controller.benchmark.timing import Timing
+from controller.errors import require, run_command
+from controller.player import Player
+from controller.viewer.screen import Screen
+
+SIZE = (640, 360)
+WARM_UP = 30
+KEYS = (
+    "viewer_python_ms", "viewer_python_ms_p99", "viewer_step_ms", "viewer_raster_ms", "viewer_raster_ms_p99",
+    "viewer_frames_per_s", "viewer_driver",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long to look."""
+
+    frames: int = 600
+    """Frames of one character walking straight ahead, each drawn off-screen at 640x360."""
+
+    def check(self) -> None:
+        require(self.frames >= 1, "--frames", self.frames, "1 or more")
+
+
+def frame(player: Player, screen: Screen) -> tuple[int, int, int]:
+    """Step and draw once; ns of the step, of all Python does in both, and of waiting for the picture after it."""
+    began = time.perf_counter_ns()
+    player.step({"w"})
+    stepped = time.perf_counter_ns()
+    screen.draw(player.now, player.seconds)
+    asked = time.perf_counter_ns()
+    screen.renderer.finish()
+    return stepped - began, asked - began, time.perf_counter_ns() - asked
+
+
+def measured(frames: int) -> dict[str, Any]:
+    """``KEYS``; DisplayError where no OpenGL can be had."""
+    player = Player.load(assets.MVAE, [assets.policy_path("joystick")], seed=0)
+    screen = Screen(player.character.skeleton, SIZE, headless=True)
+    screen.camera.jump(player.root.numpy())
+    samples = [frame(player, screen) for _ in range(WARM_UP + frames)][WARM_UP:]
+    step, python, raster = (Timing.of(times) for times in zip(*samples, strict=True))
+    whole = Timing.of([asked + waited for _, asked, waited in samples])
+    values = (
+        python.median_us / 1e3, python.p99_us / 1e3, step.median_us / 1e3, raster.median_us / 1e3, raster.p99_us / 1e3,
+        whole.per_s(), screen.renderer.driver,
+    )  # fmt: skip
+    return dict(zip(KEYS, values, strict=True))
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    options.check()
+    torch.set_num_threads(1)
+    print(json.dumps(measured(options.frames)))
+
+
+if __name__ == "__main__":
+    run_command(main)
