@@ -89,7 +89,7 @@ class Character:
         row = latent, state.pose, state.position, state.yaw
         if solo.fits(*row):
             return CharacterState(*self._solo.step(*row))
-        if solo.fits(*row, device="cuda"):
+        if solo.fits(*row, cuda=True):
             return CharacterState(*self._replay(*row))
         return CharacterState(*self._step(*row))
 

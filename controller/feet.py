@@ -24,16 +24,20 @@ class Feet:
                 above.append(parents[joint])
                 joint = parents[joint]
         self.bones = torch.stack(bones).unflatten(0, (2, -1)).to(device)  # (2, C, 3)
-        six = torch.arange(layout.size)[layout.orientations].unflatten(0, (-1, 6))
-        self.columns = six[above].flatten().to(device)  # orientations of all joints above the toes
+        six = torch.arange(layout.size)[layout.orientations].unflatten(0, (-1, 6))[above].flatten()
+        self.columns = torch.cat((six, torch.tensor([layout.hip_height]))).to(device)
+        """Those that :meth:`place` needs: the orientations of all joints above the toes, and the hips' height."""
         self.up = torch.tensor([0.0, 1.0, 0.0], device=device)
 
     def positions(self, pose: Tensor) -> Tensor:
         """(..., D) poses in their own units → left and right toe ``(..., 2, 3)``, metres in the facing frame."""
-        six = pose.index_select(-1, self.columns)
-        rotations = geometry.matrix_from_6d(six.unflatten(-1, (*self.bones.shape[:2], 6)))
+        return self.place(pose.index_select(-1, self.columns))
+
+    def place(self, columns: Tensor) -> Tensor:
+        """The same of :attr:`columns` alone, in their own units."""
+        rotations = geometry.matrix_from_6d(columns[..., :-1].unflatten(-1, (*self.bones.shape[:2], 6)))
         bones = (rotations @ self.bones[..., None]).squeeze(-1).sum(dim=-2)  # (..., 2, 3), from the hips
-        return bones + pose[..., self.layout.hip_height, None, None] * self.up
+        return bones + columns[..., -1:, None] * self.up
 
     @staticmethod
     def displacement(before: Tensor, after: Tensor, root_velocity: Tensor) -> Tensor:

@@ -130,6 +130,27 @@ def move(mean: Any, std: Any, seconds: float, pose: Any, position: Any, yaw: Any
 
 
 @compiled
+def step(w1: Any, b1: Any, w2: Any, b2: Any, w3: Any, b3: Any, w4: Any, b4: Any, w5: Any, b5: Any, w6: Any, b6: Any,
+         low: Any, high: Any, mean: Any, std: Any, seconds: float, latent: Any, pose: Any, position: Any,
+         yaw: Any) -> Any:  # fmt: skip
+    """:func:`decode`, then :func:`move`: the next pose, position and yaw."""
+    following = decode(w1, b1, w2, b2, w3, b3, w4, b4, w5, b5, w6, b6, low, high, latent, pose)
+    place, facing = move(mean, std, seconds, following, position, yaw)
+    return following, place, facing
+
+
+@compiled
+def see_wish(velocity: Any, facing: Any, yaw: Any) -> Any:
+    """A wished velocity (1, 2) and facing (1,) as seen facing ``yaw`` (1,): see the joystick's task. (1, 4)."""
+    cos, sin = math.cos(yaw[0]), math.sin(yaw[0])
+    seen = np.empty((1, 4), np.float32)
+    seen[0, 0] = sin * velocity[0, 0] + cos * velocity[0, 1]
+    seen[0, 1] = cos * velocity[0, 0] - sin * velocity[0, 1]
+    seen[0, 2], seen[0, 3] = math.cos(facing[0] - yaw[0]), math.sin(facing[0] - yaw[0])
+    return seen
+
+
+@compiled
 def act(layers: Any, limit: float, observation: Any) -> Any:
     """The actor's mean latent (1, L): ReLU layers of (weight, bias), then limit·tanh of the last."""
     values = observation[0]

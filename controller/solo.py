@@ -12,16 +12,14 @@ from controller.features import PoseLayout
 from controller.mvae.model import MotionVAE
 
 
-def fits(*tensors: Tensor, device: str = "cpu") -> bool:
-    """Whether each of these is one float32 row on such a device, and none wants a gradient."""
+def fits(*tensors: Tensor, cuda: bool = False) -> bool:
+    """Whether each of these is one float32 row, on the CPU or else on a graphics card, and none wants a gradient."""
     graph = torch.is_grad_enabled()
-    return all(
-        tensor.shape[0] == 1
-        and tensor.dtype == torch.float32
-        and tensor.device.type == device
-        and not (graph and tensor.requires_grad)
-        for tensor in tensors
-    )
+    for tensor in tensors:
+        there = tensor.is_cuda if cuda else tensor.is_cpu
+        if not there or tensor.shape[0] != 1 or tensor.dtype != torch.float32 or (graph and tensor.requires_grad):
+            return False
+    return True
 
 
 def _array(tensor: Tensor) -> Any:
@@ -55,9 +53,9 @@ class SoloCharacter:
 
     def step(self, latent: Tensor, pose: Tensor, position: Tensor, yaw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The next pose (1, D), position (1, 2) and yaw (1,)."""
-        following = self._kernels.decode(*self._weights, _array(latent), _array(pose))
-        moved = self._kernels.move(*self._statistics, self._seconds, following, _array(position), _array(yaw))
-        return torch.from_numpy(following), torch.from_numpy(moved[0]), torch.from_numpy(moved[1])
+        arrays = _array(latent), _array(pose), _array(position), _array(yaw)
+        following, place, facing = self._kernels.step(*self._weights, *self._statistics, self._seconds, *arrays)
+        return torch.from_numpy(following), torch.from_numpy(place), torch.from_numpy(facing)
 
     def joints(self, pose: Tensor, position: Tensor, yaw: Tensor) -> tuple[Tensor, Tensor]:
         """World root position (1, 3) and joint rotations (1, J, 3, 3)."""
@@ -79,3 +77,11 @@ class SoloActor:
 
     def __call__(self, observation: Tensor) -> Tensor:
         return torch.from_numpy(self._kernels.act(self._layers, self._limit, _array(observation)))
+
+
+def see_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:
+    """What :class:`controller.tasks.joystick.JoystickTask` shows of one wish."""
+    from controller import kernels
+
+    seen: Any = kernels.see_wish
+    return torch.from_numpy(seen(_array(velocity), _array(facing), _array(yaw)))

@@ -14,6 +14,8 @@ from torch import Tensor
 from controller import batch, geometry, solo
 from controller.character import Character, CharacterState
 from controller.policy import Actor, Policy
+from controller.simulation import Simulation
+from controller.tasks.joystick import JoystickTask
 
 SIZES = ({}, {"latent": 3, "hidden": 13, "experts": 1, "gate_hidden": 5}, {"hidden": 40, "experts": 7})
 
@@ -54,6 +56,16 @@ def test_a_character_alone_steps_as_in_a_crowd(seed: int, number: int, count: in
         close(who.step(alone(state, row), latent[row : row + 1]), alone(after, row))
         for mine, theirs in zip(who.joints(alone(after, row)), who.joints(after), strict=True):
             torch.testing.assert_close(mine[0], theirs[row], atol=1e-5, rtol=1e-5)
+
+
+@given(st.integers(0, 2**31))
+def test_a_wish_is_seen_by_one_as_by_many(seed: int) -> None:
+    simulation, state = Simulation(character(), JoystickTask(character())), anywhere(seed, 9)
+    goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(seed))
+    seen = simulation.observe(state, goal)
+    for row in range(9):
+        one = simulation.observe(alone(state, row), batch.select(goal, slice(row, row + 1)))
+        torch.testing.assert_close(one[0], seen[row], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (32, 5, 64)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from controller import assets
 from controller.benchmark import memory, viewer
 
 ROOT = assets.FOLDER.parent
+UNBUFFERED = {**os.environ, "PYTHONUNBUFFERED": "1"}
 ENVIRONMENT_KEYS = (
     "vecenv_steps_per_s_b100", "gym_steps_per_s_b100", "vecenv_us_b100", "vecenv_us_b100_p99", "gym_us_b100",
     "gym_us_b100_p99", "vecenv_core_us_b100", "vecenv_overhead_percent", "gym_overhead_percent",
@@ -56,13 +58,20 @@ def process_figures(quick: bool) -> dict[str, Any]:
 
 
 def cold_start_s(repeats: int) -> float | None:
-    """Wall time of a whole process that loads everything, steps and draws once: the median. None if it cannot draw."""
+    """From the start of a process until ``play.py`` has loaded everything, stepped once and drawn its first picture,
+    which is when it reports: the median. None if it cannot draw."""
     times = []
     for _ in range(repeats):
         began = time.perf_counter()
-        done = _run(("play.py", "--headless", "--frames", "1"))
-        times.append(time.perf_counter() - began)
-        if done.returncode != 0:
-            _without("cold start", done.stderr)
+        command = [sys.executable, "play.py", "--headless", "--frames", "1", "--fps-report"]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=UNBUFFERED
+        ) as program:
+            assert program.stdout is not None
+            report = program.stdout.readline()
+            times.append(time.perf_counter() - began)
+            _, said = program.communicate()
+        if not report:
+            _without("cold start", said)
             return None
     return statistics.median(times)

@@ -45,7 +45,7 @@ OTHERS = (
         "– then, until it is drawn",
         "{viewer_raster_ms:.2f} ms (99 %: {viewer_raster_ms_p99:.2f} ms) on {viewer_driver}",
     ),
-    ("`play.py` from its start over a picture to its end", "{cold_start_s:.2f} s"),
+    ("`play.py`, from its start to its first picture", "{cold_start_s:.2f} s"),
     ("memory of a program with one character, at most", "{memory_mb:.0f} MB"),
     ("– added by 1,000 steps", "{growth_kb_per_1000_steps:.2f} kB"),
     ("the machine: multiplying matrices", "{gemm_gflops:.0f} GFLOP/s"),

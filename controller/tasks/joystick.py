@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from controller import batch, geometry
+from controller import batch, geometry, solo
 from controller.character import Character, CharacterState
 from controller.errors import require
 from controller.tasks.base import Task
@@ -75,12 +75,9 @@ class JoystickTask(Task[JoystickGoal]):
 
     def speed_limit(self, angle: Tensor) -> Tensor:
         """The fastest wish in m/s in a direction ``angle`` (radians) away from the facing: half an ellipse each way."""
-        ahead = torch.where(
-            torch.cos(angle) >= 0,
-            torch.as_tensor(self.config.forward_speed, device=angle.device),
-            torch.as_tensor(self.config.backward_speed, device=angle.device),
-        )
-        return ((torch.cos(angle) / ahead).square() + (torch.sin(angle) / self.config.sideways_speed).square()).rsqrt()
+        config, cos, sin = self.config, torch.cos(angle), torch.sin(angle)
+        ahead = torch.where(cos >= 0, config.forward_speed, config.backward_speed)
+        return ((cos / ahead).square() + (sin / config.sideways_speed).square()).rsqrt()
 
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> JoystickGoal:
         """Any direction, any speed up to the limit that way; some stand, some face another way than they go."""
@@ -101,6 +98,8 @@ class JoystickTask(Task[JoystickGoal]):
         return batch.where(redraw, self.draw_goal(state, generator), goal)
 
     def observe_goal(self, state: CharacterState, goal: JoystickGoal) -> Tensor:
+        if solo.fits(goal.velocity, goal.facing, state.yaw):
+            return solo.see_wish(goal.velocity, goal.facing, state.yaw)
         cos, sin = torch.cos(state.yaw), torch.sin(state.yaw)
         x, z = goal.velocity.unbind(dim=-1)
         angle = goal.facing - state.yaw

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from controller.character import Character, CharacterState
 from controller.feet import Feet
 from controller.metrics import contact_weight
+
+RANGE = 4.0
+"""Deviations beyond which a pose's values cost."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,14 @@ class Quality:
         self.ground = 1.0
         self.gliding = 1.0
         self.feet = Feet(character.layout, character.reset_poses.device)
+        normalizer = character.model.normalizer
+        self.mean, self.std = normalizer.mean[self.feet.columns], normalizer.std[self.feet.columns]
 
     def penalties(self, before: CharacterState, latent: Tensor, after: CharacterState) -> dict[str, Tensor]:
         """Weighted penalties by name, each ``(B,)`` and ≥ 0. Differentiable in ``latent`` and both states."""
         weights = self.weights
-        poses = self.character.model.normalizer.denormalize(torch.stack((before.pose, after.pose)))
-        feet_before, feet_after = self.feet.positions(poses)
+        columns = [pose.index_select(-1, self.feet.columns) for pose in (before.pose, after.pose)]
+        feet_before, feet_after = self.feet.place(torch.stack(columns) * self.std + self.mean)
         moved = self.feet.displacement(feet_before, feet_after, self.character.root_velocity(after.pose))
         slid = (moved[..., 0].square() + moved[..., 2].square() + 1e-10).sqrt()
         skate = 100 * slid * contact_weight(torch.maximum(feet_before[..., 1], feet_after[..., 1]))
@@ -56,7 +62,7 @@ class Quality:
         lower = 100 * feet_after[..., 1].amin(dim=-1)
         return {
             "latent": weights.latent * latent.square().mean(dim=-1),
-            "range": weights.range * (after.pose.abs() - 4).clamp(min=0).square().sum(dim=-1).clamp(max=50),
+            "range": weights.range * functional.softshrink(after.pose, RANGE).square().sum(dim=-1).clamp(max=50),
             "skate": self.ground * weights.skate * skate.mean(dim=-1).clamp(max=2),
             "glide": self.gliding * weights.glide * glide.clamp(max=3),
             "floating": self.ground * weights.floating * (lower - 1.5).clamp(0, 3),
