@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,12 +12,17 @@ from controller import batch as batches
 from controller import metrics
 from controller.character import Character
 from controller.features import PoseLayout
+from controller.feet import Feet
 from controller.mvae.loss import kl_per_unit
 from controller.mvae.model import MotionVAE
 from controller.rollout import normal_latents, record
 
 ACTIVE_VARIANCE = 0.01
 """A latent unit is active when the variance, over the data, of its posterior mean is above this (Burda et al. 2016)."""
+DEAD_SHARE = 1 / 20
+"""An expert is dead when its mean share of the blend is below this part of an equal one."""
+PROBE = 0.1
+"""Deviations of z by which :func:`latent_sensitivity` moves: small against 1, large against single precision."""
 
 
 @torch.no_grad()
@@ -24,6 +32,27 @@ def latent_figures(model: MotionVAE, previous: Tensor, following: Tensor) -> dic
     return {
         "active_units": int((mean.var(dim=0) > ACTIVE_VARIANCE).sum()),
         "kl_nats": float(kl_per_unit(mean, log_variance).sum()),
+    }
+
+
+@torch.no_grad()
+def posterior_figures(model: MotionVAE, previous: Tensor, following: Tensor) -> dict[str, Any]:
+    """What each latent unit tells of the steps between two z-scored tables ``(N, D)``, and how all of them together
+    lie beside the prior.
+
+    ``kl_per_unit`` (nats) and ``posterior_mean_variance`` (what :data:`ACTIVE_VARIANCE` judges), a value a unit;
+    ``aggregate_mean`` and ``aggregate_deviation`` of the aggregate posterior, the mixture of all steps' posteriors;
+    ``aggregate_kl_nats``: KL(N(those) ‖ N(0, I)). Where it is large, z ~ N(0, I) seldom falls where z was learned.
+    """
+    mean, log_variance = model.encode(previous, following)
+    centre, variance = mean.mean(dim=0), mean.var(dim=0)
+    aggregate = variance + log_variance.exp().mean(dim=0)  # the law of total variance
+    return {
+        "kl_per_unit": kl_per_unit(mean, log_variance).tolist(),
+        "posterior_mean_variance": variance.tolist(),
+        "aggregate_mean": centre.tolist(),
+        "aggregate_deviation": aggregate.sqrt().tolist(),
+        "aggregate_kl_nats": float(kl_per_unit(centre[None], aggregate.log()[None]).sum()),
     }
 
 
@@ -42,6 +71,85 @@ def reconstruction_errors(model: MotionVAE, layout: PoseLayout, windows: Tensor)
         )
         errors.append(1000 * float(apart.norm(dim=-1).mean()))
     return errors
+
+
+def teacher_forced_error(model: MotionVAE, layout: PoseLayout, windows: Tensor) -> float:
+    """Mean joint position error in mm of every step of captured windows ``(B, L+1, D)``, z-scored, each begun from the
+    captured pose: what :func:`reconstruction_errors` would be if no error were ever fed back."""
+    pairs = torch.stack((windows[:, :-1], windows[:, 1:]), dim=2).flatten(0, 1)  # (B·L, 2, D)
+    return reconstruction_errors(model, layout, pairs)[0]
+
+
+def still_error(model: MotionVAE, layout: PoseLayout, windows: Tensor) -> float:
+    """How far, in mm, joints move in the first step of captured windows, seen from the facing frame: the error of a
+    model that repeats the last pose."""
+    moved = layout.joint_positions(
+        model.normalizer.denormalize(windows[:, 1]) - model.normalizer.denormalize(windows[:, 0])
+    )
+    return 1000 * float(moved.norm(dim=-1).mean())
+
+
+@torch.no_grad()
+def latent_sensitivity(character: Character, latent: Tensor, pose: Tensor, direction: Tensor) -> float:
+    """Mean displacement of the joints over the ground in one step, in cm, for a change of z by one deviation.
+
+    Finite differences from latents ``(N, latent)`` and z-scored poses ``(N, D)`` along ``direction`` ``(N, latent)``,
+    which need not have length 1. Without the hold on the pose, which would hide what z does at its limits.
+    """
+    along = PROBE * torch.nn.functional.normalize(direction, dim=-1)
+    ends = [_joints_after_step(character, latent + sign * along, pose) for sign in (-0.5, 0.5)]
+    return 100 / PROBE * float((ends[1] - ends[0]).norm(dim=-1).mean())
+
+
+def _joints_after_step(character: Character, latent: Tensor, pose: Tensor) -> Tensor:
+    """``(N, J, 3)`` metres in the facing frame from which the step was made."""
+    after = character.model.normalizer.denormalize(character.model.decode(latent, pose))
+    joints = character.layout.joint_positions(after)
+    return Feet.displacement(torch.zeros_like(joints), joints, after[..., character.layout.root_velocity])
+
+
+@torch.no_grad()
+def gate_figures(model: MotionVAE, latent: Tensor, previous: Tensor) -> dict[str, Any]:
+    """How the decoder uses its experts at latents ``(N, latent)`` and z-scored poses ``(N, D)``."""
+    return blend_figures(model.decoder.blend(latent, previous))
+
+
+def blend_figures(blend: Tensor) -> dict[str, Any]:
+    """Use of E experts from coefficients ``(N, E)`` that sum to 1.
+
+    ``gate_share``: each expert's mean; ``gate_entropy_nats`` of that mean, ln E when all are used alike, and
+    ``gate_entropy_fraction`` of ln E; ``gate_pose_entropy_nats``: mean over poses of the blend's own, 0 when each pose
+    has an expert of its own; ``dead_experts``: how many shares are below ``DEAD_SHARE`` / E.
+    """
+    experts, share = blend.shape[-1], blend.mean(dim=0)
+    entropy = float(torch.special.entr(share).sum())
+    return {
+        "gate_share": share.tolist(),
+        "gate_entropy_nats": entropy,
+        "gate_entropy_fraction": entropy / math.log(experts) if experts > 1 else 1.0,
+        "gate_pose_entropy_nats": float(torch.special.entr(blend).sum(dim=-1).mean()),
+        "dead_experts": int((share < DEAD_SHARE / experts).sum()),
+    }
+
+
+def unheld(character: Character) -> Character:
+    """The same character without the hold on its pose, with which no rollout could be told to explode."""
+    free = Character(character.model, character.layout, character.reset_poses, character.header)
+    free.low, free.high = torch.full_like(free.low, -torch.inf), torch.full_like(free.high, torch.inf)
+    return free
+
+
+def held_fraction(character: Character, pose: Tensor) -> float:
+    """Share of a character's z-scored poses ``(..., D)`` in which the hold acted on any value."""
+    return float(((pose <= character.low) | (pose >= character.high)).any(dim=-1).float().mean())
+
+
+def coverage(inner: list[float], outer: list[float]) -> float:
+    """Share of the interval from the first to the last of ``inner`` that lies between those of ``outer``: 0 to 1."""
+    low, high = max(inner[0], outer[0]), min(inner[-1], outer[-1])
+    if inner[-1] > inner[0]:
+        return max(0.0, high - low) / (inner[-1] - inner[0])
+    return float(low <= high)
 
 
 def spread_figures(character: Character, starts: int, streams: int, seconds: float, seed: int) -> dict[str, float]:

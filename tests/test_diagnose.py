@@ -1,0 +1,351 @@
+"""The diagnosis: figures on models and numbers made by hand, the verdict on models made to be ill, and the command."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from synthetic import PUPPET_LATENT, character, data, layout, model, puppet, refusal, strict_json
+from torch import Tensor
+
+from controller import assets
+from controller.character import Character
+from controller.mvae import diagnose, diagnostics, verdict
+from controller.mvae.model import MotionVAE, MotionVAEConfig
+from controller.mvae.train import TrainConfig
+
+REQUIRED = {
+    "verdict", "findings", "not_judged", "latent_units", "active_units", "kl_nats", "kl_per_unit",
+    "posterior_mean_variance", "aggregate_mean", "aggregate_deviation", "aggregate_kl_nats", "one_step_mm",
+    "eight_step_mm", "free_running_mm", "still_mm", "teacher_forced_mm", "exposure_ratio", "spread_m", "spread_deg",
+    "z_sensitivity", "sane_fraction", "held_fraction", "free_skate_cm_per_frame", "captured_skate_cm_per_frame",
+    "free_float_cm_p5", "free_float_cm_median", "free_float_cm_p95", "free_speed_m_s", "free_turn_deg_s",
+    "captured_speed_m_s", "captured_turn_deg_s", "speed_coverage", "turn_coverage", "gate_share", "gate_entropy_nats",
+    "gate_entropy_fraction", "gate_pose_entropy_nats", "dead_experts",
+}  # fmt: skip
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------
+
+
+class Posterior(torch.nn.Module):
+    """Two units: one whose mean is 3 or 1 with σ = 1, one that is the prior."""
+
+    def encode(self, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
+        mean = torch.zeros(1000, 2)
+        mean[:, 0] = torch.tensor([3.0, 1.0]).repeat(500)
+        return mean, torch.zeros(1000, 2)
+
+
+def test_the_aggregate_posterior_is_the_mixture_of_all_steps() -> None:
+    """Mean 2 and variance 1 (of the means) + 1 (of each): KL = (2² + 2 − ln 2 − 1) / 2 nats."""
+    nothing = torch.zeros(1000, 1)
+    figures = diagnostics.posterior_figures(Posterior(), nothing, nothing)  # type: ignore[arg-type]
+    assert figures["posterior_mean_variance"] == pytest.approx([1, 0], rel=2e-3)
+    assert figures["kl_per_unit"] == pytest.approx([(9 + 1) / 4, 0])
+    assert figures["aggregate_mean"] == pytest.approx([2, 0])
+    assert figures["aggregate_deviation"] == pytest.approx([math.sqrt(2), 1], rel=1e-3)
+    assert figures["aggregate_kl_nats"] == pytest.approx((4 + 2 - math.log(2) - 1) / 2, rel=1e-3)
+
+
+def test_experts_used_alike_have_an_entropy_of_ln_e_and_each_pose_may_have_its_own() -> None:
+    figures = diagnostics.blend_figures(torch.eye(4).repeat(25, 1))
+    assert figures["gate_share"] == pytest.approx([0.25] * 4)
+    assert figures["gate_entropy_nats"] == pytest.approx(math.log(4))
+    assert figures["gate_entropy_fraction"] == pytest.approx(1)
+    assert figures["gate_pose_entropy_nats"] == 0 and figures["dead_experts"] == 0
+
+
+def test_an_expert_below_a_twentieth_of_an_equal_share_is_dead() -> None:
+    blend = torch.tensor([[0.5, 0.5 - 0.011 - 0.013, 0.011, 0.013]])  # a twentieth of a quarter is 0.0125
+    figures = diagnostics.blend_figures(blend.repeat(10, 1))
+    assert figures["dead_experts"] == 1
+    entropy = -sum(p * math.log(p) for p in blend[0].tolist())
+    assert figures["gate_entropy_nats"] == pytest.approx(entropy, rel=1e-5)
+    assert figures["gate_pose_entropy_nats"] == pytest.approx(entropy, rel=1e-5)
+    assert figures["gate_entropy_fraction"] == pytest.approx(entropy / math.log(4), rel=1e-5)
+    assert diagnostics.blend_figures(torch.ones(3, 1))["gate_entropy_fraction"] == 1
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "share"),
+    [
+        ([0, 5, 10], [0, 1, 10], 1), ([0, 5, 10], [-5, 0, 20], 1), ([0, 5, 10], [5, 6, 20], 0.5),
+        ([0, 5, 10], [2, 3, 4], 0.2), ([0, 5, 10], [11, 12, 13], 0), ([1, 1, 1], [0, 1, 2], 1),
+        ([3, 3, 3], [0, 1, 2], 0),
+    ],
+)  # fmt: skip
+def test_coverage_is_the_share_of_one_interval_inside_the_other(
+    inner: list[float], outer: list[float], share: float
+) -> None:
+    assert diagnostics.coverage(inner, outer) == pytest.approx(share)
+
+
+def sensitivity(column: int) -> float:
+    """Of the puppet, to one of its strings, in cm."""
+    direction = torch.zeros(7, PUPPET_LATENT)
+    direction[:, column] = 3.0  # its length is no matter
+    still = torch.zeros(7, PUPPET_LATENT)
+    return diagnostics.latent_sensitivity(puppet(), still, torch.zeros(7, layout().size), direction)
+
+
+def test_sensitivity_is_how_far_joints_move_over_the_ground_for_one_deviation() -> None:
+    assert sensitivity(0) == pytest.approx(100 / 30, rel=1e-3)  # 1 m/s forward: every joint, by a thirtieth of a metre
+    assert sensitivity(1) == pytest.approx(100 / 30, rel=1e-3)
+    assert sensitivity(3) == pytest.approx(100 / layout().joints, rel=1e-3)  # the hips alone, by a metre
+    assert sensitivity(4) == 0
+
+
+def test_the_hold_on_the_pose_is_seen_and_can_be_taken_away() -> None:
+    who = character()
+    pose = torch.zeros(4, layout().size)
+    pose[0, 3], pose[1, 5] = who.low[3], who.high[5]
+    assert diagnostics.held_fraction(who, pose) == 0.5
+    free, state = diagnostics.unheld(puppet()), puppet().reset(2)
+    rise = 1000 * torch.eye(PUPPET_LATENT)[[3, 3]]
+    column = layout().hip_height
+    assert float(puppet().step(state, rise).pose[0, column]) == float(puppet().high[column]) == 51
+    assert float(free.step(state, rise).pose[0, column]) == pytest.approx(1000)
+
+
+@torch.no_grad()
+def test_the_teacher_forced_error_is_that_of_every_step_by_itself() -> None:
+    made = model()
+    windows = made.normalizer.normalize(data().poses[:40].reshape(10, 4, -1))
+    alone = [diagnostics.reconstruction_errors(made, layout(), windows[:, i : i + 2])[0] for i in range(3)]
+    forced = diagnostics.teacher_forced_error(made, layout(), windows)
+    assert forced == pytest.approx(sum(alone) / 3, rel=1e-5)
+
+
+def test_repeating_the_last_pose_errs_by_what_the_joints_move() -> None:
+    windows = data().poses[:2].repeat(3, 1, 1)
+    moved = (layout().joint_positions(windows[0, 1]) - layout().joint_positions(windows[0, 0])).norm(dim=-1).mean()
+    made = model()
+    still = diagnostics.still_error(made, layout(), made.normalizer.normalize(windows))
+    assert still == pytest.approx(1000 * float(moved), rel=1e-3) and still > 5
+
+
+# -- verdicts on figures ---------------------------------------------------------------------------------------------
+
+WELL: dict[str, Any] = {
+    "latent_units": 32, "active_units": 23, "kl_nats": 3.4, "spread_m": 0.48, "spread_deg": 27.0, "sane_fraction": 1.0,
+    "one_step_mm": 3.2, "still_mm": 10.5, "teacher_forced_mm": 3.4, "exposure_ratio": 2.3,
+}  # fmt: skip
+
+
+def names(**figures: Any) -> list[str]:
+    """Of the findings on a healthy model that differs in ``figures``."""
+    return [finding.name for finding in verdict.findings(WELL | figures)]
+
+
+def test_nothing_is_wrong_with_a_healthy_model() -> None:
+    assert names() == [] and verdict.not_judged(WELL) == []
+
+
+@pytest.mark.parametrize(
+    ("figures", "found"),
+    [
+        ({"active_units": 0}, ["collapsed"]), ({"active_units": 1}, ["collapsed"]), ({"kl_nats": 0.01}, ["collapsed"]),
+        ({"spread_m": 0.0, "spread_deg": 0.0}, ["collapsed"]), ({"active_units": 3}, ["nearly collapsed"]),
+        ({"active_units": 1, "latent_units": 8}, []), ({"active_units": 4}, []),
+        ({"kl_nats": 0.3}, ["nearly collapsed"]), ({"kl_nats": 0.3, "exposure_ratio": 20.0}, ["nearly collapsed"]),
+        ({"spread_m": 0.05, "spread_deg": 2.0}, ["nearly collapsed"]),
+        ({"spread_m": 0.05}, []), ({"spread_deg": 2.0}, []),  # it turns on the spot; it walks in parallel lines
+        ({"sane_fraction": 63 / 64}, []), ({"sane_fraction": 62 / 64}, ["diverges when free-running"]),
+        ({"one_step_mm": 9.0}, ["under-trained"]), ({"one_step_mm": 9.0, "still_mm": 20.0}, []),
+        ({"one_step_mm": 9.0, "still_mm": None}, ["under-trained"]), ({"exposure_ratio": 5.0}, ["exposure bias"]),
+        ({"exposure_ratio": 5.0, "sane_fraction": 0.0}, ["diverges when free-running", "exposure bias"]),
+    ],
+)  # fmt: skip
+def test_each_illness_has_its_name(figures: dict[str, Any], found: list[str]) -> None:
+    assert names(**figures) == found
+
+
+def test_a_finding_has_its_figure_and_advice() -> None:
+    silent, forced = (
+        verdict.findings(WELL | ill)[0] for ill in ({"active_units": 0, "kl_nats": 0.012}, {"exposure_ratio": 7.25})
+    )
+    assert silent.reason == "Of 32 latent units 0 say anything (are active); the KL is 0.012 nats, under 0.05."
+    assert silent.advice.startswith("Train again with a lower --beta")
+    assert forced.reason == "On its own it errs 7.25 times as much as from captured poses (3.4 mm), above 4."
+
+
+def test_advice_names_settings_that_there_are() -> None:
+    ill = ({"active_units": 0}, {"kl_nats": 0.3}, {"sane_fraction": 0}, {"one_step_mm": 80.0}, {"exposure_ratio": 9.0})
+    advice = " ".join(verdict.findings(WELL | figures)[0].advice for figures in ill)
+    flags = {flag.replace("-", "_") for flag in re.findall(r"--([\w.-]*\w)", advice)}
+    known = {field.name for field in dataclasses.fields(TrainConfig)}
+    known |= {f"model.{field.name}" for field in dataclasses.fields(MotionVAEConfig)}
+    assert flags and flags <= known
+
+
+def test_what_was_not_measured_is_not_judged() -> None:
+    assert verdict.findings({}) == [] and set(verdict.not_judged({})) == set(verdict.CHECKS)
+    unknown = verdict.not_judged(WELL | {"one_step_mm": None, "exposure_ratio": None})
+    assert unknown == ["under-trained", "exposure bias"]
+    part = {"spread_m": 0.0, "spread_deg": 0.0, "sane_fraction": 1.0, "one_step_mm": 1.0, "exposure_ratio": 1.0}
+    assert [f.name for f in verdict.findings(part)] == ["collapsed"]  # by its streams alone
+    assert verdict.not_judged(part) == ["nearly collapsed"]
+
+
+# -- verdicts on models ----------------------------------------------------------------------------------------------
+
+
+@cache
+def shipped() -> Character:
+    return Character.load(assets.MVAE)
+
+
+def edited(who: Character, change: Callable[[MotionVAE], None], header: dict[str, Any] | None = None) -> Character:
+    """The same character with other weights."""
+    made = copy.deepcopy(who.model)
+    with torch.no_grad():
+        change(made)
+    return Character(made, who.layout, who.reset_poses, header)
+
+
+def latent_columns(factor: float) -> Callable[[MotionVAE], None]:
+    """Weaken what the decoder sees of z, everywhere it enters."""
+
+    def change(made: MotionVAE) -> None:
+        units, decoder = made.config.latent, made.decoder
+        decoder.gate[0].weight[:, :units] *= factor
+        for layer in (decoder.first, decoder.second, decoder.output):
+            layer.weight[:, :units] *= factor
+
+    return change
+
+
+def mute(made: MotionVAE) -> None:
+    """An encoder that answers with the prior."""
+    for layer in (made.encoder.mean, made.encoder.log_variance):
+        layer.weight.zero_()
+        layer.bias.zero_()
+
+
+def louder(made: MotionVAE) -> None:
+    """Every step goes too far by half."""
+    made.decoder.output.weight *= 1.5
+    made.decoder.output.bias *= 1.5
+
+
+def test_the_shipped_model_is_healthy() -> None:
+    report = diagnose.diagnose(shipped())
+    assert report["verdict"] == "healthy" and report["findings"] == []
+    assert report["not_judged"] == ["exposure bias"]  # which takes data
+    told = shipped().header["figures"]
+    assert report["active_units"] == told["active_units"] and report["kl_nats"] == told["kl_nats"]
+    assert report["eight_step_mm"] == told["rollout_mm"] and report["free_running_mm"] is None
+    assert report["captured_skate_cm_per_frame"] == shipped().header["captured"]["foot_skate_cm_per_frame"]
+    assert report["spread_m"] == pytest.approx(told["spread_m"], rel=0.1)
+    assert report["free_skate_cm_per_frame"] == pytest.approx(told["free_foot_skate_cm_per_frame"], rel=0.1)
+    assert report["sane_fraction"] == 1 and report["held_fraction"] < 0.05
+    assert report["dead_experts"] == 0 and sum(report["gate_share"]) == pytest.approx(1, abs=1e-4)
+    assert 0.01 < report["z_sensitivity"] < 1
+
+
+def test_a_decoder_that_ignores_z_has_collapsed_whatever_its_header_says() -> None:
+    report = diagnose.diagnose(edited(shipped(), latent_columns(0), shipped().header))
+    assert report["verdict"] == "collapsed" and report["z_sensitivity"] < 1e-6
+    assert report["findings"][0]["reason"].startswith("Latent streams from one pose are ")
+
+
+def test_an_encoder_that_says_nothing_has_collapsed() -> None:
+    report = diagnose.diagnose(edited(character(), mute), data())
+    assert report["verdict"] == "collapsed"
+    assert report["active_units"] == 0 and report["kl_nats"] == 0 and report["aggregate_kl_nats"] == 0
+    assert report["kl_per_unit"] == [0] * 6 and report["aggregate_deviation"] == [1] * 6
+
+
+def test_a_decoder_that_hardly_hears_z_has_nearly_collapsed() -> None:
+    report = diagnose.diagnose(edited(shipped(), latent_columns(0.1)))
+    assert report["verdict"] == "nearly collapsed" and report["active_units"] is None
+
+
+def test_a_decoder_that_goes_too_far_diverges_though_the_hold_hides_it() -> None:
+    report = diagnose.diagnose(edited(shipped(), louder))
+    assert report["verdict"] == "diverges when free-running"
+    assert report["sane_fraction"] == 0 and report["held_fraction"] > 0.5
+
+
+def test_weights_that_are_no_numbers_diverge_and_are_still_json() -> None:
+    def spoil(made: MotionVAE) -> None:
+        made.decoder.output.bias.fill_(math.nan)
+
+    report = diagnose.diagnose(edited(character(), spoil), data())
+    assert report["verdict"] == "diverges when free-running" and report["sane_fraction"] == 0
+    assert report["free_skate_cm_per_frame"] is None and report["one_step_mm"] is None
+
+
+def test_an_untrained_model_is_under_trained() -> None:
+    report = diagnose.diagnose(character(), data())
+    assert report["verdict"] == "under-trained"
+    assert report["one_step_mm"] > 5 * report["still_mm"]
+    assert report["free_running_mm"]["1"] == report["one_step_mm"]
+    assert report["free_running_mm"]["8"] == report["eight_step_mm"] != report["one_step_mm"]
+    assert report["free_running_mm"]["60"] > 0 and report["free_running_mm"]["630"] is None  # clips of 90 poses
+    assert report["exposure_ratio"] == pytest.approx(report["free_running_mm"]["60"] / report["teacher_forced_mm"])
+    low, middle, high = report["captured_turn_deg_s"]
+    assert low == pytest.approx(-high) and abs(middle) < 1  # with its mirror image
+    assert 0 <= report["speed_coverage"] <= 1 and 0 <= report["turn_coverage"] <= 1
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+def run(words: list[str | Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command prints."""
+    monkeypatch.setattr("sys.argv", ["diagnose", *map(str, words)])
+    diagnose.main()
+    return capsys.readouterr().out
+
+
+def test_the_command_prints_one_json_object_with_the_same_names_with_and_without_data(
+    mvae: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = strict_json(run([mvae, "--data", data_file, "--json"], monkeypatch, capsys))
+    assert isinstance(report, dict) and report["verdict"] == "under-trained" and set(report) == REQUIRED
+    assert {"name", "reason", "advice"} == set(report["findings"][0])
+    without = strict_json(run([mvae, "--json"], monkeypatch, capsys))
+    assert isinstance(without, dict) and set(without) == REQUIRED
+    assert without["active_units"] is None and without["kl_per_unit"] is None  # its header tells nothing
+    assert "under-trained" in without["not_judged"]
+
+
+def test_the_command_prints_a_table_that_begins_with_the_verdict(
+    mvae: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = run([mvae, "--data", data_file], monkeypatch, capsys).splitlines()
+    assert lines[0] == "verdict: under-trained"
+    assert lines[1].startswith("under-trained: One step errs by ") and "--rollouts-per-epoch" in lines[1]
+    assert any(re.fullmatch(r"free_running_mm +1: \S+  8: \S+  60: \S+  630: –", line) for line in lines)
+
+
+def test_bad_requests_are_one_sentence(
+    tmp_path: Path, mvae: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = tmp_path / "training.npz"
+    replace(data(), clips=tuple(replace(clip, held_out=False) for clip in data().clips)).save(training)
+    words: list[str | Path]
+    for words, expected in (
+        ([tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
+        ([assets.policy_path("joystick")], "a policy checkpoint found; a motion-vae checkpoint is expected"),
+        (["--data", tmp_path / "none.npz"], "no such data file; make one with"),
+        (["--data", data_file], "the data synthetic are of another skeleton than the motion VAE"),
+        ([mvae, "--data", training], "has no held-out clips"),
+    ):
+        assert expected in refusal(diagnose.main, words, monkeypatch, capsys)
+
+
+def test_the_same_model_gets_the_same_figures() -> None:
+    one, other = (diagnose.rollout_figures(character()) for _ in range(2))
+    assert one == other
