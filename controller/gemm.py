@@ -68,7 +68,7 @@ def addmm(bias: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """``bias + left @ right``, differentiable: ``(B, O)`` or ``(O,)``, ``(B, I)`` and ``(I, O)`` → ``(B, O)``."""
     if not _suits(left, right.shape[1]):
         return torch.addmm(bias, left, right)
-    return bias + _Product.apply(left, right)
+    return _Product.apply(left, right).add_(bias)
 
 
 class _LinearProduct(torch.autograd.Function):

@@ -66,6 +66,8 @@ def faces(device: torch.device) -> dict[str, Call]:
     """One step of :data:`CHARACTERS` characters, by name: the bare core, and the same latents through each face."""
     vecenv = CharacterVecEnv(Episodes.make("joystick", CHARACTERS, EPISODE_FRAMES, None, device))
     gym = VectorCharacterEnv(CHARACTERS, "joystick", None, EPISODE_FRAMES, str(device))
+    # One set of weights for all: three would push each other out of the cache.
+    gym.episodes = Episodes(vecenv.episodes.simulation, CHARACTERS, EPISODE_FRAMES)
     vecenv.seed(0)
     vecenv.reset()
     gym.reset(seed=0)

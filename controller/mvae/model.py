@@ -79,9 +79,9 @@ class Decoder(nn.Module):
         super().__init__()
         self.gate = nn.Sequential(
             Linear(config.latent + pose, config.gate_hidden),
-            nn.ELU(),
+            nn.ELU(inplace=True),
             Linear(config.gate_hidden, config.gate_hidden),
-            nn.ELU(),
+            nn.ELU(inplace=True),
             Linear(config.gate_hidden, config.experts),
         )
         self.first = ExpertLinear(config.experts, config.latent + pose, config.hidden)
@@ -90,12 +90,16 @@ class Decoder(nn.Module):
 
     def blend(self, latent: Tensor, previous: Tensor) -> Tensor:
         """The gate's coefficients ``(B, E)``, positive, summing to 1."""
-        return torch.softmax(self.gate(torch.cat((latent, previous), dim=-1)), dim=-1)
+        return self._blend(torch.cat((latent, previous), dim=-1))
+
+    def _blend(self, inputs: Tensor) -> Tensor:
+        return torch.softmax(self.gate(inputs), dim=-1)
 
     def forward(self, latent: Tensor, previous: Tensor) -> Tensor:
-        blend = self.blend(latent, previous)
-        hidden = functional.elu(self.first(torch.cat((latent, previous), dim=-1), blend))
-        hidden = functional.elu(self.second(torch.cat((latent, hidden), dim=-1), blend))
+        inputs = torch.cat((latent, previous), dim=-1)
+        blend = self._blend(inputs)
+        hidden = functional.elu(self.first(inputs, blend), inplace=True)
+        hidden = functional.elu(self.second(torch.cat((latent, hidden), dim=-1), blend), inplace=True)
         return self.output(torch.cat((latent, hidden), dim=-1), blend)
 
 
