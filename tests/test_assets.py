@@ -24,7 +24,7 @@ from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
 
 POLICY = assets.FOLDER / "joystick.safetensors"
-SHIPPED = (assets.MVAE, POLICY)
+SHIPPED = (assets.MVAE, POLICY, assets.FOLDER / "joystick_ppo.safetensors")
 
 shipped = pytest.mark.skipif(
     not all(path.is_file() for path in SHIPPED), reason="assets/mvae.safetensors and assets/joystick.safetensors"
