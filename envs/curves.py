@@ -84,7 +84,7 @@ def draw(runs: list[Run], out: Path) -> None:
         axis.set(xlabel="minutes of training", ylabel=label, xscale="log")
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
-    axes.flat[0].legend()
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs))
     with files.atomic(out) as temporary:
         figure.savefig(
             temporary, format=out.suffix[1:] or "svg", metadata={"Date": None} if out.suffix == ".svg" else {}
