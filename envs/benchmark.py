@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ import torch
 import tyro
 
 from controller import devices
-from controller.benchmark import machine
+from controller.benchmark.options import Options
 from controller.benchmark.steps import Core, random_latents
 from controller.benchmark.timing import Call, Timing, alternate, finished, measure
-from controller.errors import require, run_command
+from controller.errors import run_command
 from controller.evaluate import table
 from controller.simulation import LATENT_LIMIT
 from envs import EPISODE_FRAMES
@@ -35,33 +34,6 @@ CALLS = 10
 """Steps in a sample."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What to measure, with the shipped weights and the default settings of both trainers."""
-
-    json: bool = False
-    """Print one JSON object in place of lines."""
-    quick: bool = False
-    """A few seconds in place of many."""
-    threads: int = 1
-    """Threads of torch."""
-    device: str = "cpu"
-    """cpu or cuda: where the characters are."""
-
-    def check(self) -> None:
-        """Raise :class:`ConfigError` about the first option that makes no sense, before anything is measured."""
-        devices.find(self.device)
-        most = machine.cores()
-        require(1 <= self.threads <= most, "--threads", self.threads, f"1 to {most}, as many as there are cores")
-
-
-def apart(episodes: Episodes) -> None:
-    """Set the clocks apart, as they are after a while, so that not all characters begin anew in one frame."""
-    episodes.frames = torch.randint(
-        episodes.max_episode_steps, (episodes.count,), generator=episodes.generator, device=episodes.device
-    )
-
-
 def faces(device: torch.device) -> dict[str, Call]:
     """One step of :data:`CHARACTERS` characters, by name: the bare core, and the same latents through each face."""
     vecenv = CharacterVecEnv(Episodes.make("joystick", CHARACTERS, EPISODE_FRAMES, None, device))
@@ -71,8 +43,8 @@ def faces(device: torch.device) -> dict[str, Call]:
     vecenv.seed(0)
     vecenv.reset()
     gym.reset(seed=0)
-    apart(vecenv.episodes)
-    apart(gym.episodes)
+    vecenv.episodes.spread_clocks()
+    gym.episodes.spread_clocks()
     simulation = vecenv.episodes.simulation
     core = Core(simulation, CHARACTERS)
     actions = list((random_latents(simulation.character, CHARACTERS) / LATENT_LIMIT).cpu().numpy())

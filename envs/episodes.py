@@ -80,6 +80,10 @@ class Episodes:
             self.frames = torch.where(rows, 0, self.frames)
         return self.simulation.observe(self.state, self.goal)
 
+    def spread_clocks(self) -> None:
+        """Set the clocks apart, as they are after a while, so that not all characters begin anew in one frame."""
+        self.frames = torch.randint(self.max_episode_steps, (self.count,), generator=self.generator, device=self.device)
+
     def move(self, latent: Tensor) -> tuple[Move, Tensor, Tensor]:
         """Move every character by one frame, with goals and clocks; not yet judged. Also says which fell and whose
         clocks ran out, ``(B,)`` each.

@@ -119,8 +119,6 @@ class LatentPolicy(ActorCriticPolicy):
 class PpoTrainer:
     """PPO over a :class:`CharacterVecEnv`; :meth:`iterate` is one rollout with its update."""
 
-    name = "ppo"
-
     def __init__(self, episodes: Episodes, config: PpoConfig, hidden: tuple[int, ...], seed: int, out: Path) -> None:
         self.episodes, self.config = episodes, config
         self.frames_per_iteration = episodes.count * config.rollout_frames

@@ -92,8 +92,6 @@ def _kept(values: Tensor) -> Tensor:
 class ShacTrainer:
     """Actor, critic and the characters they practise on; :meth:`iterate` is one horizon of all of them."""
 
-    name = "shac"
-
     def __init__(
         self, episodes: Episodes, config: ShacConfig, hidden: tuple[int, ...], seed: int, workers: Workers | None = None
     ) -> None:
@@ -118,10 +116,7 @@ class ShacTrainer:
             self.critic.parameters(), config.critic_rate, betas=(0.7, 0.95), fused=True
         )
         episodes.reset(seed + 1_000_003 * self.workers.rank)
-        # Clocks apart from the start, so that not all characters begin anew in one frame.
-        episodes.frames = torch.randint(
-            episodes.max_episode_steps, (episodes.count,), generator=episodes.generator, device=episodes.device
-        )
+        episodes.spread_clocks()
 
     def iterate(self, progress: float) -> dict[str, float]:
         """One horizon: act, differentiate, improve actor and critic. ``progress`` in [0, 1] sets the rates."""

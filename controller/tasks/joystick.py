@@ -100,10 +100,9 @@ class JoystickTask(Task[JoystickGoal]):
     def observe_goal(self, state: CharacterState, goal: JoystickGoal) -> Tensor:
         if solo.fits(goal.velocity, goal.facing, state.yaw):
             return solo.see_wish(goal.velocity, goal.facing, state.yaw)
-        cos, sin = torch.cos(state.yaw), torch.sin(state.yaw)
-        x, z = goal.velocity.unbind(dim=-1)
+        local = geometry.turn(goal.velocity, -state.yaw)
         angle = goal.facing - state.yaw
-        return torch.stack((sin * x + cos * z, cos * x - sin * z, torch.cos(angle), torch.sin(angle)), dim=-1)
+        return torch.stack((local[:, 1], local[:, 0], torch.cos(angle), torch.sin(angle)), dim=-1)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: JoystickGoal

@@ -1,0 +1,29 @@
+"""What both benchmark programs, this package's and the environments', may be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller import devices
+from controller.benchmark import machine
+from controller.errors import require
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to measure, with the shipped weights. `docs/performance.md` explains every figure."""
+
+    json: bool = False
+    """Print one JSON object in place of what a person reads."""
+    quick: bool = False
+    """Fewer repeats, and no batch of 10,000: half a minute in all."""
+    threads: int = 1
+    """Threads of torch. One character's step uses one, the crowd of 500 two, whatever is given here."""
+    device: str = "cpu"
+    """cpu or cuda: where the characters are. The viewer, memory and start of a program are the CPU's on any."""
+
+    def check(self) -> None:
+        """Raise :class:`ConfigError` about the first option that makes no sense, before anything is measured."""
+        devices.find(self.device)
+        most = machine.cores()
+        require(1 <= self.threads <= most, "--threads", self.threads, f"1 to {most}, as many as there are cores")
