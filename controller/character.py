@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from controller import checkpoint, devices, geometry, solo
-from controller.errors import CheckpointError, first_line
+from controller.errors import CheckpointError, ConfigError, first_line
 from controller.features import FPS, PoseLayout
+from controller.mvae import variants
 from controller.mvae.model import MotionVAE, MotionVAEConfig
 from controller.replay import Replay
 from controller.skeleton import Skeleton
@@ -48,8 +49,9 @@ class CharacterState:
 class Character:
     """The dynamics: :meth:`step` is the only place where a character moves.
 
-    Attributes: ``skeleton``, ``layout``, ``model`` (frozen), ``fps``, ``latent`` (its size), ``reset_poses``
-    ((R, D) z-scored, poses to start from) and ``header`` (the checkpoint's: configuration, provenance, figures).
+    Attributes: ``skeleton``, ``layout``, ``model`` (frozen), ``fps``, ``latent`` (its size), ``codes`` ((K, latent), of
+    which z is one; None where it may be any vector), ``reset_poses`` ((R, D) z-scored, poses to start from) and
+    ``header`` (the checkpoint's: configuration, provenance, figures).
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Character:
         self.reset_poses = reset_poses
         self.header = header or {}
         self.fps = FPS
-        self.latent = model.config.latent
+        self.latent, self.codes = model.config.latent, model.codes
         self.low = model.normalizer.normalize(model.normalizer.low) - RANGE_MARGIN
         self.high = model.normalizer.normalize(model.normalizer.high) + RANGE_MARGIN
 
@@ -83,11 +85,15 @@ class Character:
             self.reset_poses[rows.to(device)], torch.zeros(batch, 2, device=device), torch.zeros(batch, device=device)
         )
 
+    def draw_latents(self, count: int, generator: torch.Generator) -> Tensor:
+        """``(count, latent)`` latents for a random walk: from N(0, I), or codes as often as captured motion has."""
+        return self.model.draw_latents(count, generator)
+
     def step(self, state: CharacterState, latent: Tensor) -> CharacterState:
         """The next state, 1/30 s later, for latents ``(B, latent)``. One character alone takes a faster path:
-        a compiled one on the CPU, a recorded one on a GPU."""
+        a compiled one on the CPU, if there is one for its decoder, a recorded one on a GPU."""
         row = latent, state.pose, state.position, state.yaw
-        if solo.fits(*row):
+        if self.model.has_kernels and solo.fits(*row):
             return CharacterState(*self._solo.step(*row))
         if solo.fits(*row, cuda=True):
             return CharacterState(*self._replay(*row))
@@ -110,7 +116,7 @@ class Character:
 
     def joints(self, state: CharacterState) -> tuple[Tensor, Tensor]:
         """World root positions ``(B, 3)`` and world joint rotations ``(B, J, 3, 3)``: all that drawing needs."""
-        if solo.fits(state.pose):
+        if self.model.has_kernels and solo.fits(state.pose):
             return self._solo.joints(state.pose, state.position, state.yaw)
         pose = self.model.normalizer.denormalize(state.pose)
         height = pose[..., self.layout.hip_height]
@@ -145,8 +151,8 @@ class Character:
         try:
             layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
             reset_poses = tensors.pop("reset_poses")
-            model = MotionVAE(layout.size, MotionVAEConfig(**header["config"]))
+            model = variants.build(layout.size, MotionVAEConfig(**header["config"]))
             model.load_state_dict(tensors)
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
             raise CheckpointError(f"{path}: not a whole motion-vae checkpoint ({first_line(error)})") from error
         return cls(model.to(device), layout, reset_poses.to(device), header)

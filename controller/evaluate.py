@@ -25,7 +25,7 @@ class Options:
     """What to measure. `controller/evaluation.py` defines every figure."""
 
     task: str = "joystick"
-    """joystick, or random: free-running rollouts with z ~ N(0, I) and no policy."""
+    """joystick, or random: free-running rollouts with z drawn at random and no policy."""
     characters: int = 64
     """Characters measured at once."""
     seconds: float = 20.0

@@ -17,8 +17,8 @@ from controller import geometry, metrics
 from controller.character import Character, CharacterState
 from controller.dataset import MotionDataset
 from controller.features import FPS
-from controller.rollout import Act, Rollout, normal_latents, record
-from controller.simulation import LATENT_LIMIT, Simulation
+from controller.rollout import Act, Rollout, drawn_latents, record
+from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickGoal, JoystickTask
 
 PERIOD_S = 5.0
@@ -59,10 +59,10 @@ def captured_figures(data: MotionDataset, fps: float = FPS) -> dict[str, float]:
 
 
 def random_figures(character: Character, characters: int, frames: int, seed: int) -> tuple[dict[str, float], Rollout]:
-    """Free-running rollouts with z ~ N(0, I): ground contact, sane share, and 5/50/95 % of speeds and turn rates."""
+    """Free-running rollouts with z drawn at random: ground contact, sane share, 5/50/95 % of speeds and turn rates."""
     generator = torch.Generator().manual_seed(seed)
     state = character.reset(characters, generator)
-    run = record(character, normal_latents(character, generator), state, lambda *_: None, frames)
+    run = record(character, drawn_latents(character, generator), state, lambda *_: None, frames)
     figures = ground_figures([run.feet], character.fps) | {"alive_fraction": float(run.alive.float().mean())}
     speed = metrics.quantiles(run.velocity.norm(dim=-1), PERCENTILES)
     turning = geometry.wrap_angle(run.yaw[1:] - run.yaw[:-1]) * character.fps
@@ -207,7 +207,7 @@ def steered_figures(
     generator = torch.Generator().manual_seed(seed)
 
     def act(state: CharacterState, goal: Any) -> Tensor:
-        return policy(simulation.observe(state, goal)).clamp(-LATENT_LIMIT, LATENT_LIMIT)
+        return simulation.hold(policy(simulation.observe(state, goal)))
 
     state, goal = simulation.reset(characters, generator)
 
@@ -233,7 +233,7 @@ def evaluate(
     seed: int = 1,
     data: MotionDataset | None = None,
 ) -> dict[str, Any]:
-    """All figures of a task as one JSON-able dictionary. ``policy`` None draws z ~ N(0, I).
+    """All figures of a task as one JSON-able dictionary. ``policy`` None draws z at random.
 
     A figure of which nothing was measured (no turn to the left among one character's) is None. Raises DataError if
     ``data`` are of another skeleton than the character.

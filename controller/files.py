@@ -27,10 +27,18 @@ def atomic(path: Path | str) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        with temporary.open("r+b") as file:
+            os.fsync(file.fileno())  # else a power cut may leave the new name with nothing in it
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed processes left of their writing to ``path``. Nothing may be writing to it meanwhile."""
+    for left in path.parent.glob(f".{path.stem}-*{path.suffix}"):
+        left.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> Path:

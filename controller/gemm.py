@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-WORTH = 1_000_000
-"""Multiply-adds below which MKL's product is as fast: oneDNN's operator takes some ten microseconds to begin."""
+WORTH = 1_500_000
+"""Multiply-adds below which MKL's product is as fast: oneDNN's operator takes some ten microseconds to begin, and
+where a gradient is wanted a function in Python as many again."""
 
 
 def _has_onednn() -> bool:
@@ -33,9 +34,10 @@ ONEDNN = torch.backends.mkldnn.is_available() and _has_onednn()
 
 def _suits(left: Tensor, outputs: int) -> bool:
     """Whether oneDNN's is the product for (B, I) ``left`` and so many outputs. For one row reading the weights is all
-    the work, and MKL's matrix-vector product does it best."""
+    the work, and MKL's matrix-vector product does it best. Torch's compiler chooses for itself."""
     return (
         ONEDNN
+        and not torch.compiler.is_compiling()
         and left.dtype == torch.float32
         and left.device.type == "cpu"
         and left.dim() == 2
@@ -69,6 +71,44 @@ def addmm(bias: Tensor, left: Tensor, right: Tensor) -> Tensor:
     if not _suits(left, right.shape[1]):
         return torch.addmm(bias, left, right)
     return _Product.apply(left, right).add_(bias)
+
+
+class _Blended(torch.autograd.Function):
+    """:func:`blended`, which keeps only what it is given: the scaled inputs are made again for the weights' gradient,
+    already turned as its product wants them."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(inputs, blend, weight, bias)
+        return product(_scaled(inputs, blend), weight.flatten(0, 1)).addmm_(blend, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        inputs, blend, weight, bias = ctx.saved_tensors
+        (gradient,) = gradients
+        to_scaled = product(gradient, weight.flatten(0, 1).t()).unflatten(1, weight.shape[:2])  # (B, E, I)
+        to_inputs = torch.bmm(blend[:, None], to_scaled)[:, 0]
+        to_blend = (to_scaled * inputs[:, None]).sum(dim=2).addmm_(gradient, bias.t())
+        turned = blend.t().contiguous()
+        scaled = (turned[:, None] * inputs.t().contiguous()).flatten(0, 1)  # (E·I, B)
+        return to_inputs, to_blend, product(scaled, gradient).view_as(weight), turned @ gradient
+
+
+def _scaled(inputs: Tensor, blend: Tensor) -> Tensor:
+    """``(B, E·I)``: the inputs times each expert's share, side by side."""
+    return (blend[:, :, None] * inputs[:, None]).flatten(1)
+
+
+def blended(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Linear layers of E experts, their outputs blended, differentiable: ``(B, I)``, shares ``(B, E)``, ``(E, I, O)``
+    and ``(E, O)`` → ``(B, O)``.
+
+    Blending the experts' *outputs* equals blending their weights, and is one matrix product for the whole batch:
+    the inputs, scaled by each expert's share and laid side by side, times all experts' weights stacked.
+    """
+    if inputs.dtype == weight.dtype and _suits(inputs, weight.shape[0] * weight.shape[2]):
+        return _Blended.apply(inputs, blend, weight, bias)
+    return torch.addmm(blend @ bias, _scaled(inputs, blend), weight.flatten(0, 1))
 
 
 class _LinearProduct(torch.autograd.Function):

@@ -30,6 +30,10 @@ class Normalizer(nn.Module):
     def denormalize(self, scores: Tensor) -> Tensor:
         return scores * self.std + self.mean
 
+    def unscaled(self) -> Normalizer:
+        """One that leaves poses in their own units; their range stays."""
+        return Normalizer(torch.zeros_like(self.mean), torch.ones_like(self.std), self.low, self.high)
+
     @classmethod
     def blank(cls, size: int) -> Normalizer:
         """Zero mean, unit deviation, unbounded: a place for a checkpoint's buffers to be loaded into."""

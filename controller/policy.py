@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,21 +21,60 @@ from controller.solo import SoloActor
 KIND = "policy"
 
 
-class Actor(nn.Module):
-    """Observation ``(B, O)`` → mean latent ``(B, latent)`` within ±``limit``: a ReLU network and limit·tanh."""
+class Network(nn.Module):
+    """A ReLU network: observation ``(B, O)`` → ``(B, outputs)``."""
 
-    def __init__(self, observation: int, latent: int, hidden: tuple[int, ...], limit: float) -> None:
+    def __init__(self, observation: int, hidden: Sequence[int], outputs: int) -> None:
         super().__init__()
         sizes = (observation, *hidden)
         layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(sizes):
-            layers += [Linear(inputs, outputs), nn.ReLU()]
+        for inputs, width in pairwise(sizes):
+            layers += [Linear(inputs, width), nn.ReLU()]
         self.body = nn.Sequential(*layers)
-        self.head = Linear(sizes[-1], latent)
-        self.limit = limit
+        self.head = Linear(sizes[-1], outputs)
+        self.sizes: dict[str, Any] = {"observation": observation, "hidden": list(hidden)}
 
     def forward(self, observation: Tensor) -> Tensor:
-        return self.limit * torch.tanh(self.head(self.body(observation)))
+        return self.head(self.body(observation))
+
+
+class Actor(Network):
+    """Observation ``(B, O)`` → mean latent ``(B, latent)`` within ±``limit``: a ReLU network and limit·tanh."""
+
+    has_kernels = True  # that is, controller.kernels computes it
+
+    def __init__(self, observation: int, latent: int, hidden: Sequence[int], limit: float) -> None:
+        super().__init__(observation, hidden, latent)
+        self.limit = limit
+        self.sizes |= {"latent": latent, "limit": limit}
+
+    def forward(self, observation: Tensor) -> Tensor:
+        return self.limit * torch.tanh(super().forward(observation))
+
+
+class CodeActor(Network):
+    """Observation ``(B, O)`` → a latent ``(B, latent)``, the one of K ``vectors`` to which a ReLU network gives the
+    highest logit: for a motion VAE whose latents are codes."""
+
+    has_kernels = False
+
+    def __init__(self, observation: int, latent: int, hidden: Sequence[int], codes: int) -> None:
+        super().__init__(observation, hidden, codes)
+        self.vectors: Tensor
+        self.register_buffer("vectors", torch.zeros(codes, latent))
+        self.sizes |= {"latent": latent, "codes": codes}
+
+    def forward(self, observation: Tensor) -> Tensor:
+        return self.vectors[super().forward(observation).argmax(dim=-1)]
+
+
+def new_actor(character: Character, observation: int, hidden: Sequence[int], limit: float) -> Actor | CodeActor:
+    """An untrained actor for a character, of the kind that its latents ask for."""
+    if character.codes is None:
+        return Actor(observation, character.latent, hidden, limit)
+    actor = CodeActor(observation, character.latent, hidden, len(character.codes))
+    actor.vectors.copy_(character.codes)
+    return actor
 
 
 def model_fingerprint(character: Character) -> str:
@@ -47,9 +87,9 @@ def model_fingerprint(character: Character) -> str:
 
 
 class Policy:
-    """The deterministic policy, the actor's mean: observations ``(B, O)`` → latents ``(B, latent)``."""
+    """The deterministic policy, the actor's mean or first choice: observations ``(B, O)`` → latents ``(B, latent)``."""
 
-    def __init__(self, actor: Actor, header: dict[str, Any]) -> None:
+    def __init__(self, actor: Actor | CodeActor, header: dict[str, Any]) -> None:
         self.actor = actor.eval().requires_grad_(False)
         self.header = header
 
@@ -59,33 +99,29 @@ class Policy:
 
     @cached_property
     def _solo(self) -> SoloActor:
-        return SoloActor(self.actor, self.actor.limit)
+        return SoloActor(self.actor, cast(Actor, self.actor).limit)
 
     def __call__(self, observation: Tensor) -> Tensor:
-        return self._solo(observation) if solo.fits(observation) else self.actor(observation)
+        return self._solo(observation) if self.actor.has_kernels and solo.fits(observation) else self.actor(observation)
 
     def save(self, path: Path | str) -> None:
         checkpoint.save(path, KIND, self.header, dict(self.actor.state_dict()))
 
     @classmethod
-    def of(cls, actor: Actor, character: Character, task: str, settings: dict[str, Any], **header: Any) -> Policy:
+    def of(
+        cls, actor: Actor | CodeActor, character: Character, task: str, settings: dict[str, Any], **header: Any
+    ) -> Policy:
         """A policy ready to be saved, with all that :meth:`load` needs and what else ``header`` tells."""
-        shape = {
-            "observation": actor.body[0].in_features,
-            "latent": actor.head.out_features,
-            "hidden": [layer.out_features for layer in actor.body if isinstance(layer, nn.Linear)],
-            "limit": actor.limit,
-        }
-        record = {"task": task, "settings": settings, "actor": shape, "model": model_fingerprint(character), **header}
-        return cls(actor, record)
+        known = {"task": task, "settings": settings, "actor": actor.sizes, "model": model_fingerprint(character)}
+        return cls(actor, {**known, **header})
 
     @classmethod
     def load(cls, path: Path | str, character: Character, task: str) -> Policy:
         """Read a policy; CheckpointError if it is for another task or another motion VAE than ``character``'s."""
         header, tensors = checkpoint.load(path, KIND)
         try:
-            shape = header["actor"]
-            actor = Actor(shape["observation"], shape["latent"], tuple(shape["hidden"]), shape["limit"])
+            sizes = header["actor"]
+            actor = CodeActor(**sizes) if "codes" in sizes else Actor(**sizes)
             actor.load_state_dict(tensors)
             trained_for, model = header["task"], header["model"]
         except (KeyError, TypeError, RuntimeError) as error:

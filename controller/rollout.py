@@ -58,6 +58,19 @@ def record(
     return Rollout(world.cpu(), position.cpu(), yaw.cpu(), velocity.cpu(), pose.cpu(), alive)
 
 
+@torch.inference_mode()
+def sane_fraction(character: Character, count: int, frames: int, seed: int) -> float:
+    """Share of ``count`` characters that stay sane (as :class:`Rollout` has it) in every one of ``frames`` frames with
+    latents drawn at random. Keeps no motion, so that it can be for long."""
+    generator = torch.Generator().manual_seed(seed)
+    state, act = character.reset(count, generator), drawn_latents(character, generator)
+    sane = torch.ones(count, dtype=torch.bool, device=state.pose.device)
+    for _ in range(frames):
+        state = character.step(state, act(state, None))
+        sane &= character.alive(state) & in_range(character, state.pose)
+    return float(sane.float().mean())
+
+
 def in_range(character: Character, pose: Tensor) -> Tensor:
     """(B,) booleans: every joint position is within its captured range ± 3σ."""
     part, normalizer = character.layout.positions, character.model.normalizer
@@ -66,10 +79,10 @@ def in_range(character: Character, pose: Tensor) -> Tensor:
     return ((joints > low - RANGE_DEVIATIONS) & (joints < high + RANGE_DEVIATIONS)).all(dim=-1)
 
 
-def normal_latents(character: Character, generator: torch.Generator) -> Act:
-    """Latents drawn from N(0, I), whatever the goal."""
+def drawn_latents(character: Character, generator: torch.Generator) -> Act:
+    """Latents drawn at random, from N(0, I) or of the codes, whatever the goal."""
 
     def act(state: CharacterState, goal: Any) -> Tensor:
-        return torch.randn(len(state), character.latent, generator=generator).to(state.pose.device)
+        return character.draw_latents(len(state), generator)
 
     return act

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from controller.character import Character, CharacterState
 from controller.tasks.base import Task
@@ -59,17 +60,27 @@ class Simulation:
         return torch.cat((state.pose, self.task.observe_goal(state, goal)), dim=-1)
 
     def advance(self, state: CharacterState, goal: Any, latent: Tensor) -> Transition:
-        """One step of 1/30 s with latents ``(B, latent)``, held to ±``LATENT_LIMIT``, rewarded for ``goal``."""
+        """One step of 1/30 s with latents ``(B, latent)``, as :meth:`hold` leaves them, rewarded for ``goal``."""
         after = self.move(state, latent)
         return Transition(after, *self.judge(state, latent, after, goal), ~self.character.alive(after))
 
+    def latent(self, action: Tensor) -> Tensor:
+        """What an environment's action means, ``(B, latent)``: ``LATENT_LIMIT`` times the action, or, where z is one of
+        K codes, those that ``action`` (B,) numbers from 0; IndexError if there is no such code."""
+        codes = self.character.codes
+        return LATENT_LIMIT * action if codes is None else functional.embedding(action, codes)
+
+    def hold(self, latent: Tensor) -> Tensor:
+        """Latents held to ±``LATENT_LIMIT``. Codes are all known to the decoder, and stay as they are."""
+        return latent.clamp(-LATENT_LIMIT, LATENT_LIMIT) if self.character.codes is None else latent
+
     def move(self, state: CharacterState, latent: Tensor) -> CharacterState:
         """The state after one step, without reward or termination: what a game needs."""
-        return self.character.step(state, latent.clamp(-LATENT_LIMIT, LATENT_LIMIT))
+        return self.character.step(state, self.hold(latent))
 
     def judge(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: Any
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Reward ``(B,)`` and its terms by name of steps that :meth:`move` made. Each row is judged by itself, so that
         the rows may as well be of many frames as of many characters."""
-        return self.task.reward(before, latent.clamp(-LATENT_LIMIT, LATENT_LIMIT), after, goal)
+        return self.task.reward(before, self.hold(latent), after, goal)

@@ -3,13 +3,13 @@ decided when it may be used, and tensors become the arrays of numbers that share
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from controller.features import PoseLayout
-from controller.mvae.model import MotionVAE
+from controller.mvae.model import Decoder, MotionVAE
 
 
 def fits(*tensors: Tensor, cuda: bool = False) -> bool:
@@ -37,13 +37,13 @@ def _layers(network: nn.Module) -> list[tuple[Any, Any]]:
 
 
 class SoloCharacter:
-    """The dynamics of :class:`controller.character.Character` for a batch of one."""
+    """The dynamics of :class:`controller.character.Character` for a batch of one, of a model that ``has_kernels``."""
 
     def __init__(self, model: MotionVAE, layout: PoseLayout, low: Tensor, high: Tensor, seconds: float) -> None:
         from controller import kernels  # Numba is loaded when a character is first alone, not for training or data
 
         self._kernels: Any = kernels
-        decoder = model.decoder
+        decoder = cast(Decoder, model.decoder)
         experts = [_numbers(e.weight, e.bias) for e in (decoder.first, decoder.second, decoder.output)]
         self._weights = [array for layer in _layers(decoder.gate) + experts for array in layer]
         self._weights += [_array(low), _array(high)]

@@ -1,31 +1,34 @@
 """Train a motion VAE: ``python -m controller.train_mvae --data FILE.npz --out DIR``.
 
 Writes DIR/mvae.safetensors (the character, ready for play.py and the environments), DIR/training.safetensors (to
-resume from), DIR/history.json and DIR/tensorboard.
+resume from), DIR/good.safetensors (the newest such state in which nothing was wrong), DIR/history.json and
+DIR/tensorboard. ``torchrun --nproc-per-node N -m controller.train_mvae …`` shares every batch among N processes, on a
+GPU each if there are any; the result is that of one process.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 import tyro
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
-from controller import files
+from controller import files, processes
 from controller.character import Character
 from controller.dataset import MotionDataset
-from controller.errors import ConfigError, ControllerError, require, run_command
+from controller.errors import ConfigError, ControllerError, first_line, require, run_command
+from controller.mvae import verdict, watch
 from controller.mvae.export import export
-from controller.mvae.train import TrainConfig, Trainer
+from controller.mvae.progress import Progress
+from controller.mvae.train import Precision, TrainConfig, Trainer
 
-DEAD_EPOCHS = 5
-"""Epochs without an active latent unit after which training gives up."""
+USELESS = (verdict.COLLAPSED, verdict.NEARLY_COLLAPSED, verdict.UNDER_TRAINED)
+"""Verdicts on models that are not worth exporting when training stops early."""
 
 
 @dataclass(frozen=True)
@@ -44,75 +47,149 @@ class Options:
     """Where to train; auto takes a GPU if there is one."""
     threads: int = 1
     """Threads of torch on a CPU. Two are slower than one as soon as anything else runs."""
+    precision: Precision = "float32"
+    """bf16: matrices are multiplied in bfloat16 where torch holds that to be safe. For GPUs; it makes a CPU slower."""
+    compile: bool = False
+    """Compile the networks with torch.compile, which takes a minute. For GPUs; needs a C++ compiler."""
     save_every: int = 5
     """Epochs between checkpoints."""
+    diagnose_every: int = 5
+    """Epochs between diagnoses, in which the model is left to itself for a few seconds."""
+    on_fatal: Literal["stop", "go-on", "roll-back"] = "stop"
+    """What to do when training has collapsed or diverges, or a loss is no number. stop: keep the last good state, and
+    its model. go-on: say so, and skip rollouts whose loss is no number. roll-back: go on from the last good state with
+    half the learning rate and other random numbers."""
+    roll_backs: int = 3
+    """Times to roll back before training stops after all."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = dataclasses.field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
         require(self.threads >= 1, "threads", self.threads, "1 or more")
         require(self.save_every >= 1, "save_every", self.save_every, "1 or more epochs")
+        require(self.diagnose_every >= 1, "diagnose_every", self.diagnose_every, "1 or more epochs")
+        require(self.roll_backs >= 0, "roll_backs", self.roll_backs, "0 or more")
 
 
-def pick_device(name: str) -> str:
-    """The torch device for "auto", "cpu" or "cuda"; ConfigError if there is no GPU for "cuda"."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device is 'cuda', but torch finds no CUDA GPU; allowed here: auto, cpu")
-    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
+# -- before training -------------------------------------------------------------------------------------------------
 
 
-def start(options: Options) -> Trainer:
+def check(options: Options, device: torch.device) -> None:
+    """ConfigError if this machine, or so many processes, cannot do what is asked for."""
+    count, config = processes.count(), options.config
+    for name in ("batch", "free_batch"):
+        allowed = f"multiples of {count}, the number of processes"
+        require(getattr(config, name) % count == 0, name, getattr(config, name), allowed)
+    if options.precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        card = torch.cuda.get_device_name(device)
+        raise ConfigError(f"precision is 'bf16', which {card} does not have; allowed here: float32")
+    if options.compile:
+        try:
+            torch.compile(torch.nn.functional.elu)(torch.ones(2, device=device))
+        except Exception as error:  # whatever a compiler, or the lack of one, may raise
+            said = first_line(error)
+            raise ConfigError(f"compile is True, but torch cannot compile for {device.type} here ({said})") from error
+
+
+def start(options: Options, device: torch.device) -> Trainer:
     """The trainer, new or resumed; refuses to write over a run that it was not told to resume."""
+    check(options, device)
     data = MotionDataset.load(options.data)
     files.make_folder(options.out)
-    trainer = Trainer(data, options.config, options.out, pick_device(options.device))
-    if options.start is not None:
-        trainer.start_from(Character.load(options.start))
+    skips = options.on_fatal == "go-on"
+    trainer = Trainer(data, options.config, options.out, device, options.precision, options.compile, skips)
     if options.resume:
         trainer.resume()
     elif trainer.state_path.exists():
         raise ControllerError(f"{trainer.state_path} is there already: go on with --resume, or choose another --out")
+    else:
+        if options.start is not None:
+            trainer.start_from(Character.load(options.start))
+        processes.meet()  # no process saves before all have seen that nothing was there
+        trainer.save()
     return trainer
 
 
-def check_alive(history: list[dict[str, float]]) -> None:
-    """ControllerError when the latent has been silent for DEAD_EPOCHS epochs: such a model cannot be steered."""
-    last = history[-DEAD_EPOCHS:]
-    if len(last) == DEAD_EPOCHS and all(figures["active_units"] == 0 for figures in last):
-        raise ControllerError(
-            f"the latent has collapsed: no unit was active in the last {DEAD_EPOCHS} epochs "
-            f"(KL {last[-1]['kl_nats']:.2g} nats). Lower --beta, or set --free-bits above 0 (0.05, say)"
-        )
+# -- training --------------------------------------------------------------------------------------------------------
 
 
 def train(options: Options) -> Path:
-    """Train to the end and export the model; returns its path."""
+    """Train to the end and export the model; returns its path.
+
+    Raises ControllerError if something cannot be as it is asked for, or when training comes to a fatal end.
+    """
     torch.set_num_threads(options.threads)
-    trainer = start(options)
-    config = trainer.config
-    writer = SummaryWriter(str(options.out / "tensorboard"))
-    total = config.epochs * config.rollouts_per_epoch
-    with tqdm(total=total, initial=trainer.epoch * config.rollouts_per_epoch, unit="rollout", smoothing=0.05) as bar:
-        while trainer.epoch < config.epochs:
-            figures = trainer.run_epoch(lambda: bar.update() and None)
-            for name, value in figures.items():
-                writer.add_scalar(name, value, trainer.epoch)
-            bar.write(
-                f"epoch {trainer.epoch:>3}/{config.epochs}  teacher {figures['teacher_forcing']:.2f}  "
-                f"reconstruction {figures['reconstruction']:.4f}  KL {figures['kl_nats']:6.2f} nats  "
-                f"active units {figures['active_units']:.0f}/{config.model.latent}  held out: one step "
-                f"{figures['one_step_mm']:.2f} mm, {config.rollout} steps {figures['rollout_mm']:.2f} mm"
-            )
-            if trainer.epoch % options.save_every == 0 or trainer.epoch == config.epochs:
-                trainer.save()
-            check_alive(trainer.history)
-    writer.close()
-    path = options.out / "mvae.safetensors"
-    print(json.dumps(export(trainer, path), indent=1))
-    return path
+    device = processes.own_device(options.device)
+    with processes.joined(device):
+        trainer = start(options, device)
+        with closing(Progress(trainer)) as progress:
+            run(trainer, options, progress)
+        path = model_path(trainer)
+        if processes.speaks():
+            print(json.dumps(export(trainer, path), indent=1))
+        return path
+
+
+def model_path(trainer: Trainer) -> Path:
+    """Where the trained model is put."""
+    return trainer.folder / "mvae.safetensors"
+
+
+def run(trainer: Trainer, options: Options, progress: Progress) -> None:
+    """Train to the last epoch, rolling back on the way if that is asked for; else ControllerError at a fatal end."""
+    while trainer.epoch < trainer.config.epochs:
+        try:
+            run_epoch(trainer, options, progress)
+        except watch.Fatal as why:
+            if options.on_fatal != "roll-back" or trainer.roll_backs >= options.roll_backs:
+                raise stopped(trainer, why) from why
+            trainer.roll_back()
+            progress.rolled_back(str(why))
+
+
+def run_epoch(trainer: Trainer, options: Options, progress: Progress) -> None:
+    """One epoch, told, judged and saved. Raises :class:`watch.Fatal`, unless it is to go on in spite of it."""
+    trainer.run_epoch(progress.tick)
+    last = trainer.epoch == trainer.config.epochs
+    if last or trainer.epoch % options.diagnose_every == 0:
+        trainer.diagnose()
+    progress.epoch()
+    fatal = watch.fatal(trainer.history)
+    if fatal and options.on_fatal != "go-on":
+        raise watch.Fatal(fatal)
+    if fatal:
+        progress.say(f"  going on in spite of this: {fatal.name}: {fatal.reason}")
+    if last or trainer.epoch % options.save_every == 0:
+        trainer.save(good=not watch.trouble(trainer.history))
+
+
+def stopped(trainer: Trainer, why: watch.Fatal) -> ControllerError:
+    """What to say of a training that ends here. Its last good state becomes the one to resume from, and the model of
+    that state is exported if it is one that can be steered."""
+    after = trainer.epoch
+    trainer.keep_history()
+    trainer.go_back()
+    kept = f"The last good state, of epoch {trainer.epoch}, is in {trainer.state_path}"
+    if worth_exporting(trainer):
+        path = model_path(trainer)
+        kept += f", its model in {path}"
+        if processes.speaks():
+            export(trainer, path)
+    processes.meet()  # the first process to leave ends all others
+    return ControllerError(f"training stopped after epoch {after}: {why} {kept}.")
+
+
+def worth_exporting(trainer: Trainer) -> bool:
+    """Whether a run's model has learned something, and has a latent by which to steer it."""
+    if not trainer.history:
+        return False
+    trainer.diagnose()
+    return {found.name for found in watch.findings(trainer.history)}.isdisjoint(USELESS)
 
 
 def main() -> None:
-    print(train(tyro.cli(Options, description=__doc__)))
+    path = train(tyro.cli(Options, description=__doc__))
+    if processes.speaks():
+        print(path)
 
 
 if __name__ == "__main__":

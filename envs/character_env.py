@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -17,11 +18,11 @@ from envs.episodes import Episodes
 Array = NDArray[np.float32]
 
 
-def spaces(simulation: Simulation) -> tuple[gymnasium.spaces.Box, gymnasium.spaces.Box]:
+def spaces(simulation: Simulation) -> tuple[Box, Box | Discrete]:
     """The observation and action space of one character."""
     low, high = simulation.observation_bounds()
-    observation = gymnasium.spaces.Box(low.numpy(), high.numpy(), dtype=np.float32)
-    action = gymnasium.spaces.Box(-1.0, 1.0, (simulation.character.latent,), np.float32)
+    observation, codes = Box(low.numpy(), high.numpy(), dtype=np.float32), simulation.character.codes
+    action = Box(-1.0, 1.0, (simulation.character.latent,), np.float32) if codes is None else Discrete(len(codes))
     return observation, action
 
 
@@ -30,7 +31,8 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
 
     ## Action
     The latent z over its limit of 2, ``Box(-1, 1, (32,))`` (the range both libraries recommend):
-    z = 2·action drives one step of 1/30 s.
+    z = 2·action drives one step of 1/30 s. Where the motion VAE has K codes, the action is the number of one,
+    ``Discrete(K)`` (in a batch ``MultiDiscrete``).
 
     ## Observation
     A bounded ``Box`` of 243 + G values for the shipped skeleton of J = 20 joints:
@@ -77,8 +79,9 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
         episode_seed = int(self.np_random.integers(2**62))
         return self.episodes.reset(episode_seed)[0].cpu().numpy(), {}
 
-    def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        result = self.episodes.advance(torch.from_numpy(np.asarray(action, np.float32))[None].to(self.episodes.device))
+    def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        row = np.asarray(action, self.action_space.dtype)[None]
+        result = self.episodes.advance(torch.from_numpy(row).to(self.episodes.device))
         info = {"reward_terms": {name: float(value) for name, value in result.terms.items()}}
         observation = result.observation[0].cpu().numpy()
         return observation, float(result.reward), bool(result.terminated), bool(result.truncated), info
@@ -120,8 +123,9 @@ class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
         rows = None if mask is None else torch.from_numpy(np.asarray(mask, bool)).to(self.episodes.device)
         return self.episodes.reset(int(self.np_random.integers(2**62)), rows).cpu().numpy(), {}
 
-    def step(self, actions: Array) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        result = self.episodes.step(torch.from_numpy(np.asarray(actions, np.float32)).to(self.episodes.device))
+    def step(self, actions: NDArray[Any]) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        rows = np.asarray(actions, self.action_space.dtype)
+        result = self.episodes.step(torch.from_numpy(rows).to(self.episodes.device))
         observation, reward, terminated, truncated = (part.cpu().numpy() for part in result[:4])
         info: dict[str, Any] = {}
         ended = terminated | truncated

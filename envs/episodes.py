@@ -11,7 +11,7 @@ from torch import Tensor
 from controller import assets, batch
 from controller.character import Character, CharacterState
 from controller.errors import require
-from controller.simulation import LATENT_LIMIT, Simulation
+from controller.simulation import Simulation
 from controller.tasks import task_type
 
 
@@ -100,8 +100,9 @@ class Episodes:
 
     @torch.inference_mode()
     def advance(self, action: Tensor) -> Step:
-        """Move every character by one frame and reset none. ``action`` (B, latent) is z / ``LATENT_LIMIT``."""
-        moved, terminated, truncated = self.move(LATENT_LIMIT * action)
+        """Move every character by one frame and reset none. ``action`` is (B, latent) z / ``LATENT_LIMIT``, or, where z
+        is one of K codes, (B,) their numbers from 0."""
+        moved, terminated, truncated = self.move(self.simulation.latent(action))
         reward, terms = self.simulation.judge(*moved)
         observation = torch.nan_to_num(self.simulation.observe(self.state, self.goal))
         return Step(observation, torch.nan_to_num(reward), terminated, truncated, None, terms)

@@ -22,12 +22,17 @@ from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ControllerError, run_command
 from controller.evaluation import evaluate
+from controller.extractor import SHIPPED, Extractor
+from controller.mvae.diagnose import diagnose
 from controller.policy import Policy
+from controller.rollout import sane_fraction
 from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.random_walk import RandomWalkTask
 
 ROOT = assets.FOLDER.parent
+STAMINA = 1000, 3600
+"""Characters, and frames (two minutes) for which they have to stay sane."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def measure(options: Options) -> dict[str, Any]:
     walk = Simulation(character, RandomWalkTask(character))
     figures: dict[str, Any] = {
         "machine": {"processor": processor(), "torch": torch.__version__, "threads": 1},
-        "mvae": character.header["figures"],
+        "mvae": diagnose(character, data, Extractor.load(SHIPPED)),
+        "sane_for_two_minutes": sane_fraction(character, *STAMINA, options.seed),
         "random": evaluate(walk, None, 100, 1000 / character.fps, options.seed, data),
         "speed": speed(),
     }
@@ -80,12 +86,20 @@ def rows(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The tables' rows as (what, figure), by file."""
     r, m, s = figures["random"], figures["mvae"], figures["speed"]
     model = [
-        ("active latent units, held out", f"{m['active_units']} of 32"),
+        ("diagnosis", m["verdict"]),
+        ("active latent units, held out", f"{m['active_units']} of {m['latent_units']}"),
         ("KL, held out", f"{m['kl_nats']:.1f} nats"),
         ("joint error after one step, held out", f"{m['one_step_mm']:.1f} mm"),
-        ("joint error after eight steps on its own, held out", f"{m['rollout_mm']:.1f} mm"),
+        ("joint error after eight steps on its own, held out", f"{m['eight_step_mm']:.1f} mm"),
+        ("bone lengths of predicted joints off by, free rollouts", f"{m['bone_length_error_mm']:.2f} mm"),
         ("10 latent streams from one pose, apart after 2 s", f"{m['spread_m']:.2f} m, {m['spread_deg']:.0f}°"),
-        ("100 free rollouts × 1,000 frames, sane", f"{100 * r['alive_fraction']:.0f} %"),
+        ("1,000 free rollouts × 3,600 frames, sane", f"{100 * figures['sane_for_two_minutes']:.4g} %"),
+        ("Fréchet distance of free rollouts to the captured motion", f"{m['frechet_distance']:.1f}"),
+        ("– of held-out captured motion", f"{m['captured_frechet_distance']:.1f}"),
+        ("forward speed of free rollouts, 5/50/95 %", spread(m["free_speed_m_s"], ".2f", "m/s")),
+        ("– of the captured motion", spread(m["captured_speed_m_s"], ".2f", "m/s")),
+        ("turn rate of free rollouts, 5/50/95 %", spread(m["free_turn_deg_s"], ".0f", "°/s")),
+        ("– of the captured motion and its mirror image", spread(m["captured_turn_deg_s"], ".0f", "°/s")),
         ("foot skate of free rollouts", f"{r['foot_skate_cm_per_frame']:.3f} cm/frame"),
         ("foot skate of the captured motion", f"{r['captured']['foot_skate_cm_per_frame']:.3f} cm/frame"),
         ("lower foot of free rollouts, 5/50/95 %", heights(r)),
@@ -137,6 +151,10 @@ def steering(j: dict[str, Any]) -> list[tuple[str, str]]:
         ("drift while standing", f"{j['idle_drift_m_per_min']:.3f} m/min"),
         ("distance to the nearest captured pose, median", f"{j['nearest_pose_cm_median']:.1f} cm"),
     ]
+
+
+def spread(values: list[float], digits: str, unit: str) -> str:
+    return " / ".join(f"{value:{digits}}" for value in values) + f" {unit}"
 
 
 def heights(figures: dict[str, float]) -> str:

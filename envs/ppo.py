@@ -14,10 +14,11 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor, nn
 
+from controller.character import Character
 from controller.errors import require
 from controller.mvae.schedules import linear_decay
 from controller.optimizer_state import load_optimizer, optimizer_tensors
-from controller.policy import Actor
+from controller.policy import Actor, CodeActor, Network, new_actor
 from controller.simulation import LATENT_LIMIT
 from envs.episodes import Episodes
 from envs.sb3 import CharacterVecEnv
@@ -49,7 +50,7 @@ class PpoConfig:
     entropy: float = 0.0
     """Weight of the entropy bonus."""
     log_std: float = -5.0
-    """Log of the exploration noise at the start, in units of the action's bound; it is learned."""
+    """Log of the exploration noise at the start, in units of the action's bound; it is learned. Codes have none."""
     reward_scale: float = 0.1
     """Factor on rewards, which keeps the critic's targets near 1."""
     critic_frames: int = 250_000
@@ -85,32 +86,37 @@ class BoundedMean(nn.Module):
 
 class LatentPolicy(ActorCriticPolicy):
     """stable-baselines3's actor-critic with a bounded mean. The action is clipped for the environment; the unclipped
-    one is scored, as the library does."""
+    one is scored, as the library does. Codes are drawn by the softmax of the head's logits."""
 
     def _build(self, lr_schedule: Callable[[float], float]) -> None:
         super()._build(lr_schedule)
-        assert isinstance(self.action_dist, DiagGaussianDistribution)
         head = cast(nn.Linear, self.action_net)
         with torch.no_grad():
             head.weight.mul_(0.1)
-        self.action_net = BoundedMean(head)
+        if isinstance(self.action_dist, DiagGaussianDistribution):
+            self.action_net = BoundedMean(head)
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     @property
     def head(self) -> nn.Linear:
-        return cast(BoundedMean, self.action_net).linear
+        return self.action_net.linear if isinstance(self.action_net, BoundedMean) else cast(nn.Linear, self.action_net)
 
-    def actor(self) -> Actor:
+    def acting(self) -> list[nn.Parameter]:
+        """All that only the actor has."""
+        own = ("mlp_extractor.policy_net.", "action_net.", "log_std")
+        return [parameter for name, parameter in self.named_parameters() if name.startswith(own)]
+
+    def actor(self, character: Character) -> Actor | CodeActor:
         """A copy of the deterministic actor, free of stable-baselines3."""
         body = self.mlp_extractor.policy_net
         linears = [layer for layer in body.children() if isinstance(layer, nn.Linear)]
-        sizes = tuple(layer.out_features for layer in linears)
-        actor = Actor(linears[0].in_features, self.head.out_features, sizes, LATENT_LIMIT)
+        hidden = [layer.out_features for layer in linears]
+        actor = new_actor(character, linears[0].in_features, hidden, LATENT_LIMIT)
         actor.body.load_state_dict(body.state_dict())
         actor.head.load_state_dict(self.head.state_dict())
         return actor
 
-    def take(self, actor: Actor) -> None:
+    def take(self, actor: Network) -> None:
         """Act as ``actor`` does from now on."""
         self.mlp_extractor.policy_net.load_state_dict(actor.body.state_dict())
         self.head.load_state_dict(actor.head.state_dict())
@@ -153,10 +159,10 @@ class PpoTrainer:
     def policy(self) -> LatentPolicy:
         return cast(LatentPolicy, self.ppo.policy)
 
-    def actor(self) -> Actor:
-        return self.policy.actor()
+    def actor(self) -> Actor | CodeActor:
+        return self.policy.actor(self.episodes.simulation.character)
 
-    def start_from(self, actor: Actor) -> None:
+    def start_from(self, actor: Network) -> None:
         """Begin with a trained actor's weights, which wait until the critic, which is new, has learned a little."""
         self.policy.take(actor)
         self.critic_only = self.config.critic_frames
@@ -168,14 +174,14 @@ class PpoTrainer:
         learning = self.critic_only <= 0
         if not learning:
             self.rate = config.critic_rate
-        for parameter in (*self.policy.mlp_extractor.policy_net.parameters(), *self.policy.action_net.parameters()):
+        for parameter in self.policy.acting():
             parameter.requires_grad_(learning)
-        self.policy.log_std.requires_grad_(learning)
         self.critic_only -= self.frames_per_iteration
         self.ppo.learn(self.frames_per_iteration, reset_num_timesteps=False)
+        buffer = self.ppo.rollout_buffer
         return {
-            "reward": float(self.ppo.rollout_buffer.rewards.mean()) / config.reward_scale,
-            "noise": float(self.policy.log_std.detach().exp().mean()),
+            "reward": float(buffer.rewards.mean()) / config.reward_scale,
+            "entropy": -float(buffer.log_probs.mean()),
         }
 
     def tensors(self) -> dict[str, Tensor]:

@@ -37,8 +37,9 @@ class CharacterVecEnv(VecEnv):
         self.returns[:], self.lengths[:] = 0, 0
         return self.episodes.reset(seed).cpu().numpy()
 
-    def step_async(self, actions: NDArray[np.float32]) -> None:
-        self.actions = torch.from_numpy(np.asarray(actions, np.float32)).to(self.episodes.device)
+    def step_async(self, actions: NDArray[Any]) -> None:
+        rows = np.asarray(actions, self.action_space.dtype)
+        self.actions = torch.from_numpy(rows).to(self.episodes.device)
 
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         result = self.episodes.step(self.actions)

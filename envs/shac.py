@@ -17,7 +17,7 @@ from controller import batch
 from controller.errors import require
 from controller.gemm import Linear
 from controller.optimizer_state import load_optimizer, optimizer_tensors
-from controller.policy import Actor
+from controller.policy import Actor, Network
 from controller.simulation import LATENT_LIMIT
 from envs.episodes import Episodes, Move
 from envs.workers import Workers
@@ -101,6 +101,8 @@ class ShacTrainer:
         self.critic_only = 0
         self.episodes, self.config = episodes, config
         simulation = episodes.simulation
+        allowed = "ppo, for this motion VAE's actions are codes, and no gradient goes through the choice of one"
+        require(simulation.character.codes is None, "algorithm", "shac", allowed)
         self.network = Actor(simulation.observation_size, simulation.character.latent, hidden, LATENT_LIMIT)
         self.network.to(episodes.device)
         with torch.no_grad():
@@ -211,7 +213,7 @@ class ShacTrainer:
         """A copy of the actor as it stands."""
         return copy.deepcopy(self.network)
 
-    def start_from(self, actor: Actor) -> None:
+    def start_from(self, actor: Network) -> None:
         """Begin with a trained actor's weights, which wait until the critic, which is new, has learned a little."""
         self.network.load_state_dict(actor.state_dict())
         self.critic_only = self.config.critic_frames

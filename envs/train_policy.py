@@ -39,7 +39,7 @@ class PolicyConfig:
     """The task, by its name in `controller.tasks`."""
     algorithm: Literal["shac", "ppo"] = "shac"
     """shac: differentiates the reward through the decoder. ppo: stable-baselines3's, learns from what actions happened
-    to do."""
+    to do, and may choose codes, too."""
     out: Path = Path("runs/policy")
     """Folder for checkpoints, TensorBoard logs and the policy."""
     mvae: Path | None = None

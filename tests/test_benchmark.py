@@ -19,10 +19,11 @@ from controller import assets, files
 from controller.benchmark import __main__ as benchmark
 from controller.benchmark import machine, memory, programs, report, steps, training, viewer
 from controller.benchmark.limits import Limits, Work
+from controller.benchmark.published import PublishedLoop
 from controller.benchmark.timing import Timing, alternate, measure, threads
 from controller.character import Character
 from controller.errors import ControllerError
-from controller.mvae.model import ExpertLinear
+from controller.mvae.model import ExpertLinear, MotionVAE, MotionVAEConfig
 from controller.policy import Actor, Policy
 from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickTask
@@ -31,7 +32,9 @@ from envs import benchmark as envs_benchmark
 PROMISED = (
     "control_step_us_b1", "control_step_us_b1_p99", "core_steps_per_s_b100", "core_steps_per_s_b1000",
     "vecenv_steps_per_s_b100", "crowd500_ms", "gemm_gflops", "floor_ratio_b1", "floor_ratio_b100", "floor_ratio_b1000",
+    "mvae_updates_per_s", "mvae_reference_updates_per_s", "mvae_updates_ratio",
 )  # fmt: skip
+LAYERS = ("first", "second", "output")
 DRAWN = (*viewer.KEYS, "cold_start_s")
 
 
@@ -168,6 +171,24 @@ def test_a_crowd_leaves_the_threads_as_they_were(small: tuple[Simulation, Policy
     assert torch.get_num_threads() == before
 
 
+def test_the_published_loop_computes_what_ours_does() -> None:
+    """With the same weights the networks agree, and it makes an optimiser step at every step of a rollout."""
+    config = MotionVAEConfig(latent=5, hidden=24, experts=3, gate_hidden=8)
+    ours, theirs = MotionVAE(12, config), PublishedLoop(12, config, torch.device("cpu"), beta=0.1)
+    theirs.encoder.load_state_dict(ours.encoder.state_dict())
+    theirs.decoder.gate.load_state_dict(ours.decoder.gate.state_dict())
+    with torch.no_grad():
+        for layer, weight, bias in zip(LAYERS, theirs.decoder.weights, theirs.decoder.biases, strict=True):
+            weight.copy_(getattr(ours.decoder, layer).weight)
+            bias.copy_(getattr(ours.decoder, layer).bias)
+    previous, following, latent = torch.randn(7, 12), torch.randn(7, 12), torch.randn(7, 5)
+    torch.testing.assert_close(theirs.decoder(latent, previous), ours.decode(latent, previous))
+    for mine, other in zip(ours.encode(previous, following), theirs.encoder(following, previous), strict=True):
+        torch.testing.assert_close(mine, other)
+    theirs.rollout(torch.randn(7, 1 + 4, 12))
+    assert {int(state["step"]) for state in theirs.optimizer.state.values()} == {4}
+
+
 def test_the_made_up_data_can_be_trained_on() -> None:
     data = training.made_up(character())
     assert data.poses.shape == (1100, character().layout.size) and torch.isfinite(data.normalizer().std).all()
@@ -298,4 +319,6 @@ def test_a_quick_runs_figures_agree(quick: dict[str, Any]) -> None:
     slower = quick["vecenv_us_b100"] / quick["vecenv_core_us_b100"] - 1
     assert quick["vecenv_overhead_percent"] == pytest.approx(100 * slower)
     assert quick["ppo_samples_per_s"] < min(quick["ppo_rollout_samples_per_s"], quick["ppo_update_samples_per_s"])
+    ratio = quick["mvae_updates_per_s"] / quick["mvae_reference_updates_per_s"]
+    assert quick["mvae_updates_ratio"] == pytest.approx(ratio) and ratio > 2
     assert abs(quick["growth_kb_per_1000_steps"]) < 100

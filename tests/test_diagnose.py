@@ -21,6 +21,7 @@ from controller import assets
 from controller.character import Character
 from controller.mvae import diagnose, diagnostics, verdict
 from controller.mvae.model import MotionVAE, MotionVAEConfig
+from controller.mvae.schedules import KlWeight, TeacherForcing
 from controller.mvae.train import TrainConfig
 
 REQUIRED = {
@@ -30,15 +31,21 @@ REQUIRED = {
     "z_sensitivity", "sane_fraction", "held_fraction", "free_skate_cm_per_frame", "captured_skate_cm_per_frame",
     "free_float_cm_p5", "free_float_cm_median", "free_float_cm_p95", "free_speed_m_s", "free_turn_deg_s",
     "captured_speed_m_s", "captured_turn_deg_s", "speed_coverage", "turn_coverage", "gate_share", "gate_entropy_nats",
-    "gate_entropy_fraction", "gate_pose_entropy_nats", "dead_experts",
+    "gate_entropy_fraction", "gate_pose_entropy_nats", "dead_experts", "bone_length_error_mm",
+    "one_step_bone_length_error_mm", "free_speed_range_m_s", "free_turn_range_deg_s", "captured_speed_range_m_s",
+    "captured_turn_range_deg_s", "speed_coverage_mass", "turn_coverage_mass", "speed_wasserstein_m_s",
+    "turn_wasserstein_deg_s", "frechet_distance", "captured_frechet_distance",
 }  # fmt: skip
 
 
 # -- figures ---------------------------------------------------------------------------------------------------------
 
 
-class Posterior(torch.nn.Module):
+class Posterior(MotionVAE):
     """Two units: one whose mean is 3 or 1 with σ = 1, one that is the prior."""
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
 
     def encode(self, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
         mean = torch.zeros(1000, 2)
@@ -48,8 +55,7 @@ class Posterior(torch.nn.Module):
 
 def test_the_aggregate_posterior_is_the_mixture_of_all_steps() -> None:
     """Mean 2 and variance 1 (of the means) + 1 (of each): KL = (2² + 2 − ln 2 − 1) / 2 nats."""
-    nothing = torch.zeros(1000, 1)
-    figures = diagnostics.posterior_figures(Posterior(), nothing, nothing)  # type: ignore[arg-type]
+    figures = diagnostics.posterior_figures(Posterior(), torch.zeros(1000, 2, 1))
     assert figures["posterior_mean_variance"] == pytest.approx([1, 0], rel=2e-3)
     assert figures["kl_per_unit"] == pytest.approx([(9 + 1) / 4, 0])
     assert figures["aggregate_mean"] == pytest.approx([2, 0])
@@ -88,6 +94,59 @@ def test_coverage_is_the_share_of_one_interval_inside_the_other(
     inner: list[float], outer: list[float], share: float
 ) -> None:
     assert diagnostics.coverage(inner, outer) == pytest.approx(share)
+
+
+def test_mass_is_the_share_of_values_inside_an_interval() -> None:
+    values = torch.tensor([-1.0, 0.0, 1.0, 2.0, 3.0])
+    assert diagnostics.mass_within(values, [0, 1, 2]) == pytest.approx(0.6)
+    assert diagnostics.mass_within(values, [4, 5]) == 0 and diagnostics.mass_within(values, [-1, 3]) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "distance"),
+    [
+        ([1, 2, 4], [4, 1, 2], 0), ([0, 1], [0, 0, 1, 1], 0), ([1, 2, 4], [3.5, 4.5, 6.5], 2.5), ([0], [1, 3], 2),
+        ([0, 0, 0, 8], [0], 2), ([-1, 1], [0], 1), ([0, 1], [1, math.nan], math.nan),
+    ],
+)  # fmt: skip
+def test_the_wasserstein_distance_is_how_far_values_must_be_moved(
+    one: list[float], other: list[float], distance: float
+) -> None:
+    for pair in ((one, other), (other, one)):
+        measured = diagnostics.wasserstein(*(torch.tensor(values, dtype=torch.float32) for values in pair))
+        assert measured == pytest.approx(distance, nan_ok=True)
+
+
+def test_bones_err_by_what_they_are_too_long_or_too_short() -> None:
+    poses, bones = data().poses[:50], layout().skeleton.offsets[1:].norm(dim=-1)
+    assert diagnostics.bone_length_error(layout(), poses) < 0.01
+    for factor in (1.01, 0.99):
+        scaled = poses.clone()
+        scaled[:, layout().positions] *= factor
+        assert diagnostics.bone_length_error(layout(), scaled) == pytest.approx(10 * float(bones.mean()), rel=1e-3)
+
+
+def test_bones_from_the_root_count_and_where_a_rigid_body_is_does_not() -> None:
+    stand = data().poses[0].clone()
+    joints = layout().joint_positions(stand)  # a view
+    joints += torch.tensor([0.0, 5.0, 1.0])
+    assert diagnostics.bone_length_error(layout(), stand) < 0.01
+    before = (joints[1:] - joints[0]).norm(dim=-1)
+    joints[0, 1] += 0.1
+    wrong = [float((joints[j] - joints[0]).norm() - before[j - 1]) for j in layout().skeleton.children(0)]
+    expected = 1000 * sum(map(abs, wrong)) / (layout().joints - 1)
+    assert diagnostics.bone_length_error(layout(), stand) == pytest.approx(expected, rel=1e-3) and len(wrong) == 3
+
+
+@torch.no_grad()
+def test_one_step_goes_from_the_captured_pose_by_the_posterior_mean() -> None:
+    made = model()
+    windows = made.normalizer.normalize(data().poses[:40].reshape(10, 4, -1))
+    apart = layout().joint_positions(
+        diagnostics.one_step_poses(made, windows) - data().poses[:40].reshape(10, 4, -1)[:, 1]
+    )
+    first = diagnostics.reconstruction_errors(made, layout(), windows)[0]
+    assert 1000 * float(apart.norm(dim=-1).mean()) == pytest.approx(first, rel=1e-4)
 
 
 def sensitivity(column: int) -> float:
@@ -184,7 +243,8 @@ def test_advice_names_settings_that_there_are() -> None:
     advice = " ".join(verdict.findings(WELL | figures)[0].advice for figures in ill)
     flags = {flag.replace("-", "_") for flag in re.findall(r"--([\w.-]*\w)", advice)}
     known = {field.name for field in dataclasses.fields(TrainConfig)}
-    known |= {f"model.{field.name}" for field in dataclasses.fields(MotionVAEConfig)}
+    for group, settings in (("model", MotionVAEConfig), ("teacher", TeacherForcing), ("kl", KlWeight)):
+        known |= {f"{group}.{field.name}" for field in dataclasses.fields(settings)}
     assert flags and flags <= known
 
 
@@ -249,6 +309,7 @@ def test_the_shipped_model_is_healthy() -> None:
     assert report["spread_m"] == pytest.approx(told["spread_m"], rel=0.1)
     assert report["free_skate_cm_per_frame"] == pytest.approx(told["free_foot_skate_cm_per_frame"], rel=0.1)
     assert report["sane_fraction"] == 1 and report["held_fraction"] < 0.05
+    assert report["bone_length_error_mm"] < 10 and report["frechet_distance"] is None
     assert report["dead_experts"] == 0 and sum(report["gate_share"]) == pytest.approx(1, abs=1e-4)
     assert 0.01 < report["z_sensitivity"] < 1
 
@@ -297,6 +358,22 @@ def test_an_untrained_model_is_under_trained() -> None:
     low, middle, high = report["captured_turn_deg_s"]
     assert low == pytest.approx(-high) and abs(middle) < 1  # with its mirror image
     assert 0 <= report["speed_coverage"] <= 1 and 0 <= report["turn_coverage"] <= 1
+    assert 0 <= report["speed_coverage_mass"] <= 1 and 0 <= report["turn_coverage_mass"] <= 1
+    assert report["speed_wasserstein_m_s"] > 0 and report["turn_wasserstein_deg_s"] > 0
+    assert report["bone_length_error_mm"] > 5 < report["one_step_bone_length_error_mm"]
+    assert report["frechet_distance"] is None and report["captured_frechet_distance"] is None  # no extractor given
+    (least, most), (low, _, high) = report["captured_turn_range_deg_s"], report["captured_turn_deg_s"]
+    assert least < low and most > high and least == pytest.approx(-most)
+
+
+def test_captured_rates_agree_with_themselves() -> None:
+    captured = diagnose.captured_rates(data())
+    figures = diagnose.agreement(captured, captured)
+    assert figures["speed_coverage"] == figures["turn_coverage"] == 1
+    assert figures["speed_wasserstein_m_s"] == figures["turn_wasserstein_deg_s"] == 0
+    assert figures["speed_coverage_mass"] == pytest.approx(0.98, abs=0.01)
+    faster = diagnose.agreement(captured, captured | {"speed": captured["speed"] + 0.3})
+    assert faster["speed_wasserstein_m_s"] == pytest.approx(0.3, rel=1e-4) and faster["speed_coverage_mass"] < 0.9
 
 
 # -- the command -----------------------------------------------------------------------------------------------------
@@ -347,5 +424,5 @@ def test_bad_requests_are_one_sentence(
 
 
 def test_the_same_model_gets_the_same_figures() -> None:
-    one, other = (diagnose.rollout_figures(character()) for _ in range(2))
+    one, other = (diagnose.rollout_figures(character())[0] for _ in range(2))
     assert one == other

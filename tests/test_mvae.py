@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from typing import Any
 
 import pytest
 import torch
@@ -20,9 +20,11 @@ from controller.errors import ConfigError, DataError
 from controller.features import FPS, encode
 from controller.feet import Feet
 from controller.metrics import FOOT_HEIGHT, contact_weight
-from controller.mvae import loss, schedules
+from controller.mvae import kl, loss
 from controller.mvae.model import Decoder, ExpertLinear, MotionVAEConfig
-from controller.mvae.train import TrainConfig, Windows
+from controller.mvae.schedules import KlWeight, TeacherForcing
+from controller.mvae.train import TrainConfig
+from controller.mvae.windows import Windows
 from controller.normalizer import Normalizer
 
 
@@ -89,10 +91,12 @@ def test_z_is_the_mean_plus_sigma_times_noise() -> None:
     generator = torch.Generator().manual_seed(3)
     previous, following = torch.randn(2, 4, layout().size, generator=generator)
     noise = torch.randn(4, 6, generator=generator)
-    predicted, mean, log_variance = made(previous, following, noise)
-    torch.testing.assert_close(
-        predicted, made.decode(mean + log_variance.exp().sqrt() * noise, previous), atol=1e-5, rtol=1e-5
-    )
+    mean, log_variance = made.encode(previous, following)
+    step = made.loss(previous, 0 * following, following, noise, 0)
+    expected = made.decode(mean + log_variance.exp().sqrt() * noise, previous)
+    torch.testing.assert_close(step.predicted, expected, atol=1e-5, rtol=1e-5)
+    assert step.reconstruction.item() == pytest.approx(expected.square().mean().item(), rel=1e-5)  # what follows is 0
+    assert step.latent.item() == pytest.approx(kl.kl_loss(mean, log_variance, 0).item(), rel=1e-6)
     assert (made.encode(previous, following + 1)[0] - mean).abs().min() > 0
     huge = made.encode(1e6 * previous, 1e6 * following)[1]
     assert float(huge.min()) >= -12 and float(huge.max()) <= 6
@@ -154,13 +158,22 @@ def test_the_kl_term_is_the_distributions(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     mean, log_variance = torch.randn(2, 9, 5, generator=generator)
     expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0)).mean(dim=0)
-    torch.testing.assert_close(loss.kl_per_unit(mean, log_variance), expected)
-    torch.testing.assert_close(loss.kl_loss(mean, log_variance, 0.0), expected.mean())
+    torch.testing.assert_close(kl.kl_per_unit(mean, log_variance), expected)
+    torch.testing.assert_close(kl.kl_loss(mean, log_variance, 0.0), expected.mean())
+
+
+def test_a_log_variance_that_is_held_can_come_back() -> None:
+    values = torch.tensor([-40.0, -12.0, 0.5, 6.0, 1e9], requires_grad=True)
+    held = kl.held(values)
+    assert held.tolist() == [-12.0, -12.0, 0.5, 6.0, 6.0]
+    kl.kl_per_unit(torch.zeros(1, 5), held[None]).sum().backward()  # the gradient of KL is (σ² − 1) / 2
+    assert values.grad is not None
+    torch.testing.assert_close(values.grad, (held.detach().exp() - 1) / 2)
 
 
 def test_free_bits_cost_nothing_and_pull_at_nothing() -> None:
     mean = torch.tensor([[0.2, 2.0]], requires_grad=True)  # KL = mean² / 2: 0.02 and 2 nats
-    value = loss.kl_loss(mean, torch.zeros(1, 2), 0.3)
+    value = kl.kl_loss(mean, torch.zeros(1, 2), 0.3)
     assert float(value.detach()) == pytest.approx((0.3 + 2.0) / 2)
     value.backward()
     assert mean.grad is not None
@@ -170,21 +183,6 @@ def test_free_bits_cost_nothing_and_pull_at_nothing() -> None:
 def test_the_contact_weight_is_one_on_the_floor_and_nothing_from_h_up() -> None:
     heights = torch.tensor([-0.1, 0.0, FOOT_HEIGHT / 2, FOOT_HEIGHT, 0.5])
     torch.testing.assert_close(contact_weight(heights), torch.tensor([1.0, 1.0, 2 - math.sqrt(2), 0.0, 0.0]))
-
-
-def test_teacher_forcing_has_three_phases() -> None:
-    for epoch, expected in ((0, 1.0), (9.9, 1.0), (10, 1.0), (12.5, 0.5), (14, 0.2), (15, 0.0), (100, 0.0)):
-        assert schedules.teacher_forcing(epoch, teacher=10, ramp=5) == pytest.approx(expected)
-    assert schedules.teacher_forcing(9.99, teacher=10, ramp=0) == 1.0
-    assert schedules.teacher_forcing(10, teacher=10, ramp=0) == 0.0
-
-
-def test_the_rate_falls_and_the_kl_weight_rises_in_a_straight_line() -> None:
-    for step, expected in ((0, 1.0), (25, 0.8), (100, 0.2), (500, 0.2)):
-        assert schedules.linear_decay(step, 100, 1.0, 0.2) == pytest.approx(expected)
-    for epoch, expected in ((0, 0.0), (1, 0.25), (4, 1.0), (9, 1.0)):
-        assert schedules.linear_warm_up(epoch, 4) == pytest.approx(expected)
-    assert schedules.linear_warm_up(0, 0) == 1.0
 
 
 # -- feet ------------------------------------------------------------------------------------------------------------
@@ -282,7 +280,9 @@ def test_the_same_generator_draws_the_same_windows() -> None:
 # -- settings and statistics -----------------------------------------------------------------------------------------
 
 BAD: list[tuple[str, float]] = [
-    ("teacher_epochs", -1), ("ramp_epochs", -1), ("student_epochs", -1), ("beta_warm_up_epochs", -1),
+    ("epochs", 0), ("free_from_epoch", -1), ("free_steps", -1), ("free_batch", 0), ("free_pool", 8),
+    ("free_renewal", 1.1), ("slip_weight", -1.0), ("spread_weight", -1.0), ("joint_weight", -1.0),
+    ("bone_weight", -1.0),
     ("rollouts_per_epoch", 0), ("rollout", 0), ("batch", 0),
     ("learning_rate", 0.0), ("learning_rate", 1.0), ("learning_rate", math.nan), ("final_learning_rate", -1e-9),
     ("beta", -0.1), ("beta", math.nan), ("free_bits", -0.1), ("foot_weight", -1.0),
@@ -298,12 +298,20 @@ def test_a_bad_training_setting_is_refused_by_name(field: str, value: float) -> 
     assert message.startswith(f"{field} is {value!r}; allowed: ") and "\n" not in message
 
 
-def test_no_epochs_at_all_are_refused() -> None:
-    with pytest.raises(ConfigError, match="teacher_epochs \\+ ramp_epochs \\+ student_epochs is 0"):
-        TrainConfig(teacher_epochs=0, ramp_epochs=0, student_epochs=0)
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"teacher": TeacherForcing(hold_epochs=90, ramp_epochs=15)}, "teacher"),
+        ({"kl": KlWeight(ramp_epochs=92)}, "kl.ramp_epochs"),
+        ({"kl": KlWeight(kind="cyclical", cycles=100)}, "kl.cycles"),
+    ],
+)
+def test_a_schedule_longer_than_the_run_is_refused(settings: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        TrainConfig(**settings)
 
 
-@pytest.mark.parametrize("field", [field.name for field in fields(MotionVAEConfig)])
+@pytest.mark.parametrize("field", ["latent", "hidden", "experts", "gate_hidden"])
 @pytest.mark.parametrize("value", [0, -3, 5000])
 def test_a_bad_size_is_refused_by_name(field: str, value: int) -> None:
     with pytest.raises(ConfigError, match=f"{field} is {value}; allowed: 1 to 4096"):

@@ -10,21 +10,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from synthetic import command, data, refusal, strict_json
+from synthetic import character, command, data, layout, model, refusal, strict_json
 from torch import Tensor
 
-from controller import train_mvae
+from controller import processes, train_mvae
 from controller.character import Character
 from controller.errors import CheckpointError, ControllerError, DataError
+from controller.features import PoseLayout
 from controller.mvae import diagnostics
-from controller.mvae.model import MotionVAEConfig
+from controller.mvae.model import MotionVAE, MotionVAEConfig
+from controller.mvae.schedules import KlWeight, TeacherForcing
 from controller.mvae.train import TrainConfig, Trainer
-from controller.train_mvae import DEAD_EPOCHS, Options
 
 SMALL = TrainConfig(
     model=MotionVAEConfig(latent=8, hidden=48, experts=2, gate_hidden=16),
-    teacher_epochs=2, ramp_epochs=1, student_epochs=1, rollouts_per_epoch=60, rollout=4, batch=32,
-    learning_rate=5e-3, beta=0.01, beta_warm_up_epochs=2,
+    epochs=4, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=1), kl=KlWeight(ramp_epochs=2),
+    rollouts_per_epoch=60, rollout=4, batch=32, learning_rate=5e-3, beta=0.01,
 )  # fmt: skip
 TINY = replace(
     SMALL,
@@ -75,14 +76,16 @@ def test_its_latent_units_are_active_and_say_which_step_was_made() -> None:
 
 
 def test_active_units_are_counted_by_the_variance_of_their_means() -> None:
-    class TwoOfThree(torch.nn.Module):
+    class TwoOfThree(MotionVAE):
+        def __init__(self) -> None:
+            torch.nn.Module.__init__(self)
+
         def encode(self, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
             wave = torch.linspace(-1, 1, 101)
             return torch.stack((wave, 0.12 * wave + 5, 0.17 * wave + 5), dim=-1), torch.zeros(101, 3)
 
     # variances of ±1, ±0.12 and ±0.17 even spreads: 0.34, 0.0049 and 0.0098, against a threshold of 0.01
-    nothing = torch.zeros(101, 1)
-    figures = diagnostics.latent_figures(TwoOfThree(), nothing, nothing)  # type: ignore[arg-type]
+    figures = diagnostics.latent_figures(TwoOfThree(), torch.zeros(101, 2, 1))
     assert figures["active_units"] == 1
     # KL of a unit with σ = 1 is mean² / 2
     assert figures["kl_nats"] == pytest.approx((0.34 + 0.0049 + 25 + 0.0098 + 25) / 2, rel=1e-3)
@@ -93,17 +96,34 @@ def tensors(trainer: Trainer) -> dict[str, Tensor]:
     found = {f"model {name}": value.clone() for name, value in trainer.model.state_dict().items()}
     for index, state in trainer.optimizer.state_dict()["state"].items():
         found |= {f"optimizer {index} {name}": value.clone() for name, value in state.items()}
-    return found | {"generator": trainer.generator.get_state()}
+    return found | {"generator": trainer.generator.get_state(), "pool": trainer.free_running.poses.clone()}
 
 
+FREE = replace(TINY, free_from_epoch=1, free_steps=2, free_batch=4, free_pool=16, free_renewal=0.1)
+"""With free steps, which begin before an interruption."""
+
+
+def started(config: TrainConfig, folder: Path, model: Character | None) -> Trainer:
+    """A new training, or one of a model that is trained already."""
+    trainer = Trainer(data(), config, folder)
+    if model:
+        trainer.start_from(model)
+    return trainer
+
+
+@pytest.mark.parametrize("model", [None, "of other data"])
 @pytest.mark.parametrize("through_time", [True, False])
-def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path, through_time: bool) -> None:
-    config = replace(TINY, through_time=through_time)
-    whole = Trainer(data(), config, tmp_path)
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
+    tmp_path: Path, through_time: bool, model: str | None
+) -> None:
+    config = replace(FREE, through_time=through_time)
+    other = replace(data(), poses=1.1 * data().poses)
+    begin = Trainer(other, config, tmp_path).character() if model else None
+    whole = started(config, tmp_path, begin)
     for _ in range(4):
         whole.run_epoch()
 
-    first = Trainer(data(), config, tmp_path)
+    first = started(config, tmp_path, begin)
     for _ in range(2):
         first.run_epoch()
     first.save()
@@ -121,6 +141,27 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_pa
     timeless = [{k: v for k, v in row.items() if k != "rollouts_per_s"} for row in whole.history]
     assert [{k: v for k, v in row.items() if k != "rollouts_per_s"} for row in second.history] == timeless
     assert len(json.loads((tmp_path / "history.json").read_text())) == 2
+
+
+def test_a_model_to_start_from_keeps_its_statistics_and_free_poses_have_them_too() -> None:
+    other = replace(data(), poses=1.1 * data().poses)
+    trainer = started(FREE, Path("nowhere"), Trainer(other, FREE, Path("nowhere")).character())
+    assert torch.equal(trainer.model.normalizer.std, other.normalizer().std)
+    pool = trainer.model.normalizer.denormalize(trainer.free_running.poses)
+    captured, _ = data().split(held_out=False)
+    assert float(torch.cdist(pool, captured).amin(dim=1).max()) < 0.02  # as they were captured, but for rounding
+    assert trainer.unroll.distance is trainer.free_running.distance
+
+
+def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    trainer = Trainer(data(), TINY, tmp_path)
+    trainer.save()
+    left, other = tmp_path / ".training-ab12.safetensors", tmp_path / ".history-ab12.json"
+    left.write_bytes((tmp_path / "training.safetensors").read_bytes()[:1000])
+    other.write_text("[")
+    trainer.resume()
+    assert not left.exists() and not other.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"training.safetensors", "good.safetensors", "history.json"}
 
 
 def test_gradients_through_time_and_step_by_step_train_differently() -> None:
@@ -157,37 +198,9 @@ def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None
         Trainer(data(), TINY, tmp_path / "nowhere").resume()
 
 
-def test_a_gradient_that_is_no_number_stops_training_and_spoils_nothing() -> None:
-    trainer = Trainer(data(), TINY, Path("nowhere"))
-    trainer.run_epoch()
-    before = tensors(trainer)
-    weight = trainer.model.decoder.output.weight
-    with pytest.raises(ControllerError, match="training diverged in epoch 2: the gradient's norm is nan"):
-        trainer.optimise((weight * torch.nan).sum())
-    assert all(torch.equal(value, before[name]) for name, value in tensors(trainer).items())
-
-
-def test_a_collapsed_latent_stops_training_with_advice(tmp_path: Path, data_file: Path) -> None:
-    config = replace(
-        TINY, model=MotionVAEConfig(latent=4, hidden=32, experts=2, gate_hidden=8), teacher_epochs=30, ramp_epochs=0,
-        student_epochs=0, rollouts_per_epoch=30, rollout=1, learning_rate=1e-2, beta=1e4, beta_warm_up_epochs=0,
-    )  # fmt: skip
-    with pytest.raises(ControllerError, match=rf"collapsed: no unit .* last {DEAD_EPOCHS} epochs .* Lower --beta"):
-        train_mvae.train(Options(data=data_file, out=tmp_path, config=config))
-    assert not (tmp_path / "mvae.safetensors").exists()
-
-
-def test_a_latent_that_sleeps_for_a_while_is_left_alone() -> None:
-    silent, awake = {"active_units": 0, "kl_nats": 0.0}, {"active_units": 1, "kl_nats": 1.0}
-    train_mvae.check_alive([silent] * (DEAD_EPOCHS - 1))
-    train_mvae.check_alive([silent] * 3 + [awake] + [silent] * (DEAD_EPOCHS - 1))
-    with pytest.raises(ControllerError):
-        train_mvae.check_alive([awake] + [silent] * DEAD_EPOCHS)
-
-
 WORDS = (
     *("--model.latent", "4", "--model.hidden", "16", "--model.experts", "2", "--model.gate-hidden", "8"),
-    *("--teacher-epochs", "1", "--ramp-epochs", "0", "--student-epochs", "1"),
+    *("--epochs", "2", "--teacher.hold-epochs", "1", "--teacher.ramp-epochs", "0", "--kl.ramp-epochs", "1"),
     *("--rollouts-per-epoch", "3", "--rollout", "3", "--batch", "8"),
 )
 
@@ -201,7 +214,7 @@ def test_the_command_trains_a_model_that_plays_and_does_not_write_over_it(
     assert done.returncode == 0, done.stderr
     *report, last = done.stdout.rstrip().splitlines()
     assert last == str(out / "mvae.safetensors")
-    figures = strict_json("\n".join(line for line in report if not line.startswith("epoch")))
+    figures = strict_json("\n".join(line for line in report if not line.startswith(("epoch", "  diagnosis"))))
     assert isinstance(figures, dict) and 0 <= figures["active_units"] <= 4 and figures["rollout_mm"] > 0
     assert "epoch   2/2" in done.stdout + done.stderr
 
@@ -230,27 +243,54 @@ def test_every_setting_has_its_flag_and_its_words_in_the_help(
         train_mvae.main()
     assert left.value.code == 0
     shown = capsys.readouterr().out
-    names = [field.name for field in fields(TrainConfig) if field.name != "model"]
-    names += [f"model.{field.name}" for field in fields(MotionVAEConfig)]
+    groups = {"model": MotionVAEConfig, "teacher": TeacherForcing, "kl": KlWeight}
+    names = [field.name for field in fields(TrainConfig) if field.name not in groups]
+    names += [f"{group}.{field.name}" for group, settings in groups.items() for field in fields(settings)]
     for name in names:
         assert f"--{name.replace('_', '-')} " in shown or f"--{name.replace('_', '-')}," in shown, name
     assert "Weight of the KL term" in shown
 
 
 def test_bad_requests_are_one_sentence(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    mvae: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    holed = tmp_path / "holed.npz"
+    poses = data().poses.clone()
+    poses[7, 7] = torch.nan
+    replace(data(), poses=poses).save(holed)
+    short, bones = tmp_path / "short.safetensors", layout().skeleton
+    smaller = PoseLayout(replace(bones, offsets=0.9 * bones.offsets))
+    Character(model(), smaller, character().reset_poses).save(short)
     for words, expected in (
         (["--data", tmp_path / "none.npz"], "no such data file; make one with"),
-        (["--data", data_file, "--beta", "-1"], "beta is -1.0; allowed: 0 or more"),
-        (["--data", data_file, "--rollout", "1000"], "the longest has 90 poses, a window needs 1001"),
-        (["--data", data_file, "--resume", *WORDS], "training.safetensors: no such checkpoint"),
+        (["--data", holed], "synthetic: some of its poses are not finite numbers"),
+        (["--beta", "-1"], "beta is -1.0; allowed: 0 or more"),
+        (["--beta", "nan"], "beta is nan; allowed: a finite number"),
+        (["--learning-rate", "inf"], "learning_rate is inf; allowed: a finite number"),
+        (["--epochs", "5", "--teacher.hold-epochs", "2", "--teacher.ramp-epochs", "4"], "teacher.ramp_epochs is"),
+        (["--epochs", "30", "--kl.ramp-epochs", "31"], "kl.ramp_epochs is 31"),
+        (["--rollout", "1000"], "the longest has 90 poses, a window needs 1001"),
+        (["--free-batch", "8", "--free-pool", "4"], "free_pool is 4; allowed: free_batch (8) or more"),
+        (["--roll-backs", "-1"], "roll_backs is -1; allowed: 0 or more"),
+        (["--start", tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
+        (["--start", short], "are of another skeleton than the model to start from"),
+        (["--start", mvae, *WORDS], "the model to start from has"),
+        (["--resume", *WORDS], "training.safetensors: no such checkpoint"),
     ):
-        said = refusal(train_mvae.main, [*words, "--out", tmp_path / "run"], monkeypatch, capsys)
+        given = [] if "--data" in words else ["--data", data_file]
+        said = refusal(train_mvae.main, [*given, *words, "--out", tmp_path / "run"], monkeypatch, capsys)
         assert expected in said
+        assert not (tmp_path / "run" / "training.safetensors").exists()
 
 
-@pytest.mark.parametrize("words", [["--threads", "0"], ["--save-every", "0"], ["--model.hidden", "0"]])
+ZERO = ("--threads", "--save-every", "--diagnose-every", "--epochs", "--batch", "--model.hidden", "--model.latent")
+
+
+@pytest.mark.parametrize("words", [[name, "0"] for name in ZERO])
 def test_bad_settings_are_one_sentence(
     tmp_path: Path,
     data_file: Path,
@@ -272,9 +312,9 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert train_mvae.pick_device("auto") == train_mvae.pick_device("cpu") == "cpu"
+    assert processes.own_device("auto") == processes.own_device("cpu") == torch.device("cpu")
     with pytest.raises(ControllerError, match="'cuda', but torch finds no CUDA GPU"):
-        train_mvae.pick_device("cuda")
+        processes.own_device("cuda")
 
 
 def test_a_data_set_without_held_out_clips_cannot_be_trained_on() -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from controller.benchmark.timing import finished, measure
+from controller.benchmark.published import PublishedLoop
+from controller.benchmark.timing import alternate, finished, measure
 from controller.character import Character
 from controller.dataset import ClipEntry, MotionDataset
 from controller.mvae.train import TrainConfig, Trainer
 
+PUBLISHED = TrainConfig(
+    through_time=False, foot_weight=0, joint_weight=0, bone_weight=0, free_steps=0, balance=0, learning_rate=1e-4
+)  # fmt: skip
+"""Settings with which an optimiser step does what one of the published loop does."""
+NOWHERE = Path("nowhere")
+"""The folder of a training that is never saved."""
 ROWS = 1000
 """Poses of the made-up clip for training; a tenth as many are held out."""
 
@@ -28,13 +34,33 @@ def made_up(character: Character) -> MotionDataset:
 
 def figures(character: Character, seconds: float) -> dict[str, Any]:
     """Optimiser steps a second with the default settings, each over one rollout of a batch of windows: as a training
-    begins, and as it ends, when rollouts go on with latents of the prior."""
+    begins, and as it ends, with free steps beside the rollouts. Then :func:`updates`."""
     config, device = TrainConfig(), character.reset_poses.device
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(made_up(character), config, Path(folder), str(device))
-        keys: dict[str, Any] = {"mvae_batch": config.batch, "mvae_rollout": config.rollout}
-        for name, epoch in (("", 0), ("_with_prior", config.prior_from_epoch)):
-            trainer.epoch = epoch
-            timing = measure(finished(lambda: trainer.rollout(config.beta, teacher=0.0), device), seconds)
-            keys[f"mvae_optimiser_steps_per_s{name}"] = timing.per_s()
-    return keys
+    data = made_up(character)
+    trainer = Trainer(data, config, NOWHERE, device)
+    keys: dict[str, Any] = {"mvae_batch": config.batch, "mvae_rollout": config.rollout}
+    for name, epoch in (("", 0), ("_with_free_steps", config.free_from_epoch)):
+        trainer.epoch = epoch
+        timing = measure(finished(lambda: trainer.rollout(config.beta, teacher=0.0), device), seconds)
+        keys[f"mvae_optimiser_steps_per_s{name}"] = timing.per_s()
+    return keys | updates(data, device, 2 * seconds)
+
+
+def updates(data: MotionDataset, device: torch.device, seconds: float) -> dict[str, float]:
+    """Optimiser steps a second, one at each step of a rollout, of this project's loop and of the published one, which
+    take turns: the same networks, batch and windows."""
+    config = PUBLISHED
+    trainer = Trainer(data, config, NOWHERE, device)
+    published = PublishedLoop(data.layout.size, config.model, device, config.beta)
+    normalize, generator = trainer.model.normalizer.normalize, torch.Generator().manual_seed(config.seed)
+
+    def theirs() -> None:
+        published.rollout(normalize(trainer.windows.draw(config.batch, generator).to(device)))
+
+    def ours() -> None:
+        trainer.rollout(config.beta, teacher=0.0)
+
+    timings = alternate({"": finished(ours, device), "_reference": finished(theirs, device)}, seconds)
+    rates = {name: timing.per_s(config.rollout) for name, timing in timings.items()}
+    keys = {f"mvae{name}_updates_per_s": rate for name, rate in rates.items()}
+    return keys | {"mvae_updates_ratio": rates[""] / rates["_reference"]}

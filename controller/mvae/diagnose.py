@@ -16,14 +16,15 @@ import torch
 import tyro
 from torch import Tensor
 
-from controller import assets, metrics
+from controller import assets, frechet, metrics
 from controller.character import Character
 from controller.dataset import MotionDataset
-from controller.errors import run_command
+from controller.errors import DataError, run_command
 from controller.evaluation import PERCENTILES, captured_figures, ground_figures
+from controller.extractor import SHIPPED, Extractor
 from controller.mvae import diagnostics, verdict
-from controller.mvae.train import Windows
-from controller.rollout import normal_latents, record
+from controller.mvae.windows import Windows
+from controller.rollout import Rollout, drawn_latents, record
 
 CHARACTERS, FRAMES = 64, 600
 """Free rollouts and their length: 20 s are long enough to leave the data, if a model does."""
@@ -33,14 +34,21 @@ WINDOWS = {8: 1024, 60: 256, 630: 32}
 """Frames of the free-running error, and on how many held-out windows. The first are those of training's own figures."""
 EXPOSURE_FRAMES = 60
 """Frames, at most, after which free-running and teacher-forced error are compared: two strides."""
+RANGE = (0.01, 0.99)
+"""Where the range of speeds and turns is taken to end: one frame in fifty lies outside it."""
+RATES = {"speed": "m_s", "turn": "deg_s"}
+"""Forward speed and turn rate, with their units, as figures name them."""
 SMALLEST_MM = 1e-3
 """mm: a teacher-forced error is taken to be no smaller, so that it can be divided by."""
 FROM_HEADER = ("active_units", "kl_nats", "one_step_mm")
 """Held-out figures that a checkpoint carries, used when there are no data."""
 WITH_DATA = (
     "kl_per_unit", "posterior_mean_variance", "aggregate_mean", "aggregate_deviation", "aggregate_kl_nats",
-    "free_running_mm", "still_mm", "teacher_forced_mm", "exposure_ratio",
-    "captured_speed_m_s", "captured_turn_deg_s", "speed_coverage", "turn_coverage",
+    "free_running_mm", "still_mm", "teacher_forced_mm", "exposure_ratio", "one_step_bone_length_error_mm",
+    "captured_speed_m_s", "captured_speed_range_m_s", "captured_turn_deg_s", "captured_turn_range_deg_s",
+    "speed_coverage", "speed_coverage_mass", "speed_wasserstein_m_s",
+    "turn_coverage", "turn_coverage_mass", "turn_wasserstein_deg_s",
+    "frechet_distance", "captured_frechet_distance",
 )  # fmt: skip
 """Figures that only data can give; None without."""
 
@@ -53,6 +61,8 @@ class Options:
     """The motion VAE."""
     data: Path | None = None
     """The data set it was trained on, for its figures on held-out motion and its coverage of the captured."""
+    extractor: Path | None = SHIPPED if SHIPPED.is_file() else None
+    """What embeds motion for its Fréchet distance to the captured; for models of the extractor's own skeleton."""
     json: bool = False
     """Print one JSON object in place of a table."""
 
@@ -60,69 +70,122 @@ class Options:
 # -- measuring -------------------------------------------------------------------------------------------------------
 
 
-def rollout_figures(character: Character) -> dict[str, Any]:
-    """Free rollouts with z ~ N(0, I): sanity, ground contact, speeds and turns, and the gate where they went.
+def rollout_figures(character: Character) -> tuple[dict[str, Any], Rollout]:
+    """Free rollouts with z drawn at random: sanity, ground contact, bones, speeds, turns, and the gate where they went.
 
-    ``sane_fraction`` is that of rollouts whose pose is not held; everything else is as the character plays.
+    ``sane_fraction`` is that of rollouts whose pose is not held; everything else is as the character plays, and
+    measured on the rollouts that are returned.
     """
     generator = torch.Generator().manual_seed(1)
-    act = normal_latents(character, generator)
+    act = drawn_latents(character, generator)
     start = character.reset(CHARACTERS, generator)
     run = record(character, act, start, lambda *_: None, FRAMES)
     loose = record(diagnostics.unheld(character), act, start, lambda *_: None, FRAMES)
     visited = _sample(run.pose.flatten(0, -2))
-    latent = torch.randn(len(visited), character.latent, generator=generator)
+    latent = character.draw_latents(len(visited), generator)
     ground = ground_figures([run.feet], character.fps)
-    speed, turn = speeds_and_turns(character.root_velocity(run.pose).flatten(0, -2))
-    return {
+    figures = {
         "sane_fraction": float(loose.alive.float().mean()),
         "held_fraction": diagnostics.held_fraction(character, run.pose),
         "free_skate_cm_per_frame": ground["foot_skate_cm_per_frame"],
         **{f"free_{name}": ground[name] for name in ("float_cm_p5", "float_cm_median", "float_cm_p95")},
-        "free_speed_m_s": speed,
-        "free_turn_deg_s": turn,
+        "bone_length_error_mm": diagnostics.bone_length_error(character.layout, own_units(character, run)),
+        **rate_figures("free", free_rates(character, run)),
         **diagnostics.gate_figures(character.model, latent, visited),
     }
+    return figures, run
 
 
-def speeds_and_turns(root_velocity: Tensor) -> tuple[list[float], list[float]]:
-    """5, 50 and 95 % of forward speed (m/s) and turn rate (degrees/s) of root velocities ``(N, 3)``."""
-    turns = torch.rad2deg(root_velocity[:, 2])
-    return metrics.quantiles(root_velocity[:, 0], PERCENTILES), metrics.quantiles(turns, PERCENTILES)
+def own_units(character: Character, run: Rollout) -> Tensor:
+    """The poses of a rollout in metres and so on, ``(T, B, D)``."""
+    return character.model.normalizer.denormalize(run.pose)
+
+
+def rates(root_velocity: Tensor) -> dict[str, Tensor]:
+    """Forward speed (m/s) and turn rate (degrees/s), the :data:`RATES`, of root velocities ``(N, 3)``."""
+    return {"speed": root_velocity[:, 0], "turn": torch.rad2deg(root_velocity[:, 2])}
+
+
+def free_rates(character: Character, run: Rollout) -> dict[str, Tensor]:
+    """:func:`rates` of every frame of a rollout."""
+    return rates(character.root_velocity(run.pose).flatten(0, -2))
+
+
+def captured_rates(data: MotionDataset) -> dict[str, Tensor]:
+    """:func:`rates` of every captured frame and its mirror image."""
+    root = data.poses[:, data.layout.root_velocity]
+    return rates(torch.cat((root, root * torch.tensor([1.0, -1.0, -1.0]))))
+
+
+def rate_figures(whose: str, values: dict[str, Tensor]) -> dict[str, list[float]]:
+    """5, 50 and 95 % of the :data:`RATES`, and their range, 1 and 99 %."""
+    figures = {}
+    for name, unit in RATES.items():
+        figures[f"{whose}_{name}_{unit}"] = metrics.quantiles(values[name], PERCENTILES)
+        figures[f"{whose}_{name}_range_{unit}"] = metrics.quantiles(values[name], RANGE)
+    return figures
+
+
+def agreement(captured: dict[str, Tensor], free: dict[str, Tensor]) -> dict[str, float]:
+    """How well the :data:`RATES` of free rollouts agree with the captured ones.
+
+    ``…_coverage``: share of the captured interval from 5 to 95 % that the free one covers. ``…_coverage_mass``: share
+    of captured frames within the free rollouts' range from 1 to 99 %; 0.98 where the two are alike.
+    ``…_wasserstein_…``: :func:`diagnostics.wasserstein` distance of the two distributions, 0 where they are alike.
+    """
+    figures = {}
+    for name, unit in RATES.items():
+        ours, theirs = free[name], captured[name]
+        inner, outer = (metrics.quantiles(values, PERCENTILES) for values in (theirs, ours))
+        figures[f"{name}_coverage"] = diagnostics.coverage(inner, outer)
+        figures[f"{name}_coverage_mass"] = diagnostics.mass_within(theirs, metrics.quantiles(ours, RANGE))
+        figures[f"{name}_wasserstein_{unit}"] = diagnostics.wasserstein(theirs, ours)
+    return figures
+
+
+def frechet_figures(extractor: Extractor | None, data: MotionDataset, poses: Tensor) -> dict[str, float | None]:
+    """``frechet_distance`` of free rollouts ``(T, B, D)``, in their own units, to the captured training clips, and
+    ``captured_frechet_distance`` of held-out clips to them, below which no model need come.
+
+    None without an extractor, with one for another skeleton, and where no clip is as long as its window.
+    """
+    if extractor is None:
+        return {"frechet_distance": None, "captured_frechet_distance": None}
+    try:
+        captured = frechet.captured_gaussian(extractor, data)
+        held_out = frechet.captured_gaussian(extractor, data, held_out=True)
+        free = frechet.rollouts_gaussian(extractor, data.layout, poses)
+    except DataError:
+        return frechet_figures(None, data, poses)
+    return {
+        "frechet_distance": frechet.distance(captured, free),
+        "captured_frechet_distance": frechet.distance(captured, held_out),
+    }
 
 
 def sensitivity(character: Character) -> float:
-    """:func:`diagnostics.latent_sensitivity` at reset poses, with z and directions drawn from N(0, I)."""
+    """:func:`diagnostics.latent_sensitivity` at reset poses, with z drawn at random and directions from N(0, I)."""
     generator = torch.Generator().manual_seed(2)
     pose = character.reset(PROBES, generator).pose
-    latent, direction = torch.randn(2, PROBES, character.latent, generator=generator).unbind(0)
+    latent = character.draw_latents(PROBES, generator)
+    direction = torch.randn(latent.shape, generator=generator)
     return diagnostics.latent_sensitivity(character, latent, pose, direction)
 
 
-def captured_motion(data: MotionDataset) -> dict[str, Any]:
-    """The captured motion's own foot skate, speeds and turns; of turns those of its mirror image, too."""
-    root = data.poses[:, data.layout.root_velocity]
-    speed, turn = speeds_and_turns(torch.cat((root, root * torch.tensor([1.0, -1.0, -1.0]))))
-    return {
-        "captured_skate_cm_per_frame": captured_figures(data)["foot_skate_cm_per_frame"],
-        "captured_speed_m_s": speed,
-        "captured_turn_deg_s": turn,
-    }
-
-
 def held_out_windows(character: Character, data: MotionDataset) -> dict[int, Tensor]:
-    """Z-scored windows ``(B, L+1, D)`` of held-out clips for each length L of :data:`WINDOWS` that a clip has.
+    """Z-scored windows ``(B, W, D)`` of held-out clips for steps of each number in :data:`WINDOWS` that a clip has.
 
     The shortest are drawn in any case: DataError says how long the longest clip is if not even they can be.
     """
     poses, clips = data.split(held_out=True)
-    longest = max(clip.length for clip in clips)
+    longest, model = max(clip.length for clip in clips), character.model
+    lengths = {frames: model.past + frames + model.future for frames in WINDOWS}
     return {
-        frames: character.model.normalizer.normalize(
-            Windows(poses, clips, frames + 1).draw(count, torch.Generator().manual_seed(0))
+        frames: model.normalizer.normalize(
+            Windows(poses, clips, lengths[frames]).draw(count, torch.Generator().manual_seed(0))
         )
         for frames, count in WINDOWS.items()
-        if frames < longest or frames == min(WINDOWS)
+        if lengths[frames] <= longest or frames == min(WINDOWS)
     }
 
 
@@ -139,9 +202,12 @@ def held_out_figures(character: Character, data: MotionDataset) -> dict[str, Any
     forced = diagnostics.teacher_forced_error(model, layout, windows[compared])
     after = {frames: errors[frames][-1] if frames in errors else None for frames in WINDOWS}
     return {
-        **diagnostics.latent_figures(model, first[:, 0], first[:, 1]),
-        **diagnostics.posterior_figures(model, first[:, 0], first[:, 1]),
+        **diagnostics.latent_figures(model, first),
+        **diagnostics.posterior_figures(model, first),
         "one_step_mm": errors[8][0],
+        "one_step_bone_length_error_mm": diagnostics.bone_length_error(
+            layout, diagnostics.one_step_poses(model, first)
+        ),
         "eight_step_mm": errors[8][-1],
         "free_running_mm": {"1": errors[8][0]} | {str(frames): error for frames, error in after.items()},
         "still_mm": diagnostics.still_error(model, layout, first),
@@ -159,26 +225,34 @@ def header_figures(header: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def data_figures(character: Character, data: MotionDataset, free: dict[str, Any]) -> dict[str, Any]:
-    """What the data add to the figures ``free`` of the model's own rollouts."""
-    captured = captured_motion(data)
+def data_figures(
+    character: Character, data: MotionDataset, run: Rollout, extractor: Extractor | None
+) -> dict[str, Any]:
+    """What the data add: held-out figures, the captured motion's own, and how near the free rollouts ``run`` are."""
+    captured = captured_rates(data)
     return {
         **held_out_figures(character, data),
-        **captured,
-        "speed_coverage": diagnostics.coverage(captured["captured_speed_m_s"], free["free_speed_m_s"]),
-        "turn_coverage": diagnostics.coverage(captured["captured_turn_deg_s"], free["free_turn_deg_s"]),
+        "captured_skate_cm_per_frame": captured_figures(data)["foot_skate_cm_per_frame"],
+        **rate_figures("captured", captured),
+        **agreement(captured, free_rates(character, run)),
+        **frechet_figures(extractor, data, own_units(character, run)),
     }
 
 
-def measure(character: Character, data: MotionDataset | None = None) -> dict[str, Any]:
+def measure(
+    character: Character, data: MotionDataset | None = None, extractor: Extractor | None = None
+) -> dict[str, Any]:
     """All figures of a model, the same names with and without data; None for what was not measured or is no number.
 
     Raises DataError if ``data`` are of another skeleton, or have no held-out clip.
     """
     if data is not None:
         data.require_skeleton(character.skeleton, "the motion VAE")
-    free = rollout_figures(character)
-    told = data_figures(character, data, free) if data else header_figures(character.header) | dict.fromkeys(WITH_DATA)
+    free, run = rollout_figures(character)
+    if data is not None:
+        told = data_figures(character, data, run, extractor)
+    else:
+        told = header_figures(character.header) | dict.fromkeys(WITH_DATA)
     figures = {
         "latent_units": character.latent,
         **told,
@@ -189,13 +263,15 @@ def measure(character: Character, data: MotionDataset | None = None) -> dict[str
     return {name: _numbers(value) for name, value in figures.items()}
 
 
-def diagnose(character: Character, data: MotionDataset | None = None) -> dict[str, Any]:
+def diagnose(
+    character: Character, data: MotionDataset | None = None, extractor: Extractor | None = None
+) -> dict[str, Any]:
     """The verdict on a model and its figures, as one JSON-able dictionary.
 
     ``verdict`` is the name of the first of ``findings``, or "healthy"; ``not_judged`` names what could not be ruled
     out, for want of figures.
     """
-    figures = measure(character, data)
+    figures = measure(character, data, extractor)
     found = verdict.findings(figures)
     return {
         "verdict": found[0].name if found else verdict.HEALTHY,
@@ -230,7 +306,7 @@ def table(report: dict[str, Any]) -> str:
     if report["not_judged"]:
         lines.append(f"not judged, for want of figures (give --data): {', '.join(report['not_judged'])}")
     told = {"verdict", "findings", "not_judged"}
-    return "\n".join([*lines, "", *(f"{n:<28} {_short(v)}" for n, v in report.items() if n not in told)])
+    return "\n".join([*lines, "", *(f"{n:<30} {_short(v)}" for n, v in report.items() if n not in told)])
 
 
 def _short(value: Any) -> str:
@@ -246,7 +322,8 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     data = MotionDataset.load(options.data) if options.data else None
-    report = diagnose(Character.load(options.checkpoint), data)
+    extractor = Extractor.load(options.extractor) if options.extractor else None
+    report = diagnose(Character.load(options.checkpoint), data, extractor)
     print(json.dumps(report) if options.json else table(report))
 
 

@@ -13,71 +13,78 @@ from controller import metrics
 from controller.character import Character
 from controller.features import PoseLayout
 from controller.feet import Feet
-from controller.mvae.loss import kl_per_unit
+from controller.mvae.kl import aggregate, kl_per_unit
 from controller.mvae.model import MotionVAE
-from controller.rollout import normal_latents, record
+from controller.rollout import drawn_latents, record
 
 ACTIVE_VARIANCE = 0.01
 """A latent unit is active when the variance, over the data, of its posterior mean is above this (Burda et al. 2016)."""
 DEAD_SHARE = 1 / 20
 """An expert is dead when its mean share of the blend is below this part of an equal one."""
+GATE_FIGURES = ("gate_share", "gate_entropy_nats", "gate_entropy_fraction", "gate_pose_entropy_nats", "dead_experts")
+"""Those of :func:`blend_figures`."""
 PROBE = 0.1
 """Deviations of z by which :func:`latent_sensitivity` moves: small against 1, large against single precision."""
 
 
 @torch.no_grad()
-def latent_figures(model: MotionVAE, previous: Tensor, following: Tensor) -> dict[str, float]:
-    """``active_units`` and ``kl_nats`` (summed over units) of the steps between two z-scored tables ``(N, D)``."""
-    mean, log_variance = model.encode(previous, following)
+def latent_figures(model: MotionVAE, windows: Tensor) -> dict[str, float]:
+    """``active_units`` and ``kl_nats`` (:meth:`MotionVAE.information`: summed over units; of codes, the entropy of
+    their use) of the first step of captured windows ``(N, W, D)``, z-scored, from the first pose of which the model can
+    go on."""
+    mean, log_variance = model.encode(windows[:, model.past], model.seen(windows, model.past))
     return {
         "active_units": int((mean.var(dim=0) > ACTIVE_VARIANCE).sum()),
-        "kl_nats": float(kl_per_unit(mean, log_variance).sum()),
+        "kl_nats": float(model.information(mean, log_variance)),
     }
 
 
 @torch.no_grad()
-def posterior_figures(model: MotionVAE, previous: Tensor, following: Tensor) -> dict[str, Any]:
-    """What each latent unit tells of the steps between two z-scored tables ``(N, D)``, and how all of them together
-    lie beside the prior.
+def posterior_figures(model: MotionVAE, windows: Tensor) -> dict[str, Any]:
+    """What each latent unit tells of the first step of captured windows ``(N, W, D)``, z-scored, and how all of them
+    together lie beside the prior.
 
     ``kl_per_unit`` (nats) and ``posterior_mean_variance`` (what :data:`ACTIVE_VARIANCE` judges), a value a unit;
     ``aggregate_mean`` and ``aggregate_deviation`` of the aggregate posterior, the mixture of all steps' posteriors;
-    ``aggregate_kl_nats``: KL(N(those) ‖ N(0, I)). Where it is large, z ~ N(0, I) seldom falls where z was learned.
+    ``aggregate_kl_nats``: KL(N(those) ‖ N(0, I)); of codes, that of their use from the frequencies with which they are
+    drawn. Where it is large, z drawn at random seldom falls where z was learned. ``kl_per_unit`` is None of codes,
+    which have no units that speak for themselves.
     """
-    mean, log_variance = model.encode(previous, following)
-    centre, variance = mean.mean(dim=0), mean.var(dim=0)
-    aggregate = variance + log_variance.exp().mean(dim=0)  # the law of total variance
+    mean, log_variance = model.encode(windows[:, model.past], model.seen(windows, model.past))
+    centre, variance = aggregate(mean, log_variance)
     return {
-        "kl_per_unit": kl_per_unit(mean, log_variance).tolist(),
-        "posterior_mean_variance": variance.tolist(),
+        "kl_per_unit": kl_per_unit(mean, log_variance).tolist() if model.codes is None else None,
+        "posterior_mean_variance": mean.var(dim=0).tolist(),
         "aggregate_mean": centre.tolist(),
-        "aggregate_deviation": aggregate.sqrt().tolist(),
-        "aggregate_kl_nats": float(kl_per_unit(centre[None], aggregate.log()[None]).sum()),
+        "aggregate_deviation": variance.sqrt().tolist(),
+        "aggregate_kl_nats": float(model.mismatch(mean, log_variance)),
     }
 
 
 @torch.no_grad()
 def reconstruction_errors(model: MotionVAE, layout: PoseLayout, windows: Tensor) -> list[float]:
-    """Mean joint position error in mm after each step of a rollout over captured windows ``(B, L+1, D)``, z-scored.
+    """Mean joint position error in mm after each step of a rollout over captured windows ``(B, W, D)``, z-scored.
 
-    The rollout starts at the first pose and feeds itself; z is the posterior mean of (own pose, captured next pose).
+    The rollout starts at the first pose from which the model can go on and feeds itself; z is the posterior mean of
+    its own pose and of what the encoder sees of the window, as the next pose.
     """
-    pose, errors = windows[:, 0], []
-    for step in range(1, windows.shape[1]):
-        mean, _ = model.encode(pose, windows[:, step])
+    pose, errors = windows[:, model.past], []
+    for current in range(model.past, windows.shape[1] - model.future):
+        mean, _ = model.encode(pose, model.seen(windows, current))
         pose = model.decode(mean, pose)
         apart = layout.joint_positions(
-            model.normalizer.denormalize(pose) - model.normalizer.denormalize(windows[:, step])
+            model.normalizer.denormalize(pose) - model.normalizer.denormalize(windows[:, current + 1])
         )
         errors.append(1000 * float(apart.norm(dim=-1).mean()))
     return errors
 
 
 def teacher_forced_error(model: MotionVAE, layout: PoseLayout, windows: Tensor) -> float:
-    """Mean joint position error in mm of every step of captured windows ``(B, L+1, D)``, z-scored, each begun from the
+    """Mean joint position error in mm of every step of captured windows ``(B, W, D)``, z-scored, each begun from the
     captured pose: what :func:`reconstruction_errors` would be if no error were ever fed back."""
-    pairs = torch.stack((windows[:, :-1], windows[:, 1:]), dim=2).flatten(0, 1)  # (B·L, 2, D)
-    return reconstruction_errors(model, layout, pairs)[0]
+    least = model.past + 1 + model.future
+    steps = windows.unfold(1, least, 1).movedim(-1, 2).unbind(1)  # L of (B, least, D)
+    return sum(reconstruction_errors(model, layout, step)[0] for step in steps) / len(steps)
 
 
 def still_error(model: MotionVAE, layout: PoseLayout, windows: Tensor) -> float:
@@ -87,6 +94,27 @@ def still_error(model: MotionVAE, layout: PoseLayout, windows: Tensor) -> float:
         model.normalizer.denormalize(windows[:, 1]) - model.normalizer.denormalize(windows[:, 0])
     )
     return 1000 * float(moved.norm(dim=-1).mean())
+
+
+@torch.no_grad()
+def one_step_poses(model: MotionVAE, windows: Tensor) -> Tensor:
+    """What the model makes of the first step of captured windows ``(N, W, D)``, z-scored, with z the posterior mean:
+    poses ``(N, D)`` in their own units."""
+    pose = windows[:, model.past]
+    mean, _ = model.encode(pose, model.seen(windows, model.past))
+    return model.normalizer.denormalize(model.decode(mean, pose))
+
+
+def bone_length_error(layout: PoseLayout, poses: Tensor) -> float:
+    """Mean over poses ``(..., D)``, in their own units, and bones of |bone's length − the skeleton's|, in mm.
+
+    A bone is what lies between a joint and its parent, the root included, as predicted
+    (:meth:`PoseLayout.joint_positions`): what is drawn keeps its lengths by forward kinematics.
+    """
+    joints = layout.joint_positions(poses)
+    bones = joints[..., 1:, :] - joints[..., list(layout.skeleton.parents[1:]), :]
+    wrong = bones.norm(dim=-1) - layout.skeleton.offsets[1:].norm(dim=-1)
+    return 1000 * float(wrong.abs().mean())
 
 
 @torch.no_grad()
@@ -110,8 +138,10 @@ def _joints_after_step(character: Character, latent: Tensor, pose: Tensor) -> Te
 
 @torch.no_grad()
 def gate_figures(model: MotionVAE, latent: Tensor, previous: Tensor) -> dict[str, Any]:
-    """How the decoder uses its experts at latents ``(N, latent)`` and z-scored poses ``(N, D)``."""
-    return blend_figures(model.decoder.blend(latent, previous))
+    """How the decoder uses its experts at latents ``(N, latent)`` and z-scored poses ``(N, D)``: :func:`blend_figures`,
+    each None of a decoder without experts."""
+    blend = model.blend(latent, previous)
+    return dict.fromkeys(GATE_FIGURES) if blend is None else blend_figures(blend)
 
 
 def blend_figures(blend: Tensor) -> dict[str, Any]:
@@ -152,11 +182,30 @@ def coverage(inner: list[float], outer: list[float]) -> float:
     return float(low <= high)
 
 
+def mass_within(values: Tensor, interval: list[float]) -> float:
+    """Share of values that lie from the first to the last of ``interval``: 0 to 1."""
+    return float(((values >= interval[0]) & (values <= interval[-1])).double().mean())
+
+
+def wasserstein(one: Tensor, other: Tensor) -> float:
+    """The 1-Wasserstein distance of two samples of any sizes, in their own unit: how far, on average, values would have
+    to be moved to turn one distribution into the other. NaN if a value is no number.
+
+    On a line it is ∫|F₁ − F₂|, with F the distribution functions (Vallender 1974).
+    """
+    one, other = one.flatten().double().sort().values, other.flatten().double().sort().values
+    points = torch.cat((one, other)).sort().values
+    if not bool(torch.isfinite(points).all()):
+        return math.nan
+    below = [torch.searchsorted(part, points[:-1], right=True).double() / len(part) for part in (one, other)]
+    return float(((below[0] - below[1]).abs() * points.diff()).sum())
+
+
 def spread_figures(character: Character, starts: int, streams: int, seconds: float, seed: int) -> dict[str, float]:
     """How far latent streams from one pose come apart: ``spread_m`` and ``spread_deg``, means over starts."""
     generator = torch.Generator().manual_seed(seed)
     state = batches.select(character.reset(starts, generator), torch.arange(starts).repeat(streams))
-    act = normal_latents(character, generator)
+    act = drawn_latents(character, generator)
     run = record(character, act, state, lambda *_: None, round(seconds * character.fps))
     position, yaw = run.position[-1].reshape(streams, starts, 2), run.yaw[-1].reshape(streams, starts)
     pairs = [metrics.latent_spread(position[:, i], yaw[:, i]) for i in range(starts)]

@@ -13,7 +13,7 @@ from controller.character import Character
 from controller.evaluation import captured_figures, random_figures
 from controller.mvae import diagnostics
 from controller.mvae.train import Trainer
-from controller.rollout import normal_latents
+from controller.rollout import drawn_latents
 
 RESET_POSES = 256
 SETTLE_FRAMES = (15, 90)
@@ -23,12 +23,12 @@ half a second is enough to be its own, and not all have begun to walk by then.""
 
 @torch.inference_mode()
 def own_poses(character: Character, count: int, seed: int = 0) -> Tensor:
-    """``(count, D)`` z-scored poses that the model reached by itself with z ~ N(0, I), ``SETTLE_FRAMES`` on.
+    """``(count, D)`` z-scored poses that the model reached by itself with z drawn at random, ``SETTLE_FRAMES`` on.
 
     A shipped model starts from these, so that no captured frame is shipped. Only sane rollouts are kept.
     """
     generator = torch.Generator().manual_seed(seed)
-    state, act = character.reset(2 * count, generator), normal_latents(character, generator)
+    state, act = character.reset(2 * count, generator), drawn_latents(character, generator)
     first, last = SETTLE_FRAMES
     chosen = torch.randint(first, last + 1, (len(state),), generator=generator)
     sane, poses = torch.ones(len(state), dtype=torch.bool), state.pose.clone()

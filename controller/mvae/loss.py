@@ -1,4 +1,4 @@
-"""The terms of the training loss."""
+"""What a body adds to the training loss: the feet's place and slip, the joints' places, the bones' lengths."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ from controller.metrics import contact_weight
 
 FOOT_SCALE = 0.01
 """m: the foot error that counts as one unit of loss."""
-
-
-def kl_per_unit(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, σ²) ‖ N(0, 1)) of each latent unit in nats, averaged over the batch: ``(latent,)``."""
-    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).mean(dim=0)
-
-
-def kl_loss(mean: Tensor, log_variance: Tensor, free_bits: float) -> Tensor:
-    """Mean over latent units of max(λ, KLⱼ): a unit's first λ = ``free_bits`` nats are free (Kingma et al. 2016)."""
-    return kl_per_unit(mean, log_variance).clamp(min=free_bits).mean()
+JOINT_SCALE, BONE_SCALE = 0.01, 0.01
+"""m: the same of a joint's place and of a bone's length."""
 
 
 def foot_loss(moved: Tensor, truly_moved: Tensor, feet: Tensor, true_feet: Tensor) -> Tensor:
@@ -30,6 +22,23 @@ def foot_loss(moved: Tensor, truly_moved: Tensor, feet: Tensor, true_feet: Tenso
     slip = ((moved - truly_moved) / FOOT_SCALE).square() * standing
     place = ((feet - true_feet) / FOOT_SCALE).square()
     return slip.mean() + 0.1 * place.mean()
+
+
+def joint_loss(joints: Tensor, truly: Tensor) -> Tensor:
+    """Mean squared distance of joints ``(..., J, 3)`` metres from where they truly are, in (cm)².
+
+    In deviations a foot that swings by half a metre may be off by centimetres at hardly any cost.
+    """
+    return ((joints - truly) / JOINT_SCALE).square().sum(dim=-1).mean()
+
+
+def bone_loss(joints: Tensor, parents: list[int], lengths: Tensor) -> Tensor:
+    """Mean √(1 + s²) − 1 of the errors s in cm of the bones' lengths: ``joints`` (..., J, 3) metres, the ``parents`` of
+    all joints but the first, and their true ``lengths`` (J-1,) metres. Squares alone would drown all other terms at
+    the start of a training, when bones are off by a hand."""
+    bones = joints[..., 1:, :] - joints[..., parents, :]
+    found = (bones.square().sum(dim=-1) + 1e-12).sqrt()  # the norm of no bone has no gradient
+    return ((1 + ((found - lengths) / BONE_SCALE).square()).sqrt() - 1).mean()
 
 
 def slip_loss(moved: Tensor, height: Tensor) -> Tensor:

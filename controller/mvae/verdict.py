@@ -62,7 +62,7 @@ def collapsed(figures: Figures) -> Finding | None:
     if _spread_below(figures, SILENT_SPREAD_M, SILENT_SPREAD_DEG):
         reasons.append(_spread(figures))
     advice = (
-        "Train again with a lower --beta, a longer --beta-warm-up-epochs, or --free-bits above 0 (0.05, say): "
+        "Train again with a lower --beta, a longer --kl.ramp-epochs, or --free-bits above 0 (0.05, say): "
         "the decoder has learned to do without z, and no policy can steer it."
     )
     return _finding(COLLAPSED, reasons, advice)
@@ -84,7 +84,7 @@ def nearly_collapsed(figures: Figures) -> Finding | None:
 
 
 def diverges(figures: Figures) -> Finding | None:
-    """Left alone with z ~ N(0, I), it leaves what a body can do."""
+    """Left alone with z drawn at random, it leaves what a body can do."""
     reasons = []
     if _known(figures, "sane_fraction") and figures["sane_fraction"] < SANE_FRACTION:
         reasons.append(
@@ -92,8 +92,8 @@ def diverges(figures: Figures) -> Finding | None:
             f"under {100 * SANE_FRACTION:.3g} %"
         )
     advice = (
-        "Train longer on its own output (more --student-epochs, a longer --rollout), with a lower --learning-rate; "
-        "if only z ~ N(0, I) does it and aggregate_kl_nats is large, raise --beta."
+        "Train longer on its own output (more --epochs, a longer --rollout), with a lower --learning-rate; "
+        "if only z drawn at random does it and aggregate_kl_nats is large, raise --beta."
     )
     return _finding(DIVERGES, reasons, advice)
 
@@ -126,7 +126,7 @@ def exposure_bias(figures: Figures) -> Finding | None:
             f"on its own it errs {figures['exposure_ratio']:.3g} times as much as from captured poses "
             f"({figures['teacher_forced_mm']:.3g} mm), above {EXPOSURE_RATIO:g}"
         )
-    advice = "Train longer on its own output: more --ramp-epochs and --student-epochs, and a longer --rollout."
+    advice = "Train longer on its own output: more --teacher.ramp-epochs and --epochs, and a longer --rollout."
     return _finding(EXPOSURE_BIAS, reasons, advice)
 
 

@@ -21,7 +21,7 @@ class QualityWeights:
     """Weights of the penalties, in reward a frame."""
 
     latent: float = 0.05
-    """On the mean of z²: keeps z where the decoder was trained."""
+    """On the mean of z²: keeps z where the decoder was trained. Codes cost nothing."""
     range: float = 0.02
     """On Σ max(|pose| − 4, 0)² over z-scored coordinates, at most 50: keeps the pose inside the captured distribution,
     whose tails are long. Beyond 3, captured motion itself would pay 0.16 a frame, and 0.64 in its fast turns."""
@@ -46,6 +46,7 @@ class Quality:
         self.weights = weights or QualityWeights()
         self.ground = 1.0
         self.gliding = 1.0
+        self.latent_cost = 0.0 if character.codes is not None else self.weights.latent
         self.feet = Feet(character.layout, character.reset_poses.device)
         normalizer = character.model.normalizer
         self.mean, self.std = normalizer.mean[self.feet.columns], normalizer.std[self.feet.columns]
@@ -61,7 +62,7 @@ class Quality:
         glide = 100 * slid.amin(dim=-1)
         lower = 100 * feet_after[..., 1].amin(dim=-1)
         return {
-            "latent": weights.latent * latent.square().mean(dim=-1),
+            "latent": self.latent_cost * latent.square().mean(dim=-1),
             "range": weights.range * functional.softshrink(after.pose, RANGE).square().sum(dim=-1).clamp(max=50),
             "skate": self.ground * weights.skate * skate.mean(dim=-1).clamp(max=2),
             "glide": self.gliding * weights.glide * glide.clamp(max=3),

@@ -1,0 +1,120 @@
+"""The trainings that the study compares, in named sets: what `python -m controller.mvae.study` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal, get_args
+
+from controller.mvae.schedules import KlWeight, TeacherForcing
+from controller.mvae.train_config import TrainConfig
+
+SetName = Literal["reference", "gradient", "grid", "seeds", "grid-long"]
+KlKind = Literal["none", "monotonic", "cyclical", "linear-then-cyclical"]
+Coin = Literal["batch", "sample"]
+STARTS = (1.0, 0.8, 0.5)
+"""Shares of captured poses with which teacher forcing starts."""
+LENGTHS = {"short": 60, "long": 900}
+"""Rollouts in an epoch. Everything else is equal, so that a long run is a short one, slowed down."""
+NO_CLIPPING = 1e6
+"""A norm that no gradient reaches."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training of a set: its ``name``, what sets it apart from the others of the set (column → value), and its
+    settings."""
+
+    name: str
+    differs: dict[str, str]
+    config: TrainConfig
+
+
+PLAIN = TrainConfig(
+    epochs=20,
+    teacher=TeacherForcing(hold_epochs=4, ramp_epochs=6),
+    kl=KlWeight(ramp_epochs=5),
+    learning_rate=1e-3,
+    final_learning_rate=1e-6,
+    foot_weight=0.5,
+    joint_weight=0.05,
+    bone_weight=0.3,
+    free_steps=0,
+    balance=0.3,
+)
+"""What the runs of grid and gradient have in common: written out, so that they stay what they are when defaults change.
+Without free steps, which begin late and would hide what comes of the first half."""
+GRID = replace(PLAIN, rollouts_per_epoch=LENGTHS["short"], beta=3.0)
+"""β is nearly forty times the default, at which this training needs no schedule."""
+
+
+def grid_case(kl: KlKind, start: float, coin: Coin, length: str = "short", seed: int = 1) -> Case:
+    """A cell of the grid."""
+    config = replace(
+        GRID,
+        kl=replace(GRID.kl, kind=kl),
+        teacher=replace(GRID.teacher, start=start, coin=coin),
+        rollouts_per_epoch=LENGTHS[length],
+        seed=seed,
+    )
+    differs = {"KL weight": kl, "teacher forcing from": f"{start:.1f}", "coin": coin}
+    return Case(f"{kl}-{start:.1f}-{coin}", differs, config)
+
+
+def grid() -> list[Case]:
+    """{KL weight} × {teacher forcing's start} × {a coin per batch or per sample}, 24 short runs."""
+    return [grid_case(*cell) for cell in product(get_args(KlKind), STARTS, get_args(Coin))]
+
+
+def seeds() -> list[Case]:
+    """One cell of the grid with four seeds: by how much two runs differ that do not differ in their settings."""
+    cases = [grid_case("monotonic", 1.0, "batch", seed=seed) for seed in (1, 2, 3, 4)]
+    return [replace(case, name=f"seed-{n}", differs={"seed": str(n)}) for n, case in enumerate(cases, start=1)]
+
+
+def grid_long() -> list[Case]:
+    """The grid at full length. The command takes from it those that did best in the short grid."""
+    return [grid_case(*cell, length="long") for cell in product(get_args(KlKind), STARTS, get_args(Coin))]
+
+
+def gradient() -> list[Case]:
+    """Through the whole rollout with one optimiser step, or detached at every step with one at each."""
+    base = replace(PLAIN, rollouts_per_epoch=200, beta=0.08)
+    return [
+        Case(
+            f"{'through-time' if through_time else 'detached'}-{rate:g}",
+            {"gradient": "through time" if through_time else "detached", "learning rate": f"{rate:g}"},
+            replace(base, through_time=through_time, learning_rate=rate),
+        )
+        for through_time, rate in ((True, 1e-3), (False, 1e-3), (False, 1e-4))
+    ]
+
+
+def reference() -> list[Case]:
+    """The reference code's settings, with its own β = 1 and with β = 0.01; its 140 epochs in fewer updates."""
+    config = TrainConfig(
+        epochs=140,
+        teacher=TeacherForcing(hold_epochs=20, ramp_epochs=20),
+        kl=KlWeight("none"),
+        rollouts_per_epoch=70,
+        learning_rate=1e-4,
+        final_learning_rate=1e-7,
+        foot_weight=0.0,
+        joint_weight=0.0,
+        bone_weight=0.0,
+        free_steps=0,
+        through_time=False,
+        balance=0.0,
+        gradient_norm=NO_CLIPPING,
+    )
+    return [Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(config, beta=beta)) for beta in (1.0, 0.01)]
+
+
+SETS: dict[SetName, Callable[[], list[Case]]] = {
+    "reference": reference,
+    "gradient": gradient,
+    "grid": grid,
+    "seeds": seeds,
+    "grid-long": grid_long,
+}

@@ -1,0 +1,133 @@
+"""Comparing trainings: each is run once, what is finished stays, and the tables tell what came of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from synthetic import refusal
+from test_training import TINY
+
+from controller.mvae import cases, study, study_tables
+from controller.mvae.cases import SETS, Case
+
+TWO = [Case(f"beta-{beta}", {"β": str(beta)}, replace(TINY, beta=beta)) for beta in (0.01, 0.02)]
+
+
+def test_every_set_has_cases_with_names_of_their_own() -> None:
+    for make in SETS.values():
+        made = make()
+        assert len({case.name for case in made}) == len(made)
+        assert len({tuple(case.differs) for case in made}) == 1
+        assert len({tuple(case.differs.values()) for case in made}) == len(made)
+    grid = cases.grid()
+    assert len(grid) == 24
+    assert len({(c.config.kl.kind, c.config.teacher.start, c.config.teacher.coin) for c in grid}) == 24
+    for short, long in zip(grid, cases.grid_long(), strict=True):
+        assert replace(long.config, rollouts_per_epoch=short.config.rollouts_per_epoch) == short.config
+
+
+def test_the_reference_settings_are_the_reference_codes() -> None:
+    as_written, lighter = (case.config for case in cases.reference())
+    assert (as_written.beta, lighter.beta) == (1.0, 0.01) and replace(lighter, beta=1.0) == as_written
+    assert (as_written.batch, as_written.rollout, as_written.through_time) == (64, 8, False)
+    assert (as_written.learning_rate, as_written.final_learning_rate) == (1e-4, 1e-7)
+    shares = [as_written.teacher(epoch) for epoch in (0, 20, 30, 40, 140)]
+    assert shares == pytest.approx([1, 1, 0.5, 0, 0]) and as_written.epochs == 140
+    assert as_written.kl(0, 140) == 1 and not as_written.foot_weight and not as_written.free_steps
+
+
+def test_an_interrupted_study_goes_on_and_runs_nothing_twice(
+    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = study.Options(data=data_file, out=tmp_path)
+    monkeypatch.setitem(SETS, "grid", lambda: TWO[:1])
+    study.study(options)
+    model = tmp_path / "grid" / "beta-0.01" / "mvae.safetensors"
+    written = model.stat().st_mtime_ns
+
+    monkeypatch.setitem(SETS, "grid", lambda: TWO)
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- grid -->\nold\n<!-- end grid -->\nafter\n")
+    text = study.study(replace(options, write=page))
+    assert model.stat().st_mtime_ns == written
+    rows = json.loads((tmp_path / "table.json").read_text())["grid"]
+    assert [row["name"] for row in rows] == ["beta-0.01", "beta-0.02"]
+    for row in rows:
+        assert row["verdict"] == "under-trained" and row["stopped"] is None
+        assert row["rollouts"] == row["updates"] == TINY.epochs * TINY.rollouts_per_epoch
+    assert (tmp_path / "grid.md").read_text() == text + "\n"
+    assert page.read_text() == f"before\n<!-- grid -->\n{text}\n<!-- end grid -->\nafter\n"
+
+    monkeypatch.setattr(study, "run", lambda *_: pytest.fail("all are finished"))
+    assert study.study(replace(options, draw=tmp_path / "curves.svg")) == text
+    drawn = (tmp_path / "curves.svg").read_text()
+    assert "beta-0.01" in drawn and "beta-0.02" in drawn
+
+
+def test_a_run_with_other_settings_is_not_taken_for_this_one(tmp_path: Path, data_file: Path) -> None:
+    folder = tmp_path / "run"
+    study.run(TWO[0], data_file, folder)
+    with pytest.raises(study.ControllerError, match=r"a run with other settings than beta-0.02 has"):
+        study.finished(TWO[1], folder)
+
+
+def row(name: str, **figures: float | str | None) -> study_tables.Row:
+    """A run of a study of two settings, coin and start."""
+    coin, start = name.split("-")
+    figures = {"stopped": None, "verdict": "healthy", "rollouts": 500, "updates": 1000} | figures
+    return {"name": name, "differs": {"coin": coin, "start": start}} | figures
+
+
+ROWS = [
+    row("batch-1", eight_step_mm=5.0, frechet_distance=3.0, kl_nats=1.0, free_running_mm={"60": 12.0}),
+    row("sample-1", eight_step_mm=4.0, frechet_distance=4.0, kl_nats=2.0),
+    row("batch-2", eight_step_mm=None, frechet_distance=None, kl_nats=None, stopped="it diverged", verdict=None),
+    row("sample-2", eight_step_mm=3.0, frechet_distance=2.0, kl_nats=4.0),
+]
+
+
+def test_runs_are_ranked_by_the_mean_of_their_ranks() -> None:
+    assert study_tables.mean_ranks(ROWS) == {"batch-1": 2.5, "sample-1": 2.5, "batch-2": 4.0, "sample-2": 1.0}
+    assert [r["name"] for r in study_tables.ranked(ROWS)] == ["sample-2", "batch-1", "sample-1", "batch-2"]
+
+
+def test_tables_tell_every_run_and_the_mean_of_each_setting() -> None:
+    runs, effects = study_tables.tables(ROWS).split("\n\n")
+    head, _, first, *_, last = runs.splitlines()
+    assert head.startswith("| coin | start | mean rank | KL, nats | active units |")
+    assert first.startswith("| sample | 2 | 1.0 | 4.00 | – |") and first.endswith("| healthy | 500 | 1,000 |")
+    assert "| 12.0 |" in runs and "| it diverged | 500 |" in last
+    assert "| coin: sample | 2 | 1.8 | 3.00 | – | – | 3.50 |" in effects
+    assert "| coin: batch | 2 | 3.2 | 1.00 | – | – | 5.00 |" in effects  # the run without figures counts in none
+    assert len(effects.splitlines()) == 2 + 4
+
+
+def test_of_many_runs_the_picture_shows_where_each_came_to(tmp_path: Path) -> None:
+    many = [row(f"{coin}-{start}", eight_step_mm=2.0, frechet_distance=1.0) for coin in "ab" for start in range(5)]
+    drawn = study.picture([*many, row("b-9")], tmp_path)
+    assert drawn == study.picture([*many, row("b-9")], tmp_path)
+    for word in (b"8 steps, mm", b"chet distance", b"coin: a", b"start: 4"):
+        assert word in drawn
+    assert b"start: 9" not in drawn  # it has no figures
+
+
+def test_where_one_setting_differs_there_is_one_table() -> None:
+    assert "\n\n" not in study_tables.tables([replace_differs(r) for r in ROWS])
+
+
+def replace_differs(one: study_tables.Row) -> study_tables.Row:
+    return one | {"differs": {"name": one["name"]}}
+
+
+def test_what_cannot_be_run_is_one_sentence(
+    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, expected in (
+        (["--data", tmp_path / "none.npz"], "no such data file"),
+        (["--data", data_file, "--set", "grid-long"], "the grid has not been run there; run --set grid first"),
+        (["--data", data_file, "--processes", "0"], "processes is 0; allowed: 1 or more"),
+    ):
+        assert expected in refusal(study.main, [*words, "--out", tmp_path / "study"], monkeypatch, capsys)
