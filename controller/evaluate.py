@@ -18,6 +18,7 @@ from controller.evaluation import evaluate
 from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks import task_type
+from controller.tasks.random_walk import RandomWalkTask
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Options:
     """What to measure. `controller/evaluation.py` defines every figure."""
 
     task: str = "joystick"
-    """joystick, or random: free-running rollouts with z ~ N(0, I) and no policy."""
+    """The task, by its name in `controller.tasks`, or MODULE:NAME for one that the module registers. random:
+    free-running rollouts with z ~ N(0, I) and no policy."""
     characters: int = 64
     """Characters measured at once."""
     seconds: float = 20.0
@@ -57,8 +59,8 @@ def measure(options: Options) -> dict[str, Any]:
     character = Character.load(options.mvae)
     simulation = Simulation(character, kind(character))
     policy = None
-    if options.task != "random":
-        policy = Policy.load(options.policy or assets.policy_path(options.task), character, options.task)
+    if kind.name != RandomWalkTask.name:
+        policy = Policy.load(options.policy or assets.policy_path(kind.name), character, kind.name)
     return evaluate(simulation, policy, options.characters, options.seconds, options.seed, data)
 
 

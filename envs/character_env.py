@@ -41,9 +41,10 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
     | 3–62           | joint positions in the facing frame (3·J)                                     |
     | 63–122         | joint velocities relative to the world, in the facing frame's axes (3·J)      |
     | 123–242        | joint orientations in the facing frame, 6D (6·J)                              |
-    | 243–(242 + G)  | the goal as the task shows it: see ``controller.tasks`` (joystick: 4; random: 0) |
+    | 243–(242 + G)  | the goal as the task shows it: see the task's class in ``controller.tasks``    |
 
-    All but the goal are z-scores over the captured motion, held to one deviation beyond what was captured.
+    All but the goal are z-scores over the captured motion, held to one deviation beyond what was captured. G is 4 for
+    the joystick, 3 for the target, 5 for the timed target, 13 for the path and 0 for the random walk.
 
     ## Reward
     The task's: see its ``reward``. ``info["reward_terms"]`` holds the terms.
@@ -54,8 +55,8 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
     paper) when made by ``gymnasium.make`` or ``make_vec``, never when constructed directly without it.
 
     ## Arguments
-    ``task``: a name in ``controller.tasks``; ``mvae``: a checkpoint to use in place of the shipped one; ``device``:
-    where torch computes, "cpu" or "cuda";
+    ``task``: a name in ``controller.tasks``, or ``MODULE:NAME`` for one that the module registers; ``mvae``: a
+    checkpoint to use in place of the shipped one; ``device``: where torch computes, "cpu" or "cuda";
     ``max_episode_steps``; further arguments go to the task (``config=JoystickConfig(...)``).
     """
 

@@ -36,7 +36,7 @@ class PolicyConfig:
     """Settings of a policy's training."""
 
     task: str = "joystick"
-    """The task, by its name in `controller.tasks`."""
+    """The task, by its name in `controller.tasks`, or MODULE:NAME for one that the module registers."""
     algorithm: Literal["shac", "ppo"] = "shac"
     """shac: differentiates the reward through the decoder. ppo: stable-baselines3's, learns from what actions happened
     to do."""
@@ -104,7 +104,7 @@ class PolicyTraining:
         self.history: list[dict[str, Any]] = []
         self.header: dict[str, Any] = {}
         if config.start is not None:
-            started = Policy.load(config.start, self.episodes.simulation.character, config.task)
+            started = Policy.load(config.start, self.episodes.simulation.character, self.task)
             self.trainer.start_from(started.actor)
             self.header["started_from"] = started.header
         if config.resume:
@@ -129,12 +129,17 @@ class PolicyTraining:
         return figures
 
     @property
+    def task(self) -> str:
+        """The task's own name."""
+        return self.judge.task.name
+
+    @property
     def state_path(self) -> Path:
         return self.config.out / "training.safetensors"
 
     @property
     def policy_path(self) -> Path:
-        return self.config.out / f"{self.config.task}.safetensors"
+        return self.config.out / f"{self.task}.safetensors"
 
     def policy(self) -> Policy:
         """The actor as it stands, ready to be saved."""
@@ -170,7 +175,7 @@ class PolicyTraining:
     def identity(self) -> dict[str, Any]:
         """What a training state and the run that takes it up must have in common."""
         return {
-            "task": self.config.task,
+            "task": self.task,
             "algorithm": self.config.algorithm,
             "hidden": list(self.config.hidden),
             "mvae": model_fingerprint(self.episodes.simulation.character),
@@ -195,7 +200,7 @@ class PolicyTraining:
             return self.policy_path
         config, writer = self.config, SummaryWriter(str(self.config.out / "tensorboard"))
         due = self.frames + config.evaluate_every
-        with tqdm(total=config.steps, initial=self.frames, unit="frame", unit_scale=True, desc=config.task) as bar:
+        with tqdm(total=config.steps, initial=self.frames, unit="frame", unit_scale=True, desc=self.task) as bar:
             while self.frames < config.steps:
                 figures = self.iterate()
                 for name, value in figures.items():

@@ -375,7 +375,7 @@ def test_bad_requests_are_one_sentence(
 ) -> None:
     where = ["--mvae", mvae, "--out", tmp_path / "run", "--algorithm", "ppo", "--steps", "1"]
     for words, expected in (
-        (["--task", "dance"], "task is 'dance'; allowed: joystick, random"),
+        (["--task", "dance"], "task is 'dance'; allowed: joystick, target, "),
         (["--resume", "--characters", "8", "--ppo.minibatch", "32"], "training.safetensors: no such checkpoint"),
         (["--start", tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
         (["--start", mvae], "a motion-vae checkpoint found; a policy checkpoint is expected"),
