@@ -33,6 +33,16 @@ class Actor(nn.Module):
         self.head = Linear(sizes[-1], latent)
         self.limit = limit
 
+    def widened(self, observation: int) -> Actor:
+        """An actor that acts alike and sees further columns after its own, which it does not heed yet."""
+        weights = self.state_dict()
+        first = weights["body.0.weight"]
+        hidden = tuple(layer.out_features for layer in self.body if isinstance(layer, nn.Linear))
+        wider = Actor(observation, self.head.out_features, hidden, self.limit)
+        new = first.new_zeros(len(first), observation - first.shape[1])
+        wider.load_state_dict(weights | {"body.0.weight": torch.cat((first, new), dim=1)})
+        return wider
+
     def forward(self, observation: Tensor) -> Tensor:
         return self.limit * torch.tanh(self.head(self.body(observation)))
 
@@ -80,8 +90,8 @@ class Policy:
         return cls(actor, record)
 
     @classmethod
-    def load(cls, path: Path | str, character: Character, task: str) -> Policy:
-        """Read a policy; CheckpointError if it is for another task or another motion VAE than ``character``'s."""
+    def load(cls, path: Path | str, character: Character, *tasks: str) -> Policy:
+        """Read a policy; CheckpointError if it is for none of the tasks, or another motion VAE than ``character``'s."""
         header, tensors = checkpoint.load(path, KIND)
         try:
             shape = header["actor"]
@@ -90,8 +100,9 @@ class Policy:
             trained_for, model = header["task"], header["model"]
         except (KeyError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"{path}: not a whole policy checkpoint ({first_line(error)})") from error
-        if trained_for != task:
-            raise CheckpointError(f"{path}: a policy for the task {trained_for!r} found; {task!r} is expected")
+        if trained_for not in tasks:
+            expected = " or ".join(repr(task) for task in tasks)
+            raise CheckpointError(f"{path}: a policy for the task {trained_for!r} found; {expected} is expected")
         if model != model_fingerprint(character):
             raise CheckpointError(
                 f"{path}: this policy was trained on another motion VAE; "

@@ -45,7 +45,8 @@ class PolicyConfig:
     mvae: Path | None = None
     """The motion VAE to steer; the shipped one unless given."""
     start: Path | None = None
-    """A policy to start from, in place of random weights."""
+    """A policy to start from, in place of random weights: for the same task, or for the one that it extends, as most
+    extend the joystick."""
     steps: int = 6_000_000
     """Frames of experience, over all characters."""
     characters: int = 128
@@ -104,8 +105,9 @@ class PolicyTraining:
         self.history: list[dict[str, Any]] = []
         self.header: dict[str, Any] = {}
         if config.start is not None:
-            started = Policy.load(config.start, self.episodes.simulation.character, self.task)
-            self.trainer.start_from(started.actor)
+            extended = [] if self.judge.task.extends is None else [self.judge.task.extends]
+            started = Policy.load(config.start, self.episodes.simulation.character, self.task, *extended)
+            self.trainer.start_from(started.actor.widened(self.judge.observation_size))
             self.header["started_from"] = started.header
         if config.resume:
             self.resume()

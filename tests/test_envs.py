@@ -29,7 +29,8 @@ from envs.sb3 import CharacterVecEnv
 
 JOYSTICK, RANDOM_WALK = "MotionVAE/Joystick-v0", "MotionVAE/RandomWalk-v0"
 TARGET, TIMED_TARGET, PATH = "MotionVAE/Target-v0", "MotionVAE/TimedTarget-v0", "MotionVAE/Path-v0"
-ALL = (JOYSTICK, TARGET, TIMED_TARGET, PATH, RANDOM_WALK)
+CROWD = "MotionVAE/Crowd-v0"
+ALL = (JOYSTICK, TARGET, TIMED_TARGET, PATH, CROWD, RANDOM_WALK)
 HEIGHT = layout().positions.start + 1  # column of an observation
 
 
@@ -67,9 +68,10 @@ def test_a_checker_would_have_noticed(mvae: Path) -> None:
     ("name", "task", "goal"),
     [
         (JOYSTICK, "joystick", 4),
-        (TARGET, "target", 3),
-        (TIMED_TARGET, "timed_target", 5),
-        (PATH, "path", 13),
+        (TARGET, "target", 5),
+        (TIMED_TARGET, "timed_target", 6),
+        (PATH, "path", 15),
+        (CROWD, "crowd", 29),
         (RANDOM_WALK, "random", 0),
     ],
 )

@@ -18,8 +18,8 @@ from controller.character import CharacterState
 from controller.errors import ConfigError
 from controller.simulation import Simulation
 from controller.tasks import polyline, shapes
-from controller.tasks.arrival import braking_speed, facing_weight, see_point
-from controller.tasks.joystick import JoystickTask
+from controller.tasks.arrival import braking_speed, facing_weight, see_approach, see_point
+from controller.tasks.joystick import JoystickGoal, JoystickTask
 from controller.tasks.path import PathConfig, PathGoal, PathTask
 from controller.tasks.random_walk import RandomWalkTask
 from controller.tasks.target import ARENA, TargetConfig, TargetGoal, TargetTask
@@ -183,7 +183,23 @@ def test_facing_matters_from_a_metre_on() -> None:
     torch.testing.assert_close(facing_weight(torch.tensor([0.3, 0.4, 0.7, 1.0, 9.0])), torch.tensor([0, 0, 0.5, 1, 1]))
 
 
+def test_the_wish_is_seen_as_the_joysticks_is() -> None:
+    """At (3, 4), facing +X; the point is 2 m to its left, so that it is to go and to turn there."""
+    state, point = at(3, 4, math.pi / 2), torch.tensor([[3.0, 2.0]])
+    seen = see_approach(state, point, torch.tensor([0.9]), torch.ones(1))
+    torch.testing.assert_close(seen, torch.tensor([[0.0, 0.9, 0.0, 1.0]]), atol=1e-5, rtol=0)
+    stick = JoystickGoal(torch.tensor([[0.0, -0.9]]), torch.tensor([math.pi]))
+    torch.testing.assert_close(JoystickTask(puppet()).observe_goal(state, stick), seen, atol=1e-5, rtol=0)
+    near = see_approach(state, point, torch.tensor([0.9]), torch.zeros(1))
+    torch.testing.assert_close(near, torch.tensor([[0.0, 0.9, 1.0, 0.0]]), atol=1e-5, rtol=0)
+
+
 # -- target ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_target_is_seen_as_a_wish_and_a_distance() -> None:
+    seen = TargetTask(puppet()).observe_goal(at(3, 4, math.pi / 2), TargetTask.goal_at(3.0, 6.0))
+    torch.testing.assert_close(seen, torch.tensor([[0.0, -1.4, 0.0, -1.0, 2 / 3]]), atol=1e-5, rtol=0)
 
 
 def test_walking_to_the_target_pays_in_full() -> None:
@@ -259,10 +275,9 @@ def test_the_wished_speed_is_just_in_time() -> None:
 def test_a_timed_target_is_seen_with_its_clock_and_the_speed_it_takes() -> None:
     task, goal = TimedTargetTask(puppet()), TimedTargetTask.goal_at(0.0, 3.35, 3.0)
     seen = task.observe_goal(at(0, 0), goal)
-    torch.testing.assert_close(seen[:, :3], see_point(at(0, 0), goal.position))
-    torch.testing.assert_close(seen[0, 3:], torch.tensor([0.75, 1.0]))
+    torch.testing.assert_close(seen[0], torch.tensor([1.0, 0.0, 1.0, 0.0, 3.35 / 4.35, 0.75]))
     late = task.observe_goal(at(0, 3.35), TimedTargetTask.goal_at(0.0, 3.35, -1.0))
-    torch.testing.assert_close(late[0, 3:], torch.tensor([-0.5, 0.0]))
+    torch.testing.assert_close(late[0], torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0, -0.5]), atol=1e-3, rtol=0)
 
 
 def test_the_clock_is_that_of_after_the_step() -> None:
@@ -318,13 +333,15 @@ def test_where_a_path_crosses_itself_it_goes_on() -> None:
 def test_the_points_ahead_are_seen() -> None:
     """At (0.5, 1), facing +X, with the corner a metre ahead: +Z is to the right, +X ahead."""
     seen = PathTask(puppet()).observe_goal(at(0.5, 1.0, math.pi / 2), corner(1.0))[0]
-    points = [(0, 1.0), (0, 1.3), (0, 1.6), (0, 2.0), (0.5, 2.0), (1.0, 2.0)]
-    for number, (x, z) in enumerate(points):
+    cos, sin = -0.5 / math.hypot(0.5, 0.3), -0.3 / math.hypot(0.5, 0.3)
+    torch.testing.assert_close(seen[:4], torch.tensor([1.3 * cos, 1.3 * sin, cos, sin]), atol=1e-4, rtol=0)
+    points = [(0, 1.0), (0, 1.6), (0, 2.0), (0.5, 2.0), (1.0, 2.0)]
+    for number, (x, z) in enumerate(points, 2):
         ahead, left = x - 0.5, -(z - 1.0)
         scale = math.sqrt(1 + ahead**2 + left**2)
         expected = torch.tensor([ahead / scale, left / scale])
         torch.testing.assert_close(seen[2 * number : 2 * number + 2], expected, atol=1e-4, rtol=0)
-    assert float(seen[12]) == pytest.approx(3 / 4, abs=1e-4)
+    assert float(seen[14]) == pytest.approx(3 / 4, abs=1e-4)
 
 
 def test_the_path_reward_by_hand() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.errors import ConfigError
 from controller.tasks.base import Task
+from controller.tasks.crowd import CrowdTask
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.path import PathTask
 from controller.tasks.random_walk import RandomWalkTask
@@ -14,7 +15,7 @@ from controller.tasks.target import TargetTask
 from controller.tasks.timed_target import TimedTargetTask
 
 TASKS: dict[str, type[Task[Any, Any]]] = {
-    task.name: task for task in (JoystickTask, TargetTask, TimedTargetTask, PathTask, RandomWalkTask)
+    task.name: task for task in (JoystickTask, TargetTask, TimedTargetTask, PathTask, CrowdTask, RandomWalkTask)
 }
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from controller import geometry
 from controller.character import Character, CharacterState
-from controller.tasks.tracking import facing_reward, velocity_reward
+from controller.tasks.tracking import facing_reward, see_wish, velocity_reward
 
 STOP_WITHIN = 0.1
 """m: nearer to its point than this, a character is to stand."""
@@ -50,23 +50,42 @@ def facing_weight(distance: Tensor) -> Tensor:
     return ((distance - 0.4) / 0.6).clamp(0, 1)
 
 
+def approach(state: CharacterState, point: Tensor, speed: Tensor, facing: Tensor) -> tuple[Tensor, Tensor]:
+    """How to walk towards points (B, 2): the velocity (B, 2) straight there at a ``speed`` (B,) in m/s, and the angle
+    (B,) in [−π, π) from the facing to the point, 0 where the weight ``facing`` (B,) of facing it is 0."""
+    offset = point - state.position
+    velocity = offset / distance_to(state, point)[:, None] * speed[:, None]
+    # On top of the point the angle has no slope, but there it has no weight, either.
+    seen = torch.where((facing > 0)[:, None], offset, 1.0)
+    angle = geometry.wrap_angle(torch.atan2(seen[:, 0], seen[:, 1]) - state.yaw)
+    return velocity, torch.where(facing > 0, angle, 0.0)
+
+
+def see_approach(state: CharacterState, point: Tensor, speed: Tensor, facing: Tensor) -> Tensor:
+    """(B, 4): the wish of :func:`approach` as the joystick's is seen, so that who follows a stick can follow it."""
+    velocity, angle = approach(state, point, speed, facing)
+    return see_wish(velocity, state.yaw + facing * angle, state.yaw)
+
+
 def approach_reward(
     character: Character, after: CharacterState, point: Tensor, speed: Tensor, facing: Tensor
 ) -> dict[str, Tensor]:
-    """What walking towards points (B, 2) pays: :func:`velocity_reward` for the wished ``speed`` (B,) in m/s straight
-    towards them, and :func:`facing_reward` for facing them.
+    """What going as :func:`approach` says pays: see :func:`going_reward`."""
+    return going_reward(character, after, *approach(after, point, speed, facing), facing)
+
+
+def going_reward(
+    character: Character, after: CharacterState, velocity: Tensor, angle: Tensor, facing: Tensor
+) -> dict[str, Tensor]:
+    """:func:`velocity_reward` for a wished velocity (B, 2) in m/s, and :func:`facing_reward` for the angle (B,) from
+    the facing to the wished one.
 
     As ``facing``, a weight (B,), falls from 1 to 0, the second gives way to 0.55·exp(−|ω|), ω being the turning in
     rad/s: to stand is not to turn, either.
     """
-    offset = point - after.position
-    wish = offset / distance_to(after, point)[:, None] * speed[:, None]
-    # On top of the point the angle has no slope, but there it has no weight, either.
-    seen = torch.where((facing > 0)[:, None], offset, 1.0)
-    angle = geometry.wrap_angle(torch.atan2(seen[:, 0], seen[:, 1]) - after.yaw)
     turning = character.root_velocity(after.pose)[:, 2].abs()
     return {
-        "velocity": velocity_reward(character.world_velocity(after), wish),
+        "velocity": velocity_reward(character.world_velocity(after), velocity),
         "facing": facing * facing_reward(angle) + (1 - facing) * 0.55 * torch.exp(-turning),
     }
 

@@ -26,18 +26,24 @@ class Task(ABC, Generic[Goal, Config]):
     """A task for a batch of characters. It holds settings, never a state: goals go in and come out.
 
     ``name`` is what commands and checkpoints call it; ``goal_size`` the width of :meth:`observe_goal`, 0 for a task
-    without a goal; ``config_type`` the frozen dataclass of its settings, the defaults of which are used unless a
+    without a goal; ``extends`` the task, if any, whose columns come first among them, so that a policy for it is a good
+    one to start from; ``config_type`` the frozen dataclass of its settings, the defaults of which are used unless a
     ``config`` is given.
     """
 
     name: ClassVar[str]
     goal_size: ClassVar[int]
+    extends: ClassVar[str | None] = None
     config_type: ClassVar[type[Any]] = NoConfig
 
     def __init__(self, character: Character, config: Config | None = None) -> None:
         self.character = character
         self.config: Config = self.config_type() if config is None else config
         self.quality = Quality(character)
+
+    def begin(self, state: CharacterState, generator: torch.Generator) -> CharacterState:
+        """Where an episode begins: at the origin, where every fresh state is, unless the task puts them elsewhere."""
+        return state
 
     @abstractmethod
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> Goal:

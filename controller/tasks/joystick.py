@@ -9,11 +9,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from controller import geometry, solo
+from controller import geometry
 from controller.character import CharacterState
 from controller.errors import require
 from controller.tasks.base import Task
-from controller.tasks.tracking import facing_reward, velocity_reward
+from controller.tasks.tracking import facing_reward, see_wish, velocity_reward
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,7 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
         return 1 / self.config.redraw_frames
 
     def observe_goal(self, state: CharacterState, goal: JoystickGoal) -> Tensor:
-        if solo.fits(goal.velocity, goal.facing, state.yaw):
-            return solo.see_wish(goal.velocity, goal.facing, state.yaw)
-        local = geometry.turn(goal.velocity, -state.yaw)
-        angle = goal.facing - state.yaw
-        return torch.stack((local[:, 1], local[:, 0], torch.cos(angle), torch.sin(angle)), dim=-1)
+        return see_wish(goal.velocity, goal.facing, state.yaw)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: JoystickGoal

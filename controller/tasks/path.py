@@ -13,11 +13,19 @@ from controller import geometry
 from controller.character import CharacterState
 from controller.errors import require
 from controller.tasks import polyline
-from controller.tasks.arrival import STOP_WITHIN, approach_reward, around, braking_speed, distance_to, facing_weight
+from controller.tasks.arrival import (
+    STOP_WITHIN,
+    approach_reward,
+    around,
+    braking_speed,
+    distance_to,
+    facing_weight,
+    see_approach,
+)
 from controller.tasks.base import Task
 from controller.tasks.polyline import SPACING
 
-SEEN = (0.0, 0.3, 0.6, 1.0, 1.5, 2.0)
+SEEN = (0.0, 0.6, 1.0, 1.5, 2.0)
 """m ahead on the path: the points that are seen."""
 AIM_AHEAD = 0.3
 """m ahead on the path: the point that is walked to."""
@@ -103,14 +111,17 @@ class PathTask(Task[PathGoal, PathConfig]):
 
     What is seen of the goal, in the character's facing frame:
 
-    | column | what                                                                                       |
-    |--------|--------------------------------------------------------------------------------------------|
-    | 0–11   | six points of the path, 0, 0.3, 0.6, 1, 1.5 and 2 m ahead, forward and left, p/√(1 + ‖p‖²) |
-    | 12     | metres r left of the path, as r/(1 + r)                                                    |
+    | column | what                                                                                         |
+    |--------|----------------------------------------------------------------------------------------------|
+    | 0, 1   | wished velocity, forward and to the left, m/s: see :meth:`wished`                            |
+    | 2, 3   | cosine and sine of the angle from the facing to its direction, fading within 1 m of the end  |
+    | 4–13   | five points of the path, 0, 0.6, 1, 1.5 and 2 m ahead, forward and left, as p/√(1 + ‖p‖²)    |
+    | 14     | metres r left of the path, as r/(1 + r)                                                      |
     """
 
     name: ClassVar[str] = "path"
-    goal_size: ClassVar[int] = 2 * len(SEEN) + 1
+    goal_size: ClassVar[int] = 4 + 2 * len(SEEN) + 1
+    extends: ClassVar[str | None] = "joystick"
     config_type = PathConfig
 
     @staticmethod
@@ -156,26 +167,29 @@ class PathTask(Task[PathGoal, PathConfig]):
         """Once the end is reached, after ``hold_frames`` on average."""
         return (goal.length - goal.walked < 2 * STOP_WITHIN) / self.config.hold_frames
 
+    def wished(self, goal: PathGoal, along: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What :func:`approach` takes of one who has come ``along`` (B,) metres: the point 0.3 m ahead on the path,
+        ``speed`` or as slow as it takes to stop at the end, and the weight of facing the point.
+
+        Walking to a point so near brings one back to the path as well as along it.
+        """
+        left = goal.length - along
+        point = goal.at((along + AIM_AHEAD)[:, None])[:, 0]
+        return point, braking_speed(left).clamp(max=self.config.speed), facing_weight(left)
+
     def observe_goal(self, state: CharacterState, goal: PathGoal) -> Tensor:
         ahead = goal.walked[:, None] + torch.tensor(SEEN, device=goal.walked.device)
         local = geometry.turn(goal.at(ahead) - state.position[:, None], -state.yaw[:, None])
         squashed = local.flip(-1) / (1 + local.square().sum(dim=-1, keepdim=True)).sqrt()
         left = goal.length - goal.walked
-        return torch.cat((squashed.flatten(1), (left / (1 + left))[:, None]), dim=-1)
+        wish = see_approach(state, *self.wished(goal, goal.walked))
+        return torch.cat((wish, squashed.flatten(1), (left / (1 + left))[:, None]), dim=-1)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: PathGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:func:`approach_reward` for walking to the point 0.3 m ahead on the path, at ``speed`` or as slow as it takes
-        to stop at the end, less the penalties of :class:`Quality`.
-
-        Walking to a point so near brings one back to the path as well as along it.
-        """
-        along = goal.nearest(after.position)
-        left = goal.length - along
-        speed = braking_speed(left).clamp(max=self.config.speed)
-        point = goal.at((along + AIM_AHEAD)[:, None])[:, 0]
-        terms = approach_reward(self.character, after, point, speed, facing_weight(left))
+        """:func:`approach_reward` for going as :meth:`wished`, less the penalties of :class:`Quality`."""
+        terms = approach_reward(self.character, after, *self.wished(goal, goal.nearest(after.position)))
         return self.with_penalties(terms, before, latent, after)
 
     def off_path(self, state: CharacterState, goal: PathGoal) -> Tensor:
@@ -183,4 +197,4 @@ class PathTask(Task[PathGoal, PathConfig]):
         return distance_to(state, goal.at(goal.nearest(state.position)[:, None])[:, 0])
 
     def goal_bounds(self) -> list[float]:
-        return [1.0] * self.goal_size
+        return [self.config.speed, self.config.speed] + [1.0] * (self.goal_size - 2)

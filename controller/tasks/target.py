@@ -10,7 +10,7 @@ from torch import Tensor
 
 from controller.character import CharacterState
 from controller.errors import require
-from controller.tasks.arrival import approach_reward, around, braking_speed, distance_to, facing_weight, see_point
+from controller.tasks.arrival import approach_reward, around, braking_speed, distance_to, facing_weight, see_approach
 from controller.tasks.base import Task
 
 ARENA = (37.0, 24.0)
@@ -54,14 +54,16 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
 
     What is seen of the goal, in the character's facing frame:
 
-    | column | what                                                                               |
-    |--------|------------------------------------------------------------------------------------|
-    | 0, 1   | cosine and sine of the angle from the facing to the target, fading at the target   |
-    | 2      | distance d to it, as d/(1 + d)                                                     |
+    | column | what                                                                                            |
+    |--------|-------------------------------------------------------------------------------------------------|
+    | 0, 1   | velocity towards the target, forward and to the left, at the speed of :meth:`wished_speed`, m/s |
+    | 2, 3   | cosine and sine of the angle from the facing to the target, fading within a metre of it         |
+    | 4      | distance d to it, as d/(1 + d)                                                                  |
     """
 
     name: ClassVar[str] = "target"
-    goal_size: ClassVar[int] = 3
+    goal_size: ClassVar[int] = 5
+    extends: ClassVar[str | None] = "joystick"
     config_type = TargetConfig
 
     @staticmethod
@@ -81,22 +83,27 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
         """Once it is reached, after ``hold_frames`` on average."""
         return (distance_to(state, goal.position) < REACHED) / self.config.hold_frames
 
+    def wished_speed(self, distance: Tensor) -> Tensor:
+        """(B,) m/s: ``speed``, or as slow as it takes to stop at the target."""
+        return braking_speed(distance).clamp(max=self.config.speed)
+
     def observe_goal(self, state: CharacterState, goal: TargetGoal) -> Tensor:
-        return see_point(state, goal.position)
+        distance = distance_to(state, goal.position)
+        wish = see_approach(state, goal.position, self.wished_speed(distance), facing_weight(distance))
+        return torch.cat((wish, (distance / (1 + distance))[:, None]), dim=-1)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: TargetGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:func:`approach_reward` at ``speed``, or as slow as it takes to stop at the target, less the penalties of
-        :class:`Quality`.
+        """:func:`approach_reward` at :meth:`wished_speed`, less the penalties of :class:`Quality`.
 
         The paper pays progress and a bonus within 0.61 m. A wished velocity says at every moment what to do, which a
         horizon of a second can differentiate, and how fast to walk; it says to stand, too.
         """
         distance = distance_to(after, goal.position)
-        speed = braking_speed(distance).clamp(max=self.config.speed)
-        terms = approach_reward(self.character, after, goal.position, speed, facing_weight(distance))
+        speed, facing = self.wished_speed(distance), facing_weight(distance)
+        terms = approach_reward(self.character, after, goal.position, speed, facing)
         return self.with_penalties(terms, before, latent, after)
 
     def goal_bounds(self) -> list[float]:
-        return [1.0, 1.0, 1.0]
+        return [self.config.speed, self.config.speed, 1.0, 1.0, 1.0]

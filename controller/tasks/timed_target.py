@@ -10,7 +10,7 @@ from torch import Tensor
 
 from controller.character import CharacterState
 from controller.errors import require
-from controller.tasks.arrival import approach_reward, around, braking_speed, distance_to, facing_weight, see_point
+from controller.tasks.arrival import approach_reward, around, braking_speed, distance_to, facing_weight, see_approach
 from controller.tasks.base import Task
 
 ARRIVED = 0.4
@@ -68,16 +68,17 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
 
     What is seen of the goal, in the character's facing frame:
 
-    | column | what                                                                               |
-    |--------|------------------------------------------------------------------------------------|
-    | 0, 1   | cosine and sine of the angle from the facing to the target, fading at the target   |
-    | 2      | distance d to it, as d/(1 + d)                                                     |
-    | 3      | seconds t left, as t/(1 + |t|)                                                     |
-    | 4      | the wished speed, m/s: see :meth:`wished_speed`                                    |
+    | column | what                                                                                            |
+    |--------|-------------------------------------------------------------------------------------------------|
+    | 0, 1   | velocity towards the target, forward and to the left, at the speed of :meth:`wished_speed`, m/s |
+    | 2, 3   | cosine and sine of the angle from the facing to the target, fading within a metre of it         |
+    | 4      | distance d to it, as d/(1 + d)                                                                  |
+    | 5      | seconds t left, as t/(1 + |t|)                                                                  |
     """
 
     name: ClassVar[str] = "timed_target"
-    goal_size: ClassVar[int] = 5
+    goal_size: ClassVar[int] = 6
+    extends: ClassVar[str | None] = "joystick"
     config_type = TimedTargetConfig
 
     @staticmethod
@@ -113,9 +114,11 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
         return torch.where(seconds > 0, torch.minimum(just_in_time, fastest), fastest)
 
     def observe_goal(self, state: CharacterState, goal: TimedTargetGoal) -> Tensor:
-        speed = self.wished_speed(distance_to(state, goal.position), goal.seconds)
+        distance = distance_to(state, goal.position)
+        speed = self.wished_speed(distance, goal.seconds)
+        wish = see_approach(state, goal.position, speed, facing_weight(distance))
         clock = goal.seconds / (1 + goal.seconds.abs())
-        return torch.cat((see_point(state, goal.position), torch.stack((clock, speed), dim=-1)), dim=-1)
+        return torch.cat((wish, torch.stack((distance / (1 + distance), clock), dim=-1)), dim=-1)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: TimedTargetGoal
@@ -128,4 +131,4 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
         return self.with_penalties(terms, before, latent, after)
 
     def goal_bounds(self) -> list[float]:
-        return [1.0, 1.0, 1.0, 1.0, self.config.limit]
+        return [self.config.limit, self.config.limit, 1.0, 1.0, 1.0, 1.0]

@@ -1,4 +1,5 @@
-"""What it pays to go as wished: with a velocity over the ground, facing a way. Shared by the tasks that walk."""
+"""A wish to go with a velocity over the ground, facing a way: how it is seen, what it pays. Shared by the tasks that
+walk."""
 
 from __future__ import annotations
 
@@ -7,8 +8,20 @@ import math
 import torch
 from torch import Tensor
 
+from controller import geometry, solo
+
 STANDING_SPEED = 0.01
 """m/s: a wish slower than this is a wish to stand."""
+
+
+def see_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:
+    """(B, 4): wished velocities (B, 2) in m/s and wished yaws (B,), as characters whose yaw is ``yaw`` (B,) see them:
+    velocity forward and to the left, cosine and sine of the angle from the facing to the wish."""
+    if solo.fits(velocity, facing, yaw):
+        return solo.see_wish(velocity, facing, yaw)
+    local = geometry.turn(velocity, -yaw)
+    angle = facing - yaw
+    return torch.stack((local[:, 1], local[:, 0], torch.cos(angle), torch.sin(angle)), dim=-1)
 
 
 def velocity_reward(velocity: Tensor, wish: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from controller.rollout import Act
 from controller.simulation import Simulation
+from controller.trials.crowd import crowd_figures
 from controller.trials.joystick import joystick_figures
 from controller.trials.path import path_figures
 from controller.trials.target import target_figures
@@ -23,4 +24,5 @@ TRIALS: dict[str, Trial] = {
     "target": target_figures,
     "timed_target": timed_target_figures,
     "path": path_figures,
+    "crowd": crowd_figures,
 }
