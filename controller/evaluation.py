@@ -17,10 +17,13 @@ from controller import geometry, metrics
 from controller.character import Character, CharacterState
 from controller.dataset import MotionDataset
 from controller.features import FPS
+from controller.monte_carlo import MonteCarlo
 from controller.rollout import Rollout, normal_latents, record
 from controller.simulation import LATENT_LIMIT, Simulation
 from controller.trials import TRIALS
 
+Control = Callable[[Tensor], Tensor] | MonteCarlo
+"""Who acts: a policy, observations to latents, or Monte Carlo control."""
 PERCENTILES = (0.05, 0.5, 0.95)
 
 
@@ -88,14 +91,16 @@ def nearest_pose_cm(
 
 
 def steered_figures(
-    simulation: Simulation, policy: Callable[[Tensor], Tensor], characters: int, seconds: float, seed: int
+    simulation: Simulation, policy: Control, characters: int, seconds: float, seed: int
 ) -> tuple[dict[str, float], Rollout]:
-    """A policy at its task, with goals as in training, and in the task's own trials, if it has any."""
+    """A policy, or Monte Carlo control, at its task, with goals as in training, and in the task's own trials, if it
+    has any."""
     character, task = simulation.character, simulation.task
     generator = torch.Generator().manual_seed(seed)
 
     def act(state: CharacterState, goal: Any) -> Tensor:
-        return policy(simulation.observe(state, goal)).clamp(-LATENT_LIMIT, LATENT_LIMIT)
+        latent = policy(state, goal) if isinstance(policy, MonteCarlo) else policy(simulation.observe(state, goal))
+        return latent.clamp(-LATENT_LIMIT, LATENT_LIMIT)
 
     state, goal = simulation.reset(characters, generator)
 
@@ -113,13 +118,13 @@ def steered_figures(
 
 def evaluate(
     simulation: Simulation,
-    policy: Callable[[Tensor], Tensor] | None,
+    policy: Control | None,
     characters: int = 64,
     seconds: float = 20.0,
     seed: int = 1,
     data: MotionDataset | None = None,
 ) -> dict[str, Any]:
-    """All figures of a task as one JSON-able dictionary. ``policy`` None draws z ~ N(0, I).
+    """All figures of a task as one JSON-able dictionary. Without a ``policy``, z ~ N(0, I) is drawn.
 
     A figure of which nothing was measured (no turn to the left among one character's) is None. Raises DataError if
     ``data`` are of another skeleton than the character.

@@ -15,6 +15,7 @@ from controller import checkpoint, solo
 from controller.character import Character
 from controller.errors import CheckpointError, first_line
 from controller.gemm import Linear
+from controller.simulation import Simulation
 from controller.solo import SoloActor
 
 KIND = "policy"
@@ -88,6 +89,20 @@ class Policy:
         }
         record = {"task": task, "settings": settings, "actor": shape, "model": model_fingerprint(character), **header}
         return cls(actor, record)
+
+    @classmethod
+    def load_for(cls, path: Path | str, simulation: Simulation) -> Policy:
+        """Read a policy for a simulation's task, or for the task that this one extends: such a one heeds the columns
+        that they share. CheckpointError as for :meth:`load`."""
+        task = simulation.task
+        tasks = (task.name,) if task.extends is None else (task.name, task.extends)
+        policy = cls.load(path, simulation.character, *tasks)
+        seen = policy.header["actor"]["observation"]
+        if seen == simulation.observation_size:
+            return policy
+        shape = policy.header["actor"] | {"observation": simulation.observation_size}
+        actor = policy.actor.widened(simulation.observation_size).to(simulation.character.reset_poses.device)
+        return cls(actor, policy.header | {"actor": shape})
 
     @classmethod
     def load(cls, path: Path | str, character: Character, *tasks: str) -> Policy:

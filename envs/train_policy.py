@@ -105,9 +105,8 @@ class PolicyTraining:
         self.history: list[dict[str, Any]] = []
         self.header: dict[str, Any] = {}
         if config.start is not None:
-            extended = [] if self.judge.task.extends is None else [self.judge.task.extends]
-            started = Policy.load(config.start, self.episodes.simulation.character, self.task, *extended)
-            self.trainer.start_from(started.actor.widened(self.judge.observation_size))
+            started = Policy.load_for(config.start, self.episodes.simulation)
+            self.trainer.start_from(started.actor)
             self.header["started_from"] = started.header
         if config.resume:
             self.resume()

@@ -250,6 +250,9 @@ def test_a_run_may_start_from_a_policy_for_the_task_that_its_own_extends(
     wider = torch.cat((seen, torch.randn(8, new)), dim=-1)
     torch.testing.assert_close(second.policy()(wider), first.policy()(seen), atol=1e-5, rtol=0)
     second.save()
+    untrained = Policy.load_for(path, second.judge)
+    torch.testing.assert_close(untrained(wider), first.policy()(seen), atol=1e-5, rtol=0)
+    assert untrained.header["task"] == "joystick"
     with pytest.raises(CheckpointError, match=f"policy for the task {task!r} found; 'joystick' is expected"):
         PolicyTraining(replace(config, out=tmp_path / "other", start=second.policy_path))
 
