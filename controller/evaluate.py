@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import tyro
@@ -14,10 +14,12 @@ from controller import assets
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import require, run_command
-from controller.evaluation import evaluate
+from controller.evaluation import Control, evaluate
+from controller.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks import task_type
+from controller.tasks.random_walk import RandomWalkTask
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Options:
     """What to measure. `controller/evaluation.py` defines every figure."""
 
     task: str = "joystick"
-    """joystick, or random: free-running rollouts with z drawn at random and no policy."""
+    """The task, by its name in `controller.tasks`, or MODULE:NAME for one that the module registers. random:
+    free-running rollouts with z drawn at random and no policy."""
     characters: int = 64
     """Characters measured at once."""
     seconds: float = 20.0
@@ -37,7 +40,11 @@ class Options:
     mvae: Path = assets.MVAE
     """The motion VAE."""
     policy: Path | None = None
-    """The policy; the shipped one of the task unless given."""
+    """The policy; the shipped one of the task unless given. A joystick policy does most tasks, untrained for them."""
+    control: Literal["policy", "monte_carlo"] = "policy"
+    """Who acts. monte_carlo: nothing trained; the best of many tries, a few frames deep; slow."""
+    monte_carlo: MonteCarloConfig = field(default_factory=MonteCarloConfig)
+    """Settings of Monte Carlo control."""
     data: Path | None = None
     """Captured motion, for the distance to the nearest captured pose and the captured motion's own figures."""
     threads: int = 1
@@ -56,9 +63,11 @@ def measure(options: Options) -> dict[str, Any]:
     data = MotionDataset.load(options.data) if options.data else None
     character = Character.load(options.mvae)
     simulation = Simulation(character, kind(character))
-    policy = None
-    if options.task != "random":
-        policy = Policy.load(options.policy or assets.policy_path(options.task), character, options.task)
+    policy: Control | None = None
+    if options.control == "monte_carlo":
+        policy = MonteCarlo(simulation, options.monte_carlo)
+    elif kind.name != RandomWalkTask.name:
+        policy = Policy.load_for(options.policy or assets.policy_path(kind.name), simulation)
     return evaluate(simulation, policy, options.characters, options.seconds, options.seed, data)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from controller import checkpoint, solo
 from controller.character import Character
 from controller.errors import CheckpointError, first_line
 from controller.gemm import Linear
+from controller.simulation import Simulation
 from controller.solo import SoloActor
 
 KIND = "policy"
@@ -33,6 +34,15 @@ class Network(nn.Module):
         self.body = nn.Sequential(*layers)
         self.head = Linear(sizes[-1], outputs)
         self.sizes: dict[str, Any] = {"observation": observation, "hidden": list(hidden)}
+
+    def widened(self, observation: int) -> Self:
+        """One that acts alike and sees further columns after its own, which it does not heed yet."""
+        wider = type(self)(**self.sizes | {"observation": observation})
+        weights = self.state_dict()
+        first = weights["body.0.weight"]
+        new = first.new_zeros(len(first), observation - first.shape[1])
+        wider.load_state_dict(weights | {"body.0.weight": torch.cat((first, new), dim=1)})
+        return wider
 
     def forward(self, observation: Tensor) -> Tensor:
         return self.head(self.body(observation))
@@ -116,8 +126,20 @@ class Policy:
         return cls(actor, {**known, **header})
 
     @classmethod
-    def load(cls, path: Path | str, character: Character, task: str) -> Policy:
-        """Read a policy; CheckpointError if it is for another task or another motion VAE than ``character``'s."""
+    def load_for(cls, path: Path | str, simulation: Simulation) -> Policy:
+        """Read a policy for a simulation's task, or for the task that this one extends: such a one heeds the columns
+        that they share. CheckpointError as for :meth:`load`."""
+        task = simulation.task
+        tasks = (task.name,) if task.extends is None else (task.name, task.extends)
+        policy = cls.load(path, simulation.character, *tasks)
+        if policy.actor.sizes["observation"] == simulation.observation_size:
+            return policy
+        actor = policy.actor.widened(simulation.observation_size).to(simulation.character.reset_poses.device)
+        return cls(actor, policy.header | {"actor": actor.sizes})
+
+    @classmethod
+    def load(cls, path: Path | str, character: Character, *tasks: str) -> Policy:
+        """Read a policy; CheckpointError if it is for none of the tasks, or another motion VAE than ``character``'s."""
         header, tensors = checkpoint.load(path, KIND)
         try:
             sizes = header["actor"]
@@ -126,8 +148,9 @@ class Policy:
             trained_for, model = header["task"], header["model"]
         except (KeyError, TypeError, RuntimeError) as error:
             raise CheckpointError(f"{path}: not a whole policy checkpoint ({first_line(error)})") from error
-        if trained_for != task:
-            raise CheckpointError(f"{path}: a policy for the task {trained_for!r} found; {task!r} is expected")
+        if trained_for not in tasks:
+            expected = " or ".join(repr(task) for task in tasks)
+            raise CheckpointError(f"{path}: a policy for the task {trained_for!r} found; {expected} is expected")
         if model != model_fingerprint(character):
             raise CheckpointError(
                 f"{path}: this policy was trained on another motion VAE; "

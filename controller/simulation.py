@@ -51,8 +51,8 @@ class Simulation:
         return torch.cat((self.character.low.cpu(), -goal)), torch.cat((self.character.high.cpu(), goal))
 
     def reset(self, batch: int, generator: torch.Generator) -> tuple[CharacterState, Any]:
-        """Fresh states, at the origin, and goals for them."""
-        state = self.character.reset(batch, generator)
+        """Fresh states, at the origin unless the task has another place for them, and goals for them."""
+        state = self.task.begin(self.character.reset(batch, generator), generator)
         return state, self.task.draw_goal(state, generator)
 
     def observe(self, state: CharacterState, goal: Any) -> Tensor:

@@ -80,7 +80,7 @@ class SoloActor:
 
 
 def see_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:
-    """What :class:`controller.tasks.joystick.JoystickTask` shows of one wish."""
+    """What :func:`controller.tasks.tracking.see_wish` shows of one wish."""
     from controller import kernels
 
     seen: Any = kernels.see_wish

@@ -43,21 +43,22 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
     | 3–62           | joint positions in the facing frame (3·J)                                     |
     | 63–122         | joint velocities relative to the world, in the facing frame's axes (3·J)      |
     | 123–242        | joint orientations in the facing frame, 6D (6·J)                              |
-    | 243–(242 + G)  | the goal as the task shows it: see ``controller.tasks`` (joystick: 4; random: 0) |
+    | 243–(242 + G)  | the goal as the task shows it: see the task's class in ``controller.tasks``    |
 
-    All but the goal are z-scores over the captured motion, held to one deviation beyond what was captured.
+    All but the goal are z-scores over the captured motion, held to one deviation beyond what was captured. G is 4 for
+    the joystick, 5 for the target, 6 for the timed target, 15 for the path, 29 for the crowd and 0 for the random walk.
 
     ## Reward
     The task's: see its ``reward``. ``info["reward_terms"]`` holds the terms.
 
     ## Episode
-    Starts at the origin in a reset pose drawn at random, with a random goal. *Terminated* when the hips leave 0.5 to
-    1.3 m or the pose is not a number; *truncated* after ``max_episode_steps`` frames: 1,200 (40 s, as in the
-    paper) when made by ``gymnasium.make`` or ``make_vec``, never when constructed directly without it.
+    Starts at the origin, in the crowd anywhere, in a reset pose drawn at random, with a random goal. *Terminated* when
+    the hips leave 0.5 to 1.3 m or the pose is not a number; *truncated* after ``max_episode_steps`` frames: 1,200 (40
+    s, as in the paper) when made by ``gymnasium.make`` or ``make_vec``, never when constructed directly without it.
 
     ## Arguments
-    ``task``: a name in ``controller.tasks``; ``mvae``: a checkpoint to use in place of the shipped one; ``device``:
-    where torch computes, "cpu" or "cuda";
+    ``task``: a name in ``controller.tasks``, or ``MODULE:NAME`` for one that the module registers; ``mvae``: a
+    checkpoint to use in place of the shipped one; ``device``: where torch computes, "cpu" or "cuda";
     ``max_episode_steps``; further arguments go to the task (``config=JoystickConfig(...)``).
     """
 
@@ -90,8 +91,9 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
 class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
     """``num_envs`` characters in one batch; each as :class:`CharacterEnv`, with its own clock, reset in the same step.
 
-    Takes the arguments of :class:`CharacterEnv`. Where a character's episode ends, the observation is already the
-    next episode's first, and ``info["final_obs"]`` holds the last one (Gymnasium's SAME_STEP autoreset).
+    Takes the arguments of :class:`CharacterEnv`. They see each other in the crowd alone. Where a character's episode
+    ends, the observation is already the next episode's first, and ``info["final_obs"]`` holds the last one (Gymnasium's
+    SAME_STEP autoreset).
     ``reset(options={"reset_mask": mask})`` begins only the masked characters anew.
     """
 

@@ -36,7 +36,7 @@ class PolicyConfig:
     """Settings of a policy's training."""
 
     task: str = "joystick"
-    """The task, by its name in `controller.tasks`."""
+    """The task, by its name in `controller.tasks`, or MODULE:NAME for one that the module registers."""
     algorithm: Literal["shac", "ppo"] = "shac"
     """shac: differentiates the reward through the decoder. ppo: stable-baselines3's, learns from what actions happened
     to do, and may choose codes, too."""
@@ -45,7 +45,8 @@ class PolicyConfig:
     mvae: Path | None = None
     """The motion VAE to steer; the shipped one unless given."""
     start: Path | None = None
-    """A policy to start from, in place of random weights."""
+    """A policy to start from, in place of random weights: for the same task, or for the one that it extends, as most
+    extend the joystick."""
     steps: int = 6_000_000
     """Frames of experience, over all characters."""
     characters: int = 128
@@ -104,7 +105,7 @@ class PolicyTraining:
         self.history: list[dict[str, Any]] = []
         self.header: dict[str, Any] = {}
         if config.start is not None:
-            started = Policy.load(config.start, self.episodes.simulation.character, config.task)
+            started = Policy.load_for(config.start, self.episodes.simulation)
             self.trainer.start_from(started.actor)
             self.header["started_from"] = started.header
         if config.resume:
@@ -129,12 +130,17 @@ class PolicyTraining:
         return figures
 
     @property
+    def task(self) -> str:
+        """The task's own name."""
+        return self.judge.task.name
+
+    @property
     def state_path(self) -> Path:
         return self.config.out / "training.safetensors"
 
     @property
     def policy_path(self) -> Path:
-        return self.config.out / f"{self.config.task}.safetensors"
+        return self.config.out / f"{self.task}.safetensors"
 
     def policy(self) -> Policy:
         """The actor as it stands, ready to be saved."""
@@ -170,7 +176,7 @@ class PolicyTraining:
     def identity(self) -> dict[str, Any]:
         """What a training state and the run that takes it up must have in common."""
         return {
-            "task": self.config.task,
+            "task": self.task,
             "algorithm": self.config.algorithm,
             "hidden": list(self.config.hidden),
             "mvae": model_fingerprint(self.episodes.simulation.character),
@@ -195,7 +201,7 @@ class PolicyTraining:
             return self.policy_path
         config, writer = self.config, SummaryWriter(str(self.config.out / "tensorboard"))
         due = self.frames + config.evaluate_every
-        with tqdm(total=config.steps, initial=self.frames, unit="frame", unit_scale=True, desc=config.task) as bar:
+        with tqdm(total=config.steps, initial=self.frames, unit="frame", unit_scale=True, desc=self.task) as bar:
             while self.frames < config.steps:
                 figures = self.iterate()
                 for name, value in figures.items():

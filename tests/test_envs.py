@@ -28,6 +28,9 @@ from envs.episodes import Episodes
 from envs.sb3 import CharacterVecEnv
 
 JOYSTICK, RANDOM_WALK = "MotionVAE/Joystick-v0", "MotionVAE/RandomWalk-v0"
+TARGET, TIMED_TARGET, PATH = "MotionVAE/Target-v0", "MotionVAE/TimedTarget-v0", "MotionVAE/Path-v0"
+CROWD = "MotionVAE/Crowd-v0"
+ALL = (JOYSTICK, TARGET, TIMED_TARGET, PATH, CROWD, RANDOM_WALK)
 HEIGHT = layout().positions.start + 1  # column of an observation
 
 
@@ -46,7 +49,7 @@ def vec_env(path: Path, count: int, steps: int = 20, task: str = "joystick", **o
 # -- what the libraries ask ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [JOYSTICK, RANDOM_WALK])
+@pytest.mark.parametrize("name", ALL)
 def test_both_libraries_checkers_are_content(name: str, mvae: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -61,7 +64,17 @@ def test_a_checker_would_have_noticed(mvae: Path) -> None:
         check_env(env)
 
 
-@pytest.mark.parametrize(("name", "task", "goal"), [(JOYSTICK, "joystick", 4), (RANDOM_WALK, "random", 0)])
+@pytest.mark.parametrize(
+    ("name", "task", "goal"),
+    [
+        (JOYSTICK, "joystick", 4),
+        (TARGET, "target", 5),
+        (TIMED_TARGET, "timed_target", 6),
+        (PATH, "path", 15),
+        (CROWD, "crowd", 29),
+        (RANDOM_WALK, "random", 0),
+    ],
+)
 def test_environments_are_made_by_name(
     name: str, task: str, goal: int, mvae: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +84,7 @@ def test_environments_are_made_by_name(
     assert env.action_space == gymnasium.spaces.Box(-1, 1, (6,), np.float32)
     assert env.observation_space.shape == (layout().size + goal,)
     # the prefix imports the package, which registers
-    for registered in (JOYSTICK, RANDOM_WALK):
+    for registered in ALL:
         monkeypatch.delitem(gymnasium.registry, registered)
     monkeypatch.delitem(sys.modules, "envs")
     with pytest.raises(gymnasium.error.Error):
@@ -79,7 +92,7 @@ def test_environments_are_made_by_name(
     assert gymnasium.make(f"envs:{name}", mvae=str(mvae)).reset(seed=0)[0].shape == (layout().size + goal,)
 
 
-@pytest.mark.parametrize("name", [JOYSTICK, RANDOM_WALK])
+@pytest.mark.parametrize("name", ALL)
 def test_batches_are_made_by_name(name: str, mvae: Path) -> None:
     env = gymnasium.make_vec(f"envs:{name}", num_envs=3, mvae=str(mvae), max_episode_steps=7)
     assert isinstance(env.unwrapped, VectorCharacterEnv) and env.num_envs == 3
@@ -109,7 +122,7 @@ def test_the_number_of_steps_asked_of_gymnasium_is_kept(mvae: Path, steps: int) 
 
 
 def test_bad_requests_are_refused_by_name(mvae: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="task is 'dance'; allowed: joystick, random"):
+    with pytest.raises(ConfigError, match="task is 'dance'; allowed: joystick, target, "):
         CharacterEnv(task="dance", mvae=str(mvae))
     with pytest.raises(ConfigError, match="max_episode_steps is 0; allowed: 1 or more"):
         CharacterEnv(mvae=str(mvae), max_episode_steps=0)

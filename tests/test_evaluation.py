@@ -37,15 +37,13 @@ from controller.evaluation import (
     evaluate,
     ground_figures,
     nearest_pose_cm,
-    response_figures,
-    stop_figures,
-    strafe_figures,
 )
 from controller.rollout import in_range, record
 from controller.simulation import Simulation
 from controller.skeleton import forward_kinematics
 from controller.tasks.joystick import JoystickGoal, JoystickTask
 from controller.tasks.random_walk import RandomWalkTask
+from controller.trials.joystick import response_figures, stop_figures, strafe_figures
 
 FPS = 30.0
 
@@ -444,7 +442,7 @@ def test_bad_requests_are_one_sentence(
     mvae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words, expected in (
-        (["--task", "dance", "--mvae", mvae], "task is 'dance'; allowed: joystick, random"),
+        (["--task", "dance", "--mvae", mvae], "task is 'dance'; allowed: joystick, target, "),
         (["--mvae", tmp_path / "none.safetensors"], "no such checkpoint"),
         (["--mvae", mvae, "--policy", mvae], "a motion-vae checkpoint found; a policy checkpoint is expected"),
         (["--mvae", mvae, "--task", "random", "--data", tmp_path / "none.npz"], "no such data file"),

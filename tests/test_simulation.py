@@ -356,5 +356,5 @@ def test_settings_of_the_task_are_all_a_policy_needs_to_make_it_again() -> None:
 def test_tasks_are_known_by_name() -> None:
     assert {name: kind.name for name, kind in TASKS.items()} == {name: name for name in TASKS}
     assert task_type("joystick") is JoystickTask
-    with pytest.raises(ConfigError, match="task is 'dance'; allowed: joystick, random"):
+    with pytest.raises(ConfigError, match="task is 'dance'; allowed: joystick, target, "):
         task_type("dance")

@@ -233,6 +233,30 @@ def test_a_run_may_start_from_a_policy(config: PolicyConfig, tmp_path: Path, alg
     assert second.policy().header["started_from"]["frames"] == 0
 
 
+@pytest.mark.parametrize("algorithm", ["ppo", "shac"])
+@pytest.mark.parametrize("task", ["target", "path"])
+def test_a_run_may_start_from_a_policy_for_the_task_that_its_own_extends(
+    config: PolicyConfig, tmp_path: Path, algorithm: str, task: str
+) -> None:
+    """It acts as that one does, whatever the columns that are new show."""
+    first = PolicyTraining(replace(config, algorithm=algorithm, seed=5))
+    first.trainer.iterate(0.0)
+    path = tmp_path / "joystick.safetensors"
+    first.policy().save(path)
+    second = PolicyTraining(replace(config, algorithm=algorithm, task=task, out=tmp_path / task, start=path))
+    new = second.judge.observation_size - first.judge.observation_size
+    assert new > 0
+    seen = observations(8)
+    wider = torch.cat((seen, torch.randn(8, new)), dim=-1)
+    torch.testing.assert_close(second.policy()(wider), first.policy()(seen), atol=1e-5, rtol=0)
+    second.save()
+    untrained = Policy.load_for(path, second.judge)
+    torch.testing.assert_close(untrained(wider), first.policy()(seen), atol=1e-5, rtol=0)
+    assert untrained.header["task"] == "joystick"
+    with pytest.raises(CheckpointError, match=f"policy for the task {task!r} found; 'joystick' is expected"):
+        PolicyTraining(replace(config, out=tmp_path / "other", start=second.policy_path))
+
+
 def test_a_trained_actor_waits_for_a_new_critic(config: PolicyConfig) -> None:
     """For the frames that are asked for; an actor that begins by itself does not wait."""
     frames = 2 * SMALL.characters * SMALL.ppo.rollout_frames
@@ -375,7 +399,7 @@ def test_bad_requests_are_one_sentence(
 ) -> None:
     where = ["--mvae", mvae, "--out", tmp_path / "run", "--algorithm", "ppo", "--steps", "1"]
     for words, expected in (
-        (["--task", "dance"], "task is 'dance'; allowed: joystick, random"),
+        (["--task", "dance"], "task is 'dance'; allowed: joystick, target, "),
         (["--resume", "--characters", "8", "--ppo.minibatch", "32"], "training.safetensors: no such checkpoint"),
         (["--start", tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
         (["--start", mvae], "a motion-vae checkpoint found; a policy checkpoint is expected"),

@@ -3,37 +3,69 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+from controller import batch
 from controller.character import Character, CharacterState
 from controller.tasks.quality import Quality
 
 Goal = TypeVar("Goal")
+Config = TypeVar("Config")
 
 
-class Task(ABC, Generic[Goal]):
+@dataclass(frozen=True)
+class NoConfig:
+    """The settings of a task that has none."""
+
+
+class Task(ABC, Generic[Goal, Config]):
     """A task for a batch of characters. It holds settings, never a state: goals go in and come out.
 
-    ``goal_size`` is the width of :meth:`observe_goal`; a task without a goal has 0.
+    ``name`` is what commands and checkpoints call it; ``goal_size`` the width of :meth:`observe_goal`, 0 for a task
+    without a goal; ``extends`` the task, if any, whose columns come first among them, so that a policy for it is a good
+    one to start from; ``config_type`` the frozen dataclass of its settings, the defaults of which are used unless a
+    ``config`` is given.
     """
 
     name: ClassVar[str]
     goal_size: ClassVar[int]
+    extends: ClassVar[str | None] = None
+    config_type: ClassVar[type[Any]] = NoConfig
 
-    def __init__(self, character: Character) -> None:
+    def __init__(self, character: Character, config: Config | None = None) -> None:
         self.character = character
+        self.config: Config = self.config_type() if config is None else config
         self.quality = Quality(character)
+
+    def begin(self, state: CharacterState, generator: torch.Generator) -> CharacterState:
+        """Where an episode begins: at the origin, where every fresh state is, unless the task puts them elsewhere."""
+        return state
 
     @abstractmethod
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> Goal:
         """A new goal for every character, at random."""
 
+    def follow_goal(self, state: CharacterState, goal: Goal) -> Goal:
+        """The same goals one frame later: a clock has ticked, a companion has walked on. Whoever has goals set by a
+        person calls this once a frame; a goal that just stays needs none of it."""
+        return goal
+
     @abstractmethod
+    def renewal(self, state: CharacterState, goal: Goal) -> Tensor | float:
+        """The probability, or (B,) probabilities, with which a goal is drawn anew in this frame of training."""
+
     def next_goal(self, state: CharacterState, goal: Goal, generator: torch.Generator) -> Goal:
-        """The goals of the next frame: the same, or newly drawn for some characters."""
+        """The goals of the next frame of training: those of :meth:`follow_goal`, or newly drawn for some characters."""
+        goal = self.follow_goal(state, goal)
+        drawn = torch.rand(len(state), generator=generator, device=generator.device)
+        redraw = drawn.to(state.yaw.device) < self.renewal(state, goal)
+        if redraw.device.type == "cpu" and not bool(redraw.any()):  # elsewhere, asking costs more than drawing
+            return goal
+        return batch.where(redraw, self.draw_goal(state, generator), goal)
 
     @abstractmethod
     def observe_goal(self, state: CharacterState, goal: Goal) -> Tensor:
@@ -45,10 +77,18 @@ class Task(ABC, Generic[Goal]):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """(B,) reward of one step, and its terms by name."""
 
+    def with_penalties(
+        self, terms: dict[str, Tensor], before: CharacterState, latent: Tensor, after: CharacterState
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """What :meth:`reward` returns: the sum of its own ``terms`` less the penalties of :class:`Quality`, and all
+        of them by name."""
+        penalties = self.quality.penalties(before, latent, after)
+        return sum(terms.values()) - sum(penalties.values()), terms | penalties  # type: ignore[return-value]
+
     @abstractmethod
     def goal_bounds(self) -> list[float]:
         """For each column of :meth:`observe_goal`, the largest absolute value it can take."""
 
     def settings(self) -> dict[str, Any]:
-        """What a policy trained on this task must know of it, JSON-able."""
-        return {}
+        """What a policy trained on this task must know of it, JSON-able: its configuration's fields."""
+        return asdict(self.config)  # type: ignore[call-overload]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from controller import batch, geometry, solo
-from controller.character import Character, CharacterState
+from controller import geometry
+from controller.character import CharacterState
 from controller.errors import require
 from controller.tasks.base import Task
-
-STANDING_SPEED = 0.01
-"""m/s: a wish slower than this is a wish to stand."""
+from controller.tasks.tracking import facing_reward, see_wish, velocity_reward
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class JoystickConfig:
             require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a share from 0 to 1")
 
 
-class JoystickTask(Task[JoystickGoal]):
+class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     """Track a wished velocity and a wished facing.
 
     What is seen of the goal, in the character's facing frame:
@@ -68,10 +66,7 @@ class JoystickTask(Task[JoystickGoal]):
 
     name: ClassVar[str] = "joystick"
     goal_size: ClassVar[int] = 4
-
-    def __init__(self, character: Character, config: JoystickConfig | None = None) -> None:
-        super().__init__(character)
-        self.config = config or JoystickConfig()
+    config_type = JoystickConfig
 
     def speed_limit(self, angle: Tensor) -> Tensor:
         """The fastest wish in m/s in a direction ``angle`` (radians) away from the facing: half an ellipse each way."""
@@ -89,48 +84,23 @@ class JoystickTask(Task[JoystickGoal]):
         velocity = torch.stack((torch.sin(direction), torch.cos(direction)), dim=-1) * speed[:, None]
         return JoystickGoal(velocity, geometry.wrap_angle(direction + offset))
 
-    def next_goal(self, state: CharacterState, goal: JoystickGoal, generator: torch.Generator) -> JoystickGoal:
-        """Each character's goal is redrawn with probability 1 / ``redraw_frames``."""
-        drawn = torch.rand(len(state), generator=generator, device=generator.device)
-        redraw = drawn.to(state.yaw.device) < 1 / self.config.redraw_frames
-        if redraw.device.type == "cpu" and not bool(redraw.any()):  # elsewhere, asking costs more than drawing
-            return goal
-        return batch.where(redraw, self.draw_goal(state, generator), goal)
+    def renewal(self, state: CharacterState, goal: JoystickGoal) -> float:
+        """At any time, once in ``redraw_frames`` on average."""
+        return 1 / self.config.redraw_frames
 
     def observe_goal(self, state: CharacterState, goal: JoystickGoal) -> Tensor:
-        if solo.fits(goal.velocity, goal.facing, state.yaw):
-            return solo.see_wish(goal.velocity, goal.facing, state.yaw)
-        local = geometry.turn(goal.velocity, -state.yaw)
-        angle = goal.facing - state.yaw
-        return torch.stack((local[:, 1], local[:, 0], torch.cos(angle), torch.sin(angle)), dim=-1)
+        return see_wish(goal.velocity, goal.facing, state.yaw)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: JoystickGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """0.55·exp(−2·‖v − v*‖) + 0.3·(1 − |Δ|/π) + 0.25·exp(−4·|2 sin Δ/2|), Δ the angle from facing to wish,
-        less the penalties of :class:`Quality`.
-
-        The paper's exp(cos Δ − 1) is flat at both ends: 10° cost nothing, and who faces the opposite way is not told
-        which way to turn. The straight line pulls alike from everywhere, the last term most where it matters. With
-        less weight on the facing, the character walks sideways and backward facing the way it goes.
-        A wish to stand is met to the millimetre, or a standing character creeps: its velocity term is
-        0.3·exp(−2·‖v‖) + 0.15·exp(−40·‖v‖) + 0.1·exp(−200·‖v‖). The hips of a walking one sway by ±0.1 m/s.
-        """
-        off = ((self.character.world_velocity(after) - goal.velocity).square().sum(dim=-1) + 1e-8).sqrt()
-        angle = geometry.wrap_angle(goal.facing - after.yaw)
-        standing = goal.velocity.square().sum(dim=-1) < STANDING_SPEED**2
-        sharp, sharper = (torch.where(standing, -rate, -2.0) for rate in (40.0, 200.0))
+        """:func:`velocity_reward` and :func:`facing_reward`, less the penalties of :class:`Quality`."""
         terms = {
-            "velocity": 0.3 * torch.exp(-2 * off) + 0.15 * torch.exp(sharp * off) + 0.1 * torch.exp(sharper * off),
-            "facing": 0.3 * (1 - angle.abs() / math.pi) + 0.25 * torch.exp(-8 * torch.sin(angle / 2).abs()),
+            "velocity": velocity_reward(self.character.world_velocity(after), goal.velocity),
+            "facing": facing_reward(geometry.wrap_angle(goal.facing - after.yaw)),
         }
-        penalties = self.quality.penalties(before, latent, after)
-        reward = terms["velocity"] + terms["facing"] - sum(penalties.values())
-        return reward, terms | penalties
+        return self.with_penalties(terms, before, latent, after)
 
     def goal_bounds(self) -> list[float]:
         fastest = max(self.config.forward_speed, self.config.sideways_speed, self.config.backward_speed)
         return [fastest, fastest, 1.0, 1.0]
-
-    def settings(self) -> dict[str, Any]:
-        return asdict(self.config)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from controller.character import CharacterState
-from controller.tasks.base import Task
+from controller.tasks.base import NoConfig, Task
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class NoGoal:
     rows: Tensor
 
 
-class RandomWalkTask(Task[NoGoal]):
+class RandomWalkTask(Task[NoGoal, NoConfig]):
     """Any motion will do; the reward is 1 a frame less the penalties of :class:`Quality`. Nothing is seen of a goal."""
 
     name: ClassVar[str] = "random"
@@ -28,8 +28,11 @@ class RandomWalkTask(Task[NoGoal]):
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> NoGoal:
         return NoGoal(torch.zeros_like(state.yaw))
 
+    def renewal(self, state: CharacterState, goal: NoGoal) -> float:
+        return 0.0
+
     def next_goal(self, state: CharacterState, goal: NoGoal, generator: torch.Generator) -> NoGoal:
-        return goal
+        return goal  # never another, and no random number is spent on it
 
     def observe_goal(self, state: CharacterState, goal: NoGoal) -> Tensor:
         return state.pose[:, :0]
@@ -40,5 +43,5 @@ class RandomWalkTask(Task[NoGoal]):
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: NoGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        penalties = self.quality.penalties(before, latent, after)
-        return 1 - torch.stack(list(penalties.values())).sum(dim=0), penalties
+        reward, terms = self.with_penalties({}, before, latent, after)
+        return 1 + reward, terms

@@ -1,0 +1,63 @@
+"""Monte Carlo control: no training; try latents at random, a few frames deep, and act as the best try began.
+
+The baseline of Ling et al. 2020, 5.1: 200 samples, four steps deep.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from controller import batch
+from controller.character import CharacterState
+from controller.errors import require
+from controller.simulation import Simulation
+
+
+@dataclass(frozen=True)
+class MonteCarloConfig:
+    """How much is tried before each frame."""
+
+    samples: int = 200
+    """Tries for each character."""
+    horizon: int = 4
+    """Frames that a try goes on."""
+    deviation: float = 1.0
+    """Deviation of the latents tried; 1 as the decoder knows them."""
+    seed: int = 1
+    """Seed of the tries."""
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "horizon"):
+            require(getattr(self, name) >= 1, f"monte_carlo.{name}", getattr(self, name), "1 or more")
+        require(0 < self.deviation <= 10, "monte_carlo.deviation", self.deviation, "above 0, up to 10")
+
+
+class MonteCarlo:
+    """Acts at any task by trying: a state and a goal of B characters → latents ``(B, latent)``.
+
+    What is best is the task's reward, summed over the frames of a try. Goals stand still meanwhile: a tenth of a second
+    later they are hardly others.
+    """
+
+    def __init__(self, simulation: Simulation, config: MonteCarloConfig | None = None) -> None:
+        self.simulation, self.config = simulation, config or MonteCarloConfig()
+        self.generator = torch.Generator().manual_seed(self.config.seed)
+
+    @torch.inference_mode()
+    def __call__(self, state: CharacterState, goal: Any) -> Tensor:
+        config, simulation, count = self.config, self.simulation, len(state)
+        rows = torch.arange(count, device=state.yaw.device).repeat_interleave(config.samples)
+        state, goal = batch.select(state, rows), batch.select(goal, rows)
+        size = config.horizon, len(rows), simulation.character.latent
+        latents = config.deviation * torch.randn(size, generator=self.generator).to(state.pose.device)
+        won = torch.zeros_like(state.yaw)
+        for latent in latents:
+            step = simulation.advance(state, goal, latent)
+            state = step.state
+            won += step.reward.nan_to_num(nan=-1e3) - 1e3 * step.terminated
+        best = won.unflatten(0, (count, config.samples)).argmax(dim=1)
+        return latents[0].unflatten(0, (count, config.samples))[torch.arange(count, device=best.device), best]
