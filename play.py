@@ -31,6 +31,8 @@ F\tlock the way it faces: S walks backward, A and D sideways
 mouse drag, wheel\tturn the camera, zoom
 C\tcamera: orbit, chase (behind its back), above
 P\tthe next policy, if there are several
+1, 2, 3\ttask: joystick, target, timed target (click on the ground)
+4, 6\ttask: path (again: the next shape), random walk
 Space, R\tpause, reset
 game pad\tsticks walk and look, triggers fast and slow, shoulders turn
 F1, Esc\tthis help, quit"""
@@ -45,7 +47,8 @@ class Options:
     W A S D or the arrows walk, relative to the camera; Shift faster, Ctrl slower; Q and E turn the way it faces while
     it walks on; F locks the way it faces, so that S walks backward and A and D sideways, until F is pressed again.
     Mouse: drag turns the camera, the wheel zooms. P lets the next policy steer, Space pauses, R resets, C changes the
-    camera, F1 helps, Esc quits.
+    camera, F1 helps, Esc quits. 1 to 4 and 6 switch the task: joystick, target and timed target, in which a click on
+    the ground sets the flag, path, which takes the next shape with each press, and random walk.
 
     With --keys nobody need be there. The camera then looks along world +Z all the time: w walks towards +Z, s towards
     -Z, a towards +X, d towards -X.
@@ -57,7 +60,9 @@ class Options:
     """Quit after this many simulation frames, 30 a second. Unless given: the end of --keys, or never."""
     keys: str = ""
     """Keys held by a script, START-END:KEY,... in simulation frames, the end not included: "0-150:w,60-120:shift".
-    Keys: w a s d up left down right shift ctrl q e f r p."""
+    Keys: w a s d up left down right shift ctrl q e f r p 1 2 3 4 6."""
+    task: Literal["joystick", "target", "timed_target", "path", "random"] = "joystick"
+    """What is played first; the keys 1, 2, 3, 4 and 6 switch."""
     seed: int = 0
     """Seed of the starting pose."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
@@ -187,6 +192,9 @@ class Session:
         camera = self.screen.camera
         camera.orbit(*seen.orbit)
         camera.zoom(seen.zoom)
+        for pixel in seen.clicks:
+            if point := camera.ground_at(pixel, self.screen.window.size):
+                self.player.point(*point)
         for action in seen.actions:
             self.paused ^= action == "pause"
             self.helping ^= action == "help"
@@ -206,16 +214,24 @@ class Session:
         if self.played % HUD_STEPS == 0:
             self.line = self.text()
 
+    def steering_text(self) -> tuple[str, ...]:
+        """The part of it about keys that steer."""
+        locked = "locked" if self.player.steering.locked else "free"
+        return "WASD walk", "Shift fast", "Ctrl slow", "Q E turn", f"F facing {locked}"
+
     def text(self) -> str:
         """The line at the bottom of the window."""
         speed = float(np.hypot(*self.player.now.velocity))
+        game = self.player.game
         number, count = self.player.chosen + 1, len(self.player.pilots)  # two may well have the same name
         parts = (
             *(("PAUSED",) if self.paused else ()),
             f"{self.screen.window.fps:.0f} fps",
             f"{speed:.2f} m/s",
-            *("WASD walk", "Shift fast", "Ctrl slow", "Q E turn"),
-            f"F facing {'locked' if self.player.steering.locked else 'free'}",
+            " ".join(
+                ("1-4, 6 task", self.player.task.replace("_", " "), *((game.status,) if game and game.status else ()))
+            ),
+            *(() if game else self.steering_text()),
             f"C camera {self.screen.camera.mode}",
             *((f"P policy {self.player.pilot.name} ({number}/{count})",) if count > 1 else ()),
             *("Space pause", "R reset", "F1 help"),
@@ -228,6 +244,7 @@ def main() -> None:
     options.check()
     torch.set_num_threads(options.threads)
     player = Player.load(options.mvae, options.policy, options.seed)
+    player.choose(options.task)
     with Recording(options.files, player.character.skeleton, player.character.fps) as record:
         if options.headless:
             play_headless(player, options, record)

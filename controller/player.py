@@ -10,6 +10,7 @@ import torch
 
 from controller import assets
 from controller.character import Character, CharacterState
+from controller.game import GAMES, KEYS, Game
 from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
@@ -57,7 +58,7 @@ class Player:
 
     Attributes: ``before`` and ``now``, the scenes of the two newest states; ``root`` (3,) and ``rotations`` (J, 3, 3),
     the newest state's root position and global joint rotations; ``steering``; ``pilots``, one or more, and ``chosen``,
-    the index of the one that acts.
+    the index of the one that acts; ``game``, the task that is played, None while somebody steers.
     """
 
     def __init__(self, character: Character, pilots: Sequence[Pilot], seed: int = 0) -> None:
@@ -66,6 +67,8 @@ class Player:
         self.steering = Steering()
         self._shown = Spring((0.0, 0.0), SHOWN_HALF_LIFE)
         self._random = torch.Generator().manual_seed(seed)
+        self._games = {key: game(character, self._random) for key, game in GAMES.items()}
+        self.game: Game | None = None
         self._held: Set[str] = frozenset()
         self.reset()
         self._warm_up()
@@ -92,11 +95,36 @@ class Player:
         """Let the next policy act from here on; after the last comes the first. The character moves on as it is."""
         self.chosen = (self.chosen + 1) % len(self.pilots)
 
+    @property
+    def task(self) -> str:
+        """The name of the task that is played."""
+        return self.game.name if self.game else JoystickTask.name
+
+    def choose(self, task: str) -> None:
+        """Play a task of ``controller.game.KEYS`` from here on; the same once more begins anew.
+
+        The character moves on as it is.
+        """
+        before, self.game = self.game, self._games.get(KEYS[task])
+        if self.game:
+            if self.game is before:
+                self.game.another()
+            self.game.begin(self.state)
+        else:
+            self.steering.reset(float(self.state.yaw))
+
+    def point(self, x: float, z: float) -> None:
+        """Point at the ground there, in metres: where a flag is to be, in a task that has one."""
+        if self.game:
+            self.game.point(self.state, x, z)
+
     def reset(self) -> None:
-        """Stand at the origin again, under the same policy."""
+        """Stand at the origin again, under the same policy, in the same task."""
         self.state = self.character.reset(1, self._random)
         yaw = float(self.state.yaw)
         self.steering.reset(yaw)
+        if self.game:
+            self.game.begin(self.state)
         self._shown.reset((0.0, 0.0))
         self._look(Wish(np.zeros(2), yaw))
         self.before = self.now  # nothing lies between there and here
@@ -109,14 +137,25 @@ class Player:
             self.next_policy()
         if "r" in pressed:
             return self.reset()
-        wish = self.steering.step(Controls.of(held, move), azimuth, self.seconds)
-        goal = self.pilot.goal(wish)
-        self.state = self.pilot.step(self.state, goal)
+        for task, key in KEYS.items():
+            if key in pressed:
+                self.choose(task)
+        wish = self._advance(Controls.of(held, move), azimuth)
         if not bool(self.character.alive(self.state)):
             return self.reset()
         self.before = self.now
-        self._look(Wish(goal.velocity[0].numpy(), wish.facing))
+        self._look(wish)
         return None
+
+    def _advance(self, controls: Controls, azimuth: float) -> Wish:
+        """Make the newest state; returns the wish that the policy followed, no matter whose if a task is played."""
+        if self.game:
+            self.state = self.game.step(self.state, self.pilot.policy)
+            return Wish(np.zeros(2), float(self.state.yaw))
+        wish = self.steering.step(controls, azimuth, self.seconds)
+        goal = self.pilot.goal(wish)
+        self.state = self.pilot.step(self.state, goal)
+        return Wish(goal.velocity[0].numpy(), wish.facing)
 
     def _look(self, wish: Wish) -> None:
         """Make the newest state's scene."""
@@ -124,4 +163,8 @@ class Player:
         self.root, self.rotations = root[0], rotations[0]
         velocity = self._shown.step(self.character.world_velocity(self.state)[0].numpy(), self.seconds)
         pose = Pose.from_matrices(self.root, self.rotations)
-        self.now = Scene(pose, float(self.state.yaw), velocity.copy(), wish.velocity, wish.facing)
+        yaw, game = float(self.state.yaw), self.game
+        if game:
+            self.now = Scene(pose, yaw, velocity.copy(), flag=game.flag, line=game.line)
+        else:
+            self.now = Scene(pose, yaw, velocity.copy(), wish.velocity, wish.facing)

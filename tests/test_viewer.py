@@ -527,6 +527,10 @@ def test_the_window_reports_what_is_done_to_it(screen: Screen) -> None:
         pygame.event.Event(pygame.KEYDOWN, key=pygame.K_SPACE),
         pygame.event.Event(pygame.MOUSEMOTION, rel=(10, -5), buttons=(1, 0, 0)),
         pygame.event.Event(pygame.MOUSEMOTION, rel=(99, 99), buttons=(0, 0, 0)),
+        pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(50, 60), button=1),
+        pygame.event.Event(pygame.MOUSEBUTTONUP, pos=(53, 58), button=1),
+        pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(50, 60), button=1),  # a drag
+        pygame.event.Event(pygame.MOUSEBUTTONUP, pos=(90, 60), button=1),
         pygame.event.Event(pygame.MOUSEWHEEL, y=2),
         pygame.event.Event(pygame.QUIT),
     ):
@@ -534,4 +538,5 @@ def test_the_window_reports_what_is_done_to_it(screen: Screen) -> None:
     seen = screen.window.poll()
     assert seen.held == {"w"} and seen.actions == ["pause", "quit"] and seen.zoom == 2
     assert seen.orbit[0] > 0 > seen.orbit[1]
+    assert seen.clicks == [(53, 58)]
     assert screen.window.poll().held == frozenset()

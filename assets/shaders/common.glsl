@@ -8,7 +8,7 @@ layout(std140) uniform Frame {
     vec4 sun;           // xyz: towards the sun
     vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers
     vec4 soles[4];      // xyz, radius: what darkens the ground beneath it
-    vec4 marks[6];      // two for each mark on the ground: see mark.vert
+    vec4 marks[256];    // two for each mark on the ground: see mark.vert
 };
 
 const vec3 HORIZON = vec3(0.50, 0.57, 0.63);

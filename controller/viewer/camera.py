@@ -74,6 +74,19 @@ class FollowCamera:
         height = max(y + math.sin(elevation) * distance, 0.15)
         return np.array((x - math.sin(azimuth) * flat, height, z - math.cos(azimuth) * flat))
 
+    def ground_at(self, pixel: tuple[float, float], size: tuple[int, int]) -> tuple[float, float] | None:
+        """The point (x, z) in metres of the ground under a pixel, counted from the upper left of a picture of ``size``;
+        None above the horizon or beyond what is drawn."""
+        width, height = size
+        clip = np.array((2 * pixel[0] / width - 1, 1 - 2 * pixel[1] / height, 1.0, 1.0))
+        far = np.linalg.inv(self.matrix(width / height)) @ clip
+        ray = far[:3] / far[3] - self.eye
+        share = -self.eye[1] / ray[1] if ray[1] < 0 else math.inf  # of the way to the far plane
+        if share > 1:
+            return None
+        x, _, z = self.eye + share * ray
+        return float(x), float(z)
+
     def matrix(self, aspect: float) -> np.ndarray:
         """World → clip space (4, 4), for a picture ``aspect`` times as wide as high."""
         return perspective(FIELD_OF_VIEW, aspect, NEAR, FAR) @ look_at(self.eye, self.aim)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from controller.errors import ConfigError
 
-STEERING_KEYS = ("w", "a", "s", "d", "up", "left", "down", "right", "shift", "ctrl", "q", "e", "f", "r", "p")
+STEERING_KEYS = (
+    *("w", "a", "s", "d", "up", "left", "down", "right", "shift", "ctrl", "q", "e", "f", "r", "p"),
+    *("1", "2", "3", "4", "6"),  # tasks
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Marks on the ground: where the character goes, where it should go, and which way it should face."""
+"""Marks on the ground: where the character goes, where it should go, by which line, which way it should face."""
 
 from __future__ import annotations
 
@@ -13,14 +13,38 @@ SECONDS_SHOWN = 0.6  # an arrow reaches as far as that speed goes in this time
 STILL = 0.08  # m/s; slower than that is no direction
 WISH, ACTUAL, FACING = (0.90, 0.36, 0.05), (0.85, 0.92, 1.00), (0.55, 0.60, 0.65)  # linear RGB
 
+MOST = 128  # marks in one picture; the array in common.glsl is twice as long
+FLAG = 0.3  # metres, the ring around the point to go to
+DASH, EVERY = 0.16, 4  # metres, and from how many points of a line to the next dash
+
 Mark = tuple[tuple[float, float, float, float], tuple[float, float, float, float]]
 
 
 def ground_marks(scene: Scene) -> list[Mark]:
-    """At most three marks, each (x, z, yaw, extent) and (red, green, blue, width), as the shader mark.vert reads them.
+    """At most MOST marks, each (x, z, yaw, extent) and (red, green, blue, width), as the shader mark.vert reads them.
 
-    A ring with a wedge for the wished facing, a broad arrow for the wish and over it a narrow one for what is.
+    Small arrows along the line, a ring around the flag's point; a ring with a wedge for the wished facing, a broad
+    arrow for the wish and over it a narrow one for what is.
     """
+    marks = _line_marks(scene.line) if scene.line is not None else []
+    if scene.flag is not None:
+        x, z = scene.flag.tolist()
+        marks += [((x, z, 0.0, FLAG), (*WISH, -1.0)), ((x, z, 0.0, FLAG / 4), (*WISH, -1.0))]
+    return (marks + _own_marks(scene))[:MOST]
+
+
+def _line_marks(line: np.ndarray) -> list[Mark]:
+    """Dashes that point along a line (N, 2), evenly spread and so few that other marks have room."""
+    every = max(EVERY, math.ceil(len(line) / (MOST - 8)))
+    starts, ends = line[:-1:every], line[1::every]
+    return [
+        ((x, z, math.atan2(along - x, ahead - z), DASH), (*WISH, 0.012))
+        for (x, z), (along, ahead) in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+
+
+def _own_marks(scene: Scene) -> list[Mark]:
+    """Those around the character."""
     if scene.facing is None:
         return []
     x, _, z = scene.pose.root.tolist()

@@ -15,7 +15,7 @@ from controller.viewer import quality as qualities
 from controller.viewer.body import Body
 from controller.viewer.camera import FollowCamera
 from controller.viewer.capsule import capsule
-from controller.viewer.marks import ground_marks
+from controller.viewer.marks import MOST, ground_marks
 from controller.viewer.program import FRAME_BINDING, Program
 from controller.viewer.quality import Quality
 from controller.viewer.scene import Scene
@@ -31,7 +31,7 @@ FRAME = np.dtype(
         ("sun", np.float32, 4),
         ("shaded", np.float32, (4, 4)),
         ("soles", np.float32, (4, 4)),
-        ("marks", np.float32, (3, 2, 4)),
+        ("marks", np.float32, (MOST, 2, 4)),
     ]
 )  # the block "Frame" of common.glsl
 

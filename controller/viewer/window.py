@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ KEYS = {
     pygame.K_UP: "up", pygame.K_LEFT: "left", pygame.K_DOWN: "down", pygame.K_RIGHT: "right",
     pygame.K_LSHIFT: "shift", pygame.K_RSHIFT: "shift", pygame.K_LCTRL: "ctrl", pygame.K_RCTRL: "ctrl",
     pygame.K_q: "q", pygame.K_e: "e", pygame.K_f: "f", pygame.K_r: "r", pygame.K_p: "p",
+    pygame.K_1: "1", pygame.K_2: "2", pygame.K_3: "3", pygame.K_4: "4", pygame.K_6: "6",
 }  # fmt: skip
 ACTIONS = {pygame.K_SPACE: "pause", pygame.K_c: "camera", pygame.K_F1: "help", pygame.K_ESCAPE: "quit"}
 CONTEXT = (
@@ -28,6 +30,7 @@ CONTEXT = (
     (pygame.GL_CONTEXT_FLAGS, pygame.GL_CONTEXT_FORWARD_COMPATIBLE_FLAG),  # or macOS gives none
 )
 ORBIT_PER_PIXEL = 0.006  # radians
+CLICK = 5  # pixels; who moves farther with the button down drags
 ORBIT_RATE = 2.0  # rad/s, at full deflection of the pad's right stick
 
 
@@ -40,6 +43,7 @@ class Input:
     actions  "pause", "camera", "help", "quit", in the order they came
     orbit    (right, up) in radians, from the mouse or the right stick
     zoom     notches of the wheel, positive towards the character
+    clicks   where the left button went down and up again without a drag, (x, y) in pixels from the upper left
     """
 
     held: frozenset[str] = frozenset()
@@ -47,6 +51,7 @@ class Input:
     actions: list[str] = field(default_factory=list)
     orbit: tuple[float, float] = (0.0, 0.0)
     zoom: float = 0.0
+    clicks: list[tuple[int, int]] = field(default_factory=list)
 
 
 class Window:
@@ -70,6 +75,7 @@ class Window:
         rates = [] if headless else pygame.display.get_desktop_refresh_rates()
         self.refresh_rate = max(rates, default=0) or 60
         self.gamepad = None if headless else Gamepad.first()
+        self._pressed: tuple[int, int] | None = None
         self._clock = pygame.time.Clock()
         self._seconds, self._flipped = 0.0, time.perf_counter()
 
@@ -91,6 +97,8 @@ class Window:
                     held.add(KEYS[event.key])  # down and up again between two looks
             elif event.type == pygame.MOUSEMOTION and any(event.buttons):
                 right, up = right + event.rel[0] * ORBIT_PER_PIXEL, up + event.rel[1] * ORBIT_PER_PIXEL
+            elif event.type in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP) and event.button == pygame.BUTTON_LEFT:
+                self._button(event, seen)
             elif event.type == pygame.MOUSEWHEEL:
                 seen.zoom += event.y
             elif event.type in (pygame.CONTROLLERDEVICEADDED, pygame.CONTROLLERDEVICEREMOVED):
@@ -103,6 +111,13 @@ class Window:
         seen.orbit = right + turned * pad.look[0], up + turned * pad.look[1]
         seen.actions += pad.actions
         return seen
+
+    def _button(self, event: pygame.event.Event, seen: Input) -> None:
+        """The left button went down or up: a click, if it did so in one place."""
+        if event.type == pygame.MOUSEBUTTONDOWN:
+            self._pressed = event.pos
+        elif self._pressed and math.dist(event.pos, self._pressed) <= CLICK:
+            seen.clicks.append(event.pos)
 
     def flip(self) -> float:
         """Show what was drawn, wait for the screen if it is early, and return the seconds since the last flip."""
