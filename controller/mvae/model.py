@@ -73,8 +73,9 @@ class StepFeatures(nn.Module):
         self.second = Linear(pose + config.hidden, config.hidden)
 
     def features(self, previous: Tensor, following: Tensor) -> Tensor:
-        hidden = functional.elu(self.first(torch.cat((following, previous), dim=-1)))
-        return torch.cat((following, functional.elu(self.second(torch.cat((following, hidden), dim=-1)))), dim=-1)
+        hidden = functional.elu(self.first(torch.cat((following, previous), dim=-1)), inplace=True)
+        hidden = functional.elu(self.second(torch.cat((following, hidden), dim=-1)), inplace=True)
+        return torch.cat((following, hidden), dim=-1)
 
 
 class Encoder(StepFeatures):

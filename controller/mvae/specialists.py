@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from controller.gemm import addmm
-from controller.mvae.model import Decoder, ExpertLinear, MotionVAE
+from controller.mvae.model import Decoder, MotionVAE
 
 
 class SpecialistDecoder(Decoder):
@@ -27,15 +27,18 @@ class SpecialistDecoder(Decoder):
 
     def every(self, latent: Tensor, previous: Tensor) -> Tensor:
         """What each of them makes of a step: ``(B, E, D)``."""
-        experts = range(self.first.weight.shape[0])
-        return torch.stack([self._one(expert, latent, previous) for expert in experts], dim=1)
+        layers = [zip(m.weight.unbind(), m.bias.unbind(), strict=True) for m in (self.first, self.second, self.output)]
+        poses = []
+        for first, second, output in zip(*layers, strict=True):
+            hidden = functional.elu(self._linear(first, latent, previous))
+            hidden = functional.elu(self._linear(second, latent, hidden))
+            poses.append(self._linear(output, latent, hidden))
+        return torch.stack(poses, dim=1)
 
-    def _one(self, expert: int, latent: Tensor, previous: Tensor) -> Tensor:
-        def layer(layer: ExpertLinear, inputs: Tensor) -> Tensor:
-            return addmm(layer.bias[expert], torch.cat((latent, inputs), dim=-1), layer.weight[expert])
-
-        hidden = functional.elu(layer(self.first, previous))
-        return layer(self.output, functional.elu(layer(self.second, hidden)))
+    @staticmethod
+    def _linear(layer: tuple[Tensor, Tensor], latent: Tensor, inputs: Tensor) -> Tensor:
+        weight, bias = layer
+        return addmm(bias, torch.cat((latent, inputs), dim=-1), weight)
 
 
 class SpecialistsVAE(MotionVAE):

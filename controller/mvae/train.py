@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -54,7 +55,8 @@ class Trainer:
             raise DataError(f"{data.source}: some of its poses are not finite numbers; build the data again")
         torch.manual_seed(config.seed)
         self.model = variants.build(self.layout.size, config.model, data.normalizer()).to(self.device)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
+        self.parameters = list(self.model.parameters())
+        self.optimizer = torch.optim.Adam(self.parameters, lr=config.learning_rate, fused=True)
         self.generator = torch.Generator().manual_seed(config.seed)
         length = self.model.past + config.rollout + self.model.future
         self.windows = Windows(*data.split(held_out=False), length, config.balance)
@@ -126,14 +128,15 @@ class Trainer:
         """One optimiser step on ``total``, and True; False, with the weights as they were, if it or its gradient is no
         number in any process."""
         total.backward()
-        parameters, longest = list(self.model.parameters()), self.config.gradient_norm
-        norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
-        finite = processes.agreed(bool(torch.isfinite(norm + total.detach())), self.device)
+        longest, gradients = self.config.gradient_norm, [parameter.grad for parameter in self.parameters]
+        norm = torch.nn.utils.get_total_norm([gradient for gradient in gradients if gradient is not None])
+        finite = processes.agreed(math.isfinite(float(norm) + float(total.detach())), self.device)
         if finite and norm > longest:
-            torch.nn.utils.clip_grads_with_norm_(parameters, longest, norm)
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, longest, norm)
         if finite:
             self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         return finite
 
     # -- the run -------------------------------------------------------------------------------------------------

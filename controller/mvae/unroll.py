@@ -120,9 +120,11 @@ class Unroll(nn.Module):
             made.append(model.loss(at, following, seen, noise, weights.free_bits))
             at = torch.where(forced[:, None], following, made[-1].predicted)
         predicted, reconstruction, latent = (torch.stack(part) for part in zip(*made, strict=True))
-        body, standing = self.body_terms(captured, place, predicted, draws.forced, weights)
-        terms = {"reconstruction": reconstruction.mean(), "kl": latent.mean(), **body}
-        return terms, Place(place.current + len(made), at, standing)
+        terms, place = {"reconstruction": reconstruction.mean(), "kl": latent.mean()}, place._replace(at=at)
+        if weights.foot or weights.joint or weights.bone:
+            body, standing = self.body_terms(captured, place, predicted, draws.forced, weights)
+            terms, place = terms | body, place._replace(standing=standing)
+        return terms, place._replace(current=place.current + len(made))
 
     def body_terms(
         self, captured: Captured, place: Place, predicted: Tensor, forced: Tensor, weights: Weights
