@@ -85,7 +85,7 @@ class _Blended(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         inputs, blend, weight, bias = ctx.saved_tensors
-        (gradient,) = gradients
+        gradient = gradients[0].contiguous()
         to_scaled = product(gradient, weight.flatten(0, 1).t()).unflatten(1, weight.shape[:2])  # (B, E, I)
         to_inputs = torch.bmm(blend[:, None], to_scaled)[:, 0]
         to_blend = (to_scaled * inputs[:, None]).sum(dim=2).addmm_(gradient, bias.t())

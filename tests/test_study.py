@@ -67,6 +67,14 @@ def test_an_interrupted_study_goes_on_and_runs_nothing_twice(
     assert "beta-0.01" in drawn and "beta-0.02" in drawn
 
 
+def test_the_long_grid_runs_the_best_of_the_short_one_and_the_usual_one(tmp_path: Path, data_file: Path) -> None:
+    short = [row("b-1", eight_step_mm=float(n)) | {"name": case.name} for n, case in enumerate(cases.grid())]
+    (tmp_path / "table.json").write_text(json.dumps({"grid": short[::-1]}))
+    chosen = study.chosen(study.Options(data=data_file, out=tmp_path, set="grid-long", best=2))
+    assert [case.name for case in chosen] == ["none-1.0-batch", "none-1.0-sample", "monotonic-1.0-batch"]
+    assert {case.config.rollouts_per_epoch for case in chosen} == {cases.LENGTHS["long"]}
+
+
 def test_a_run_with_other_settings_is_not_taken_for_this_one(tmp_path: Path, data_file: Path) -> None:
     folder = tmp_path / "run"
     study.run(TWO[0], data_file, folder)
@@ -114,12 +122,10 @@ def test_of_many_runs_the_picture_shows_where_each_came_to(tmp_path: Path) -> No
     assert b"start: 9" not in drawn  # it has no figures
 
 
-def test_where_one_setting_differs_there_is_one_table() -> None:
-    assert "\n\n" not in study_tables.tables([replace_differs(r) for r in ROWS])
-
-
-def replace_differs(one: study_tables.Row) -> study_tables.Row:
-    return one | {"differs": {"name": one["name"]}}
+def test_what_is_no_grid_has_no_means_over_settings() -> None:
+    named = [one | {"differs": {"name": one["name"]}} for one in ROWS]
+    assert study_tables.tables(named) == study_tables.runs_table(named)
+    assert study_tables.tables(ROWS[:3]) == study_tables.runs_table(ROWS[:3])
 
 
 def test_what_cannot_be_run_is_one_sentence(

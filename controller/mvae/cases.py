@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from controller.mvae.schedules import KlWeight, TeacherForcing
 from controller.mvae.train_config import TrainConfig
 
-SetName = Literal["reference", "gradient", "grid", "seeds", "grid-long"]
+SetName = Literal["reference", "gradient", "gradient-long", "grid", "seeds", "grid-long"]
 KlKind = Literal["none", "monotonic", "cyclical", "linear-then-cyclical"]
 Coin = Literal["batch", "sample"]
 STARTS = (1.0, 0.8, 0.5)
@@ -62,6 +62,10 @@ def grid_case(kl: KlKind, start: float, coin: Coin, length: str = "short", seed:
     return Case(f"{kl}-{start:.1f}-{coin}", differs, config)
 
 
+USUAL = grid_case("monotonic", 1.0, "batch").name
+"""The cell that is nearest to what people use: the paper's teacher forcing and the reference code's coin."""
+
+
 def grid() -> list[Case]:
     """{KL weight} × {teacher forcing's start} × {a coin per batch or per sample}, 24 short runs."""
     return [grid_case(*cell) for cell in product(get_args(KlKind), STARTS, get_args(Coin))]
@@ -74,21 +78,29 @@ def seeds() -> list[Case]:
 
 
 def grid_long() -> list[Case]:
-    """The grid at full length. The command takes from it those that did best in the short grid."""
+    """The grid at full length. The command takes from it those that did best in the short grid, and :data:`USUAL`."""
     return [grid_case(*cell, length="long") for cell in product(get_args(KlKind), STARTS, get_args(Coin))]
 
 
-def gradient() -> list[Case]:
+def gradient_case(through_time: bool, rate: float, rollouts_per_epoch: int) -> Case:
     """Through the whole rollout with one optimiser step, or detached at every step with one at each."""
-    base = replace(PLAIN, rollouts_per_epoch=200, beta=0.08)
-    return [
-        Case(
-            f"{'through-time' if through_time else 'detached'}-{rate:g}",
-            {"gradient": "through time" if through_time else "detached", "learning rate": f"{rate:g}"},
-            replace(base, through_time=through_time, learning_rate=rate),
-        )
-        for through_time, rate in ((True, 1e-3), (False, 1e-3), (False, 1e-4))
-    ]
+    how = "through time" if through_time else "detached"
+    config = replace(PLAIN, rollouts_per_epoch=rollouts_per_epoch, beta=0.08)
+    return Case(
+        f"{how.replace(' ', '-')}-{rate:g}",
+        {"gradient": how, "learning rate": f"{rate:g}"},
+        replace(config, through_time=through_time, learning_rate=rate),
+    )
+
+
+def gradient() -> list[Case]:
+    """Both ways, and the detached one at the reference code's learning rate, too; 4,000 rollouts."""
+    return [gradient_case(*how, 200) for how in ((True, 1e-3), (False, 1e-3), (False, 1e-4))]
+
+
+def gradient_long() -> list[Case]:
+    """Both ways at full length."""
+    return [gradient_case(through_time, 1e-3, LENGTHS["long"]) for through_time in (True, False)]
 
 
 def reference() -> list[Case]:
@@ -114,6 +126,7 @@ def reference() -> list[Case]:
 SETS: dict[SetName, Callable[[], list[Case]]] = {
     "reference": reference,
     "gradient": gradient,
+    "gradient-long": gradient_long,
     "grid": grid,
     "seeds": seeds,
     "grid-long": grid_long,

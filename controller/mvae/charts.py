@@ -93,6 +93,7 @@ def loss(history: History) -> bytes:
         weight.grid(visible=False)
         handles = [line for axis in (below, weight) for line in axis.get_lines()]
         below.legend(handles, ["teacher forcing", "KL weight β"], loc="center right")
+        below.locator_params(axis="x", integer=True)
 
     return chart(draw)
 
@@ -111,6 +112,7 @@ def held_out(histories: Mapping[str, History]) -> bytes:
         above.set(yscale="log", ylabel="error, mm")
         _plain_numbers(above)
         below.set(ylabel="KL, nats", xlabel="epoch", xlim=(0, None), ylim=(0, None))
+        below.locator_params(axis="x", integer=True)
         if len(histories) > 1:
             figure.legend(loc="outside lower center", ncols=3)
 

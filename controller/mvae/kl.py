@@ -35,7 +35,7 @@ def held(log_variance: Tensor) -> Tensor:
 
 def kl_per_unit(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, σ²) ‖ N(0, 1)) of each latent unit in nats, averaged over the batch: ``(latent,)``."""
-    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).mean(dim=0)
+    return 0.5 * (torch.addcmul(log_variance.exp() - log_variance, mean, mean).mean(dim=0) - 1)
 
 
 def aggregate(mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:

@@ -198,7 +198,7 @@ class MotionVAE(nn.Module):
         """A step from ``previous`` towards the captured ``following`` (B, D) with z = mean + σ·noise: the mean squared
         error in deviations, and the mean over latent units of the KL divergence."""
         mean, log_variance = self.encode(previous, seen)
-        latent = mean + torch.exp(0.5 * log_variance) * noise
+        latent = torch.addcmul(mean, torch.exp(0.5 * log_variance), noise)
         return Step(*self.reconstruct(latent, previous, following), kl_loss(mean, log_variance, free_bits))
 
     def reconstruct(self, latent: Tensor, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ from controller.dataset import MotionDataset
 from controller.errors import ControllerError, DataError, require, run_command
 from controller.extractor import SHIPPED, Extractor
 from controller.mvae import charts, diagnose, runs, study_tables, watch
-from controller.mvae.cases import SETS, Case, SetName
+from controller.mvae.cases import SETS, USUAL, Case, SetName
 
 OUTCOME, TABLE = "outcome.json", "table.json"
 CURVES = 6
@@ -106,15 +106,15 @@ def run(case: Case, data: Path, folder: Path) -> dict[str, Any]:
 
 
 def chosen(options: Options) -> list[Case]:
-    """The cases of the set; of the long grid, the best of the short one, which must have been run."""
+    """The cases of the set; of the long grid the best of the short one, which must have been run, and the usual one."""
     cases = SETS[options.set]()
     if options.set != "grid-long":
         return cases
     short = read_table(options.out).get("grid")
     if not short:
         raise ControllerError(f"{options.out}: the grid has not been run there; run --set grid first")
-    best = [row["name"] for row in study_tables.ranked(short)[: options.best]]
-    return [case for case in cases if case.name in best]
+    names = {USUAL, *(row["name"] for row in study_tables.ranked(short)[: options.best])}
+    return [case for case in cases if case.name in names]
 
 
 def run_all(cases: list[Case], data: Path, folder: Path, processes: int) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,13 +74,15 @@ def runs_table(rows: list[Row]) -> str:
 
 
 def effects_table(rows: list[Row]) -> str:
-    """A line for each value of each setting that was varied with others: means over the runs that have it.
+    """A line for each value of each setting: means over the runs that have it. A run without a figure has no part in
+    that figure's mean.
 
-    Empty where but one setting was varied. A run without a figure has no part in that figure's mean.
+    Empty unless the runs are a grid, of two settings or more: only there do runs that differ in one differ in nothing
+    else on average.
     """
     varied = {name: list(dict.fromkeys(row["differs"][name] for row in rows)) for name in rows[0]["differs"]}
-    varied = {name: values for name, values in varied.items() if 1 < len(values) < len(rows)}
-    if len(varied) < 2:
+    varied = {name: values for name, values in varied.items() if len(values) > 1}
+    if len(varied) < 2 or math.prod(len(values) for values in varied.values()) != len(rows):
         return ""
     ranks = mean_ranks(rows)
     lines = []

@@ -25,7 +25,7 @@ from controller.mvae import diagnostics, variants, watch
 from controller.mvae.free_running import Free, FreeRunning
 from controller.mvae.schedules import linear_decay
 from controller.mvae.train_config import TrainConfig
-from controller.mvae.unroll import FREE_TERMS, Draws, Unroll, Weights
+from controller.mvae.unroll import Draws, Unroll, Weights
 from controller.mvae.windows import Windows
 from controller.optimizer_state import load_optimizer, optimizer_tensors
 
@@ -111,18 +111,17 @@ class Trainer:
         named = {name: getattr(config, f"{name}_weight") for name in ("foot", "joint", "bone", "slip", "spread")}
         weights = Weights(beta, config.free_bits, **named)
         parts = [draws] if config.through_time else [draws.of(step) for step in range(config.rollout)]
-        means: dict[str, Tensor] = {}
+        told: list[dict[str, Tensor]] = []
         for index, part in enumerate(parts):
             last = free if index == len(parts) - 1 else None
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 total, sums, place, poses = self.unroll_shared(captured, place.detach(), part, weights, last)
             if not self.optimise(total):
                 return None
-            for name, value in sums.items():
-                means[name] = means.get(name, 0) + value / (1 if name in FREE_TERMS else len(parts))
+            told.append(sums)
         if poses is not None:
             self.free_running.put_back(poses, config.free_steps)
-        return means
+        return {name: torch.stack([sums[name] for sums in told if name in sums]).mean() for name in told[-1]}
 
     def optimise(self, total: Tensor) -> bool:
         """One optimiser step on ``total``, and True; False, with the weights as they were, if it or its gradient is no

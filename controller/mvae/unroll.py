@@ -17,9 +17,6 @@ from controller.mvae.free_running import Free
 from controller.mvae.model import MotionVAE, Step
 from controller.mvae.sliced_wasserstein import SlicedWasserstein
 
-FREE_TERMS = ("slip", "spread", "free_bones")
-"""Terms of the loss that come from free steps, once in a rollout."""
-
 
 class Captured(NamedTuple):
     """Windows of B captured takes of W poses: ``raw`` (B, W, D) in their own units, z-scored ``scores``, and both
