@@ -3,7 +3,8 @@
 The extractor is the encoder half of an autoencoder of captured windows (``controller/train_extractor.py`` makes it) and
 stays as it is, whatever model is measured: figures taken with the same extractor can be compared. It sees root
 velocity, joint positions and joint velocities in the facing frame, so that it knows nothing of places and directions in
-the world.
+the world; and of each foot its height and its slip over the ground, which people see first, and which are too small
+beside a stride to be noticed in positions and velocities.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from controller import assets, checkpoint
+from controller import assets, checkpoint, metrics
 from controller.dataset import ClipEntry
 from controller.errors import CheckpointError, first_line, require
 from controller.features import FPS, PoseLayout
+from controller.feet import Feet
 from controller.mvae.windows import Windows
 from controller.normalizer import Normalizer
 from controller.skeleton import Skeleton
@@ -31,6 +33,8 @@ LEVELS = 4
 LIMIT = 10.0
 """Deviations at which a value is cut off, so that a model that explodes gets a large figure and not an infinite one.
 Captured motion hardly gets there."""
+HUGE = 1e6
+"""Values of poses in their own units (m, m/s, rad/s) are cut off there, so that slips can be computed from them."""
 CHUNK = 512
 """Windows embedded at once: 32 MB of captured values."""
 
@@ -56,7 +60,7 @@ class ExtractorConfig:
 class Extractor(nn.Module):
     """Windows of poses in their own units ``(N, window, D)`` → embeddings ``(N, embedding)``.
 
-    ``values`` is how many values of a pose are seen: the first ones, up to the orientations. ``centre`` (E,) and
+    ``channels`` says which columns of :meth:`seen` are which, by name. ``centre`` (E,) and
     ``whitening`` (E, E) make the captured windows' embeddings have mean 0 and the identity as their covariance; without
     them the scale of each embedded value would be an accident of training.
     """
@@ -67,7 +71,13 @@ class Extractor(nn.Module):
     def __init__(self, layout: PoseLayout, config: ExtractorConfig, header: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.layout, self.config, self.header = layout, config, header or {}
-        self.values = layout.orientations.start
+        self.feet, pose = Feet(layout), layout.orientations.start
+        heights = slice(pose, pose + len(layout.feet))
+        self.channels = {
+            "root velocity": layout.root_velocity, "positions": layout.positions, "velocities": layout.velocities,
+            "foot heights": heights, "foot slip": slice(heights.stop, heights.stop + len(layout.feet)),
+        }  # fmt: skip
+        self.values = self.channels["foot slip"].stop
         self.normalizer = Normalizer.blank(self.values)
         widths = [self.values, *[config.channels] * LEVELS]
         layers: list[nn.Module] = []
@@ -78,9 +88,20 @@ class Extractor(nn.Module):
         self.register_buffer("centre", torch.zeros(config.embedding))
         self.register_buffer("whitening", torch.eye(config.embedding))
 
+    def seen(self, windows: Tensor) -> Tensor:
+        """``(N, window, values)`` of poses ``(N, window, D)``, in their own units: a pose's values up to the
+        orientations, the heights of both toes in metres, and their slip, :func:`metrics.foot_slip`, in cm a frame; in a
+        window's first frame that of the second."""
+        windows = windows.clamp(-HUGE, HUGE)
+        feet = self.feet.positions(windows)
+        moved = Feet.displacement(feet[:, :-1], feet[:, 1:], windows[:, 1:, self.layout.root_velocity])
+        slip = metrics.foot_slip(moved, torch.maximum(feet[:, 1:, :, 1], feet[:, :-1, :, 1]))
+        pose = windows[..., : self.layout.orientations.start]
+        return torch.cat((pose, feet[..., 1], torch.cat((slip[:, :1], slip), dim=1)), dim=-1)
+
     def scores(self, windows: Tensor) -> Tensor:
         """``(N, window, D)`` poses in their own units → ``(N, values, window)`` z-scores within ±:data:`LIMIT`."""
-        scores = self.normalizer.normalize(windows[..., : self.values])
+        scores = self.normalizer.normalize(self.seen(windows))
         return scores.clamp(-LIMIT, LIMIT).transpose(-1, -2)
 
     def forward(self, windows: Tensor) -> Tensor:

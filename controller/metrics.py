@@ -14,14 +14,18 @@ def contact_weight(height: Tensor) -> Tensor:
     return 2 - torch.exp2((height / FOOT_HEIGHT).clamp(0, 1))
 
 
+def foot_slip(moved: Tensor, height: Tensor) -> Tensor:
+    """Foot skate in cm of feet that ``moved`` over the ground, ``(..., 3)`` metres, at a ``height`` ``(...)``:
+    horizontal displacement times :func:`contact_weight`."""
+    return 100 * moved[..., [0, 2]].norm(dim=-1) * contact_weight(height)
+
+
 def foot_skate(feet: Tensor) -> Tensor:
     """Foot skate in cm a frame of every step and foot, ``(T−1, ..., F)``, from world positions ``(T, ..., F, 3)``.
 
-    Horizontal displacement times :func:`contact_weight` of the larger of the two frames' heights. Take the mean.
+    :func:`foot_slip` at the larger of the two frames' heights. Take the mean.
     """
-    moved = (feet[1:] - feet[:-1])[..., [0, 2]].norm(dim=-1)
-    height = torch.maximum(feet[1:, ..., 1], feet[:-1, ..., 1])
-    return 100 * moved * contact_weight(height)
+    return foot_slip(feet[1:] - feet[:-1], torch.maximum(feet[1:, ..., 1], feet[:-1, ..., 1]))
 
 
 def skating(feet: Tensor, fps: float, height: float = 0.05, speed: float = 0.5) -> Tensor:

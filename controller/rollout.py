@@ -59,6 +59,14 @@ def record(
 
 
 @torch.inference_mode()
+def wandered(character: Character, act: Act, state: CharacterState, frames: int) -> CharacterState:
+    """Where characters are after so many steps without a goal."""
+    for _ in range(frames):
+        state = character.step(state, act(state, None))
+    return state
+
+
+@torch.inference_mode()
 def sane_fraction(character: Character, count: int, frames: int, seed: int) -> float:
     """Share of ``count`` characters that stay sane (as :class:`Rollout` has it) in every one of ``frames`` frames with
     latents drawn at random. Keeps no motion, so that it can be for long."""

@@ -26,6 +26,8 @@ from controller.frechet import Gaussian
 from controller.mvae.windows import Windows
 from controller.normalizer import Normalizer
 
+SMALLEST_STD = 1e-3
+"""Deviation below which a value (in metres, m/s, rad/s or cm) is taken for constant."""
 VALIDATION = 1024
 """Held-out windows on which the autoencoder is measured."""
 
@@ -84,20 +86,19 @@ def error(extractor: Extractor, decode: nn.Module, windows: Tensor) -> Tensor:
     """Mean squared error of z-scored windows ``(N, window, D)`` given back from their codes: the share of the variance
     that is lost.
 
-    Root velocity, positions and velocities count alike, though the first has 3 values and the others 3 a joint: where a
-    motion goes and how it turns matters as much as how the limbs move.
+    Its :attr:`Extractor.channels` count alike, though root velocity has 3 values, the feet 4 and the others 3 a joint:
+    where a motion goes, how it turns and whether it slides matters as much as how the limbs move.
     """
     truly = extractor.scores(windows)
     off = (decode(extractor.encoder(truly)) - truly).square()
-    layout = extractor.layout
-    parts = (layout.root_velocity, layout.positions, layout.velocities)
-    return torch.stack([off[:, part].mean() for part in parts]).mean()
+    return torch.stack([off[:, part].mean() for part in extractor.channels.values()]).mean()
 
 
-def statistics(data: MotionDataset, values: int) -> Normalizer:
-    """Those of the first ``values`` columns, over training clips and their mirror images."""
-    whole = data.normalizer()
-    return Normalizer(whole.mean[:values], whole.std[:values], whole.low[:values], whole.high[:values])
+def statistics(extractor: Extractor, poses: Tensor, clips: list[ClipEntry]) -> Normalizer:
+    """Those of what the extractor sees of whole clips in a table of poses ``(N, D)``."""
+    seen = torch.cat([extractor.seen(poses[None, clip.rows])[0] for clip in clips if clip.length > 1])
+    low, high = seen.aminmax(dim=0)
+    return Normalizer(seen.mean(dim=0), seen.std(dim=0).clamp(min=SMALLEST_STD), low, high)
 
 
 @torch.no_grad()
@@ -128,7 +129,7 @@ def train(
         torch.manual_seed(config.seed)
         extractor = Extractor(data.layout, sizes)
         decode = decoder(extractor.values, sizes)
-    extractor.normalizer = statistics(data, extractor.values)
+    extractor.normalizer = statistics(extractor, poses, clips)
     weights = [*extractor.encoder.parameters(), *decode.parameters()]
     optimizer = torch.optim.Adam(weights, lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, config.steps)

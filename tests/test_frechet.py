@@ -14,7 +14,7 @@ import torch
 from synthetic import data, latents, layout, moved, refusal, strict_json, walk
 from torch import Tensor
 
-from controller import assets, checkpoint, frechet, train_extractor
+from controller import assets, checkpoint, frechet, metrics, train_extractor
 from controller.character import Character
 from controller.errors import CheckpointError, ConfigError, DataError
 from controller.extractor import KIND, LIMIT, SHIPPED, Extractor, ExtractorConfig
@@ -141,24 +141,54 @@ def test_motion_that_explodes_is_very_far_and_without_numbers_has_no_distance() 
     assert math.isnan(from_captured(rollouts(lambda poses: poses * math.nan)))
 
 
-def test_orientations_are_not_seen() -> None:
-    def turned(poses: Tensor) -> Tensor:
-        changed = poses.clone()
-        changed[..., layout().orientations] += 1
-        return changed
+def test_orientations_are_seen_in_the_feet_alone() -> None:
+    def turned(joints: list[int]) -> float:
+        def change(poses: Tensor) -> Tensor:
+            changed = poses.clone()
+            changed[..., layout().orientations].unflatten(-1, (-1, 6))[..., joints, :] += 0.3
+            return changed
 
-    assert from_captured(rollouts(turned)) == from_captured(rollouts())
+        return from_captured(rollouts(change))
+
+    legs = ancestors(layout().feet)
+    others = [joint for joint in range(len(layout().skeleton.parents)) if joint not in legs]
+    assert turned(others) == turned([]) < turned(legs)
+
+
+def ancestors(joints: tuple[int, ...]) -> list[int]:
+    """All joints from the root down to these, without them: those that move them."""
+    found = set[int]()
+    for joint in joints:
+        while (joint := layout().skeleton.parents[joint]) >= 0:
+            found.add(joint)
+    return sorted(found)
+
+
+def test_feet_are_seen_as_the_measures_of_ground_contact_have_them() -> None:
+    """Heights, and the skate of feet in the world: of a walk on a curve, and of one that slides along with it."""
+    clip = walk(turn=0.5)
+    for slide in (0.0, 0.02):  # m a frame
+        aside = slide * torch.arange(len(clip))[:, None] * torch.tensor([1.0, 0.0, 0.0])
+        path = replace(clip, positions=clip.positions + aside)
+        feet = path.joint_positions()[:, list(layout().feet)]
+        seen = extractor().seen(encode(layout(), path)[None])[0]
+        columns = extractor().channels
+        torch.testing.assert_close(seen[:, columns["foot heights"]], feet[1:, :, 1], atol=1e-4, rtol=0)
+        skate = metrics.foot_skate(feet)[1:]
+        torch.testing.assert_close(seen[1:, columns["foot slip"]], skate, atol=0.02, rtol=0)
+        assert torch.equal(seen[0, columns["foot slip"]], seen[1, columns["foot slip"]])
+    assert float(skate.mean()) > 0.5
 
 
 def test_the_diagnosis_has_both_distances_or_none() -> None:
-    figures = diagnose.frechet_figures(extractor(), data(), rollouts())
+    figures = diagnose.frechet_figures(extractor(), data(), rollouts)
     assert figures["frechet_distance"] == pytest.approx(from_captured(rollouts()))
     assert figures["captured_frechet_distance"] == pytest.approx(frechet.floor(extractor(), data()))
     nothing = dict.fromkeys(figures)
-    assert diagnose.frechet_figures(None, data(), rollouts()) == nothing
-    assert diagnose.frechet_figures(Extractor.load(), data(), rollouts()) == nothing  # of another skeleton
+    assert diagnose.frechet_figures(None, data(), rollouts) == nothing
+    assert diagnose.frechet_figures(Extractor.load(), data(), rollouts) == nothing  # of another skeleton
     long = Extractor(layout(), ExtractorConfig(window=128))
-    assert diagnose.frechet_figures(long, data(), rollouts()) == nothing
+    assert diagnose.frechet_figures(long, data(), rollouts) == nothing
 
 
 def test_another_skeleton_is_one_sentence() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,13 @@ from controller.evaluation import PERCENTILES, captured_figures, ground_figures
 from controller.extractor import SHIPPED, Extractor
 from controller.mvae import diagnostics, verdict
 from controller.mvae.windows import Windows
-from controller.rollout import Rollout, drawn_latents, record
+from controller.rollout import Rollout, drawn_latents, record, wandered
 
 CHARACTERS, FRAMES = 64, 600
 """Free rollouts and their length: 20 s are long enough to leave the data, if a model does."""
+SETTLING = 1800
+"""Frames that they run before their Fréchet distance is taken. They begin in poses of captured motion, or in such as
+these lead to, and for the first minute that flatters a model which never comes back to them."""
 PROBES = 4096
 """Poses and latents at which gate and sensitivity are measured."""
 WINDOWS = {8: 1024, 60: 256, 630: 32}
@@ -143,18 +147,29 @@ def agreement(captured: dict[str, Tensor], free: dict[str, Tensor]) -> dict[str,
     return figures
 
 
-def frechet_figures(extractor: Extractor | None, data: MotionDataset, poses: Tensor) -> dict[str, float | None]:
-    """``frechet_distance`` of free rollouts ``(T, B, D)``, in their own units, to the captured training clips, and
-    ``captured_frechet_distance`` of held-out clips to them, below which no model need come.
+def settled_poses(character: Character) -> Tensor:
+    """Poses of free rollouts in their own units ``(T, B, D)``, after :data:`SETTLING` frames by themselves."""
+    generator = torch.Generator().manual_seed(1)
+    act = drawn_latents(character, generator)
+    state = wandered(character, act, character.reset(CHARACTERS, generator), SETTLING)
+    return own_units(character, record(character, act, state, lambda *_: None, FRAMES))
 
-    None without an extractor, with one for another skeleton, and where no clip is as long as its window.
+
+def frechet_figures(
+    extractor: Extractor | None, data: MotionDataset, poses: Callable[[], Tensor]
+) -> dict[str, float | None]:
+    """``frechet_distance`` of free rollouts' ``poses`` ``(T, B, D)``, in their own units, to the captured training
+    clips, and ``captured_frechet_distance`` of held-out clips to them, below which no model need come.
+
+    None without an extractor, with one for another skeleton, and where no clip is as long as its window: ``poses`` is
+    not asked for them then.
     """
     if extractor is None:
         return {"frechet_distance": None, "captured_frechet_distance": None}
     try:
         captured = frechet.captured_gaussian(extractor, data)
         held_out = frechet.captured_gaussian(extractor, data, held_out=True)
-        free = frechet.rollouts_gaussian(extractor, data.layout, poses)
+        free = frechet.rollouts_gaussian(extractor, data.layout, poses())
     except DataError:
         return frechet_figures(None, data, poses)
     return {
@@ -235,7 +250,7 @@ def data_figures(
         "captured_skate_cm_per_frame": captured_figures(data)["foot_skate_cm_per_frame"],
         **rate_figures("captured", captured),
         **agreement(captured, free_rates(character, run)),
-        **frechet_figures(extractor, data, own_units(character, run)),
+        **frechet_figures(extractor, data, lambda: settled_poses(character)),
     }
 
 
