@@ -83,15 +83,32 @@ class _Blended(torch.autograd.Function):
         return product(_scaled(inputs, blend), weight.flatten(0, 1)).addmm_(blend, bias)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         inputs, blend, weight, bias = ctx.saved_tensors
         gradient = gradients[0].contiguous()
-        to_scaled = product(gradient, weight.flatten(0, 1).t()).unflatten(1, weight.shape[:2])  # (B, E, I)
-        to_inputs = torch.bmm(blend[:, None], to_scaled)[:, 0]
+        to_inputs, to_scaled = _to_inputs(gradient, blend, weight)
         to_blend = (to_scaled * inputs[:, None]).sum(dim=2).addmm_(gradient, bias.t())
-        turned = blend.t().contiguous()
-        scaled = (turned[:, None] * inputs.t().contiguous()).flatten(0, 1)  # (E·I, B)
-        return to_inputs, to_blend, product(scaled, gradient).view_as(weight), turned @ gradient
+        return to_inputs, to_blend, *_to_parameters(ctx, inputs, blend, gradient)
+
+
+class _BlendedBeside(torch.autograd.Function):
+    """:func:`blended` of the ``wanted`` inputs ``together`` with others that want no gradient. It keeps each expert's
+    outputs, of which the blend's gradient is made: going back, only the wanted inputs' weights are multiplied with."""
+
+    @staticmethod
+    def forward(ctx: Any, wanted: Tensor, together: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        outputs = torch.stack([product(together, expert) for expert in weight], dim=1)  # (B, E, O)
+        ctx.save_for_backward(together, outputs, blend, weight, bias)
+        ctx.wanted = wanted.shape[1]
+        return torch.baddbmm((blend @ bias)[:, None], blend[:, None], outputs).squeeze_(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        together, outputs, blend, weight, bias = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        to_inputs, _ = _to_inputs(gradient, blend, weight[:, : ctx.wanted])
+        to_blend = (outputs * gradient[:, None]).sum(dim=2).addmm_(gradient, bias.t())
+        return to_inputs, None, to_blend, *_to_parameters(ctx, together, blend, gradient)
 
 
 def _scaled(inputs: Tensor, blend: Tensor) -> Tensor:
@@ -99,16 +116,37 @@ def _scaled(inputs: Tensor, blend: Tensor) -> Tensor:
     return (blend[:, :, None] * inputs[:, None]).flatten(1)
 
 
-def blended(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _to_inputs(gradient: Tensor, blend: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """From the gradient to blended outputs ``(B, O)`` those to the inputs ``(B, I)`` and, before they are blended, to
+    each expert's ``(B, E, I)``."""
+    to_scaled = product(gradient, weight.flatten(0, 1).t()).unflatten(1, weight.shape[:2])
+    return torch.bmm(blend[:, None], to_scaled)[:, 0], to_scaled
+
+
+def _to_parameters(ctx: Any, inputs: Tensor, blend: Tensor, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """From the gradient to blended outputs ``(B, O)`` those to the weights ``(E, I, O)`` and biases ``(E, O)``; none
+    where the weights, last but one of a function's arguments, are frozen."""
+    if not ctx.needs_input_grad[-2]:
+        return None, None
+    turned = blend.t().contiguous()
+    scaled = turned[:, None] * inputs.t().contiguous()  # (E, I, B)
+    return product(scaled.flatten(0, 1), gradient).unflatten(0, scaled.shape[:2]), turned @ gradient
+
+
+def blended(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor, given: Tensor | None = None) -> Tensor:
     """Linear layers of E experts, their outputs blended, differentiable: ``(B, I)``, shares ``(B, E)``, ``(E, I, O)``
-    and ``(E, O)`` → ``(B, O)``.
+    and ``(E, O)`` → ``(B, O)``. The last of the I inputs may be ``given`` apart.
 
     Blending the experts' *outputs* equals blending their weights, and is one matrix product for the whole batch:
-    the inputs, scaled by each expert's share and laid side by side, times all experts' weights stacked.
+    the inputs, scaled by each expert's share and laid side by side, times all experts' weights stacked. Where what is
+    given wants no gradient but the rest does, it is a product for each expert, and a smaller one going back.
     """
-    if inputs.dtype == weight.dtype and _suits(inputs, weight.shape[0] * weight.shape[2]):
-        return _Blended.apply(inputs, blend, weight, bias)
-    return torch.addmm(blend @ bias, _scaled(inputs, blend), weight.flatten(0, 1))
+    together = inputs if given is None else torch.cat((inputs, given), dim=-1)
+    if together.dtype != weight.dtype or not _suits(together, weight.shape[0] * weight.shape[2]):
+        return torch.addmm(blend @ bias, _scaled(together, blend), weight.flatten(0, 1))
+    if given is None or given.requires_grad or not torch.is_grad_enabled():
+        return _Blended.apply(together, blend, weight, bias)
+    return _BlendedBeside.apply(inputs, together.detach(), blend, weight, bias)
 
 
 class _LinearProduct(torch.autograd.Function):

@@ -51,6 +51,35 @@ def test_blended_outputs_are_blended_weights_for_every_batch_size() -> None:
         torch.testing.assert_close(ours.double(), expected[:rows], atol=1e-5, rtol=0)
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.integers(1, 9), wanted=st.integers(1, 5), beside=st.integers(0, 6), experts=st.integers(1, 4),
+    outputs=st.integers(1, 7), frozen=st.booleans(), moves=st.booleans(),
+)  # fmt: skip
+def test_blended_layers_have_the_gradients_of_blended_weights(
+    rows: int, wanted: int, beside: int, experts: int, outputs: int, frozen: bool, moves: bool
+) -> None:
+    """With some of the inputs given apart, which may want a gradient, too, and with weights that may want none."""
+    generator = torch.Generator().manual_seed(rows)
+
+    def leaf(*shape: int, wants: bool = True) -> Tensor:
+        return torch.randn(*shape, generator=generator).requires_grad_(wants)
+
+    inputs, rest, shares = leaf(rows, wanted), leaf(rows, beside, wants=moves), leaf(rows, experts)
+    weight, bias = (leaf(*shape, outputs, wants=not frozen) for shape in ((experts, wanted + beside), (experts,)))
+    leaves, upstream = (inputs, rest, shares, weight, bias), leaf(rows, outputs, wants=False)
+    mixed = torch.einsum("be,eio->bio", shares, weight)
+    naive = torch.einsum("bi,bio->bo", torch.cat((inputs, rest), dim=1), mixed) + shares @ bias
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gemm, "WORTH", 0)
+        ours = gemm.blended(inputs, shares, weight, bias, given=rest if beside else None)
+    torch.testing.assert_close(ours, naive, atol=1e-5, rtol=1e-5)
+    wanting = [leaf for leaf in leaves if leaf.requires_grad]
+    gradients = (torch.autograd.grad(outcome, wanting, upstream, materialize_grads=True) for outcome in (ours, naive))
+    for mine, meant in zip(*gradients, strict=True):
+        torch.testing.assert_close(mine, meant, atol=1e-4, rtol=1e-4)
+
+
 @torch.no_grad()
 def test_the_decoder_is_the_papers() -> None:
     """Figure 4 of Ling et al. 2020: z into every layer, ELU between, one blend for all three layers."""

@@ -100,8 +100,8 @@ class ExpertLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(experts, inputs, outputs).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.full((experts, outputs), 0.01))
 
-    def forward(self, inputs: Tensor, blend: Tensor) -> Tensor:
-        return blended(inputs, blend, self.weight, self.bias)
+    def forward(self, inputs: Tensor, blend: Tensor, given: Tensor | None = None) -> Tensor:
+        return blended(inputs, blend, self.weight, self.bias, given)
 
 
 class Decoder(nn.Module):
@@ -128,9 +128,8 @@ class Decoder(nn.Module):
         return torch.softmax(self.gate(inputs), dim=-1)
 
     def forward(self, latent: Tensor, previous: Tensor) -> Tensor:
-        inputs = torch.cat((latent, previous), dim=-1)
-        blend = self._blend(inputs)
-        hidden = functional.elu(self.first(inputs, blend), inplace=True)
+        blend = self.blend(latent, previous)
+        hidden = functional.elu(self.first(latent, blend, given=previous), inplace=True)
         hidden = functional.elu(self.second(torch.cat((latent, hidden), dim=-1), blend), inplace=True)
         return self.output(torch.cat((latent, hidden), dim=-1), blend)
 
