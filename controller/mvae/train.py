@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from controller import checkpoint, files, processes
+from controller.adam import Adam
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ControllerError, DataError
@@ -56,7 +57,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = variants.build(self.layout.size, config.model, data.normalizer()).to(self.device)
         self.parameters = list(self.model.parameters())
-        self.optimizer = torch.optim.Adam(self.parameters, lr=config.learning_rate, fused=True)
+        self.optimizer = Adam(self.parameters, lr=config.learning_rate)
         self.generator = torch.Generator().manual_seed(config.seed)
         length = self.model.past + config.rollout + self.model.future
         self.windows = Windows(*data.split(held_out=False), length, config.balance)
