@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, get_args
 
+from controller.mvae.model import Variant
 from controller.mvae.schedules import KlWeight, TeacherForcing
 from controller.mvae.train_config import TrainConfig
 
-SetName = Literal["reference", "gradient", "gradient-long", "grid", "seeds", "grid-long"]
+SetName = Literal["reference", "gradient", "gradient-long", "grid", "seeds", "grid-long", "variants"]
 KlKind = Literal["none", "monotonic", "cyclical", "linear-then-cyclical"]
 Coin = Literal["batch", "sample"]
 STARTS = (1.0, 0.8, 0.5)
@@ -103,6 +104,15 @@ def gradient_long() -> list[Case]:
     return [gradient_case(through_time, 1e-3, LENGTHS["long"]) for through_time in (True, False)]
 
 
+def variants() -> list[Case]:
+    """All kinds of model, with equal settings and as many rollouts."""
+    config = replace(PLAIN, rollouts_per_epoch=200, beta=0.08)
+    return [
+        Case(kind, {"variant": kind}, replace(config, model=replace(config.model, variant=kind)))
+        for kind in get_args(Variant)
+    ]
+
+
 def reference() -> list[Case]:
     """The reference code's settings, with its own β = 1 and with β = 0.01; its 140 epochs in fewer updates."""
     config = TrainConfig(
@@ -130,4 +140,5 @@ SETS: dict[SetName, Callable[[], list[Case]]] = {
     "grid": grid,
     "seeds": seeds,
     "grid-long": grid_long,
+    "variants": variants,
 }
