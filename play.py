@@ -31,8 +31,7 @@ F\tlock the way it faces: S walks backward, A and D sideways
 mouse drag, wheel\tturn the camera, zoom
 C\tcamera: orbit, chase (behind its back), above
 P\tthe next policy, if there are several
-1, 2, 3\ttask: joystick, target, timed target (click on the ground)
-4, 6\ttask: path (again: the next shape), random walk
+1 to 8\ttask: joystick, target, timed target, path, maze, crowd, random walk, Monte Carlo control
 Space, R\tpause, reset
 game pad\tsticks walk and look, triggers fast and slow, shoulders turn
 F1, Esc\tthis help, quit"""
@@ -47,8 +46,7 @@ class Options:
     W A S D or the arrows walk, relative to the camera; Shift faster, Ctrl slower; Q and E turn the way it faces while
     it walks on; F locks the way it faces, so that S walks backward and A and D sideways, until F is pressed again.
     Mouse: drag turns the camera, the wheel zooms. P lets the next policy steer, Space pauses, R resets, C changes the
-    camera, F1 helps, Esc quits. 1 to 4 and 6 switch the task: joystick, target and timed target, in which a click on
-    the ground sets the flag, path, which takes the next shape with each press, and random walk.
+    camera, F1 helps, Esc quits. 1 to 8 switch the task: see --task. Esc quits.
 
     With --keys nobody need be there. The camera then looks along world +Z all the time: w walks towards +Z, s towards
     -Z, a towards +X, d towards -X.
@@ -60,9 +58,9 @@ class Options:
     """Quit after this many simulation frames, 30 a second. Unless given: the end of --keys, or never."""
     keys: str = ""
     """Keys held by a script, START-END:KEY,... in simulation frames, the end not included: "0-150:w,60-120:shift".
-    Keys: w a s d up left down right shift ctrl q e f r p 1 2 3 4 6."""
+    Keys: w a s d up left down right shift ctrl q e f r p 1 2 3 4 5 6 7 8."""
     task: Literal["joystick", "target", "timed_target", "path", "random"] = "joystick"
-    """What is played first; the keys 1, 2, 3, 4 and 6 switch."""
+    """What is played first; the keys 1 to 8 switch."""
     seed: int = 0
     """Seed of the starting pose."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
@@ -216,8 +214,7 @@ class Session:
 
     def steering_text(self) -> tuple[str, ...]:
         """The part of it about keys that steer."""
-        locked = "locked" if self.player.steering.locked else "free"
-        return "WASD walk", "Shift fast", "Ctrl slow", "Q E turn", f"F facing {locked}"
+        return "WASD walk", "Shift fast", "Ctrl slow", "Q E turn"
 
     def text(self) -> str:
         """The line at the bottom of the window."""
@@ -229,11 +226,11 @@ class Session:
             f"{self.screen.window.fps:.0f} fps",
             f"{speed:.2f} m/s",
             " ".join(
-                ("1-4, 6 task", self.player.task.replace("_", " "), *((game.status,) if game and game.status else ()))
+                ("1-8 task", game.name.replace("_", " "), game.status)
             ),
-            *(() if game else self.steering_text()),
+            *(self.steering_text() if game.wish else ()),
             f"C camera {self.screen.camera.mode}",
-            *((f"P policy {self.player.pilot.name} ({number}/{count})",) if count > 1 else ()),
+            *((f"P policy {self.player.pilot.name} ({number}/{count})",) if self.player.pilot else ()),
             *("Space pause", "R reset", "F1 help"),
         )
         return "   ".join(parts)
@@ -243,8 +240,7 @@ def main() -> None:
     options = tyro.cli(Options)
     options.check()
     torch.set_num_threads(options.threads)
-    player = Player.load(options.mvae, options.policy, options.seed)
-    player.choose(options.task)
+    player = Player.load(options.mvae, options.policy, options.seed, options.task)
     with Recording(options.files, player.character.skeleton, player.character.fps) as record:
         if options.headless:
             play_headless(player, options, record)

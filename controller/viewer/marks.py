@@ -26,9 +26,9 @@ def ground_marks(scene: Scene) -> list[Mark]:
     Small arrows along the line, a ring around the flag's point; a ring with a wedge for the wished facing, a broad
     arrow for the wish and over it a narrow one for what is.
     """
-    marks = _line_marks(scene.line) if scene.line is not None else []
-    if scene.flag is not None:
-        x, z = scene.flag.tolist()
+    marks = _line_marks(scene.stage.line) if scene.stage.line is not None else []
+    if scene.stage.flag is not None:
+        x, z = scene.stage.flag.tolist()
         marks += [((x, z, 0.0, FLAG), (*WISH, -1.0)), ((x, z, 0.0, FLAG / 4), (*WISH, -1.0))]
     return (marks + _own_marks(scene))[:MOST]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from controller.viewer.pose import Pose
+from controller.viewer.stage import Stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +20,7 @@ class Scene:
     velocity  (2,) m/s as (x, z), how it moves
     wish      (2,) m/s as (x, z), how it should move
     facing    radians, the yaw it should face; None for no marks around the character
-    flag      (2,) metres as (x, z), the point to go to; None for none
-    line      (N, 2) metres as (x, z), points 0.1 m apart on the path to follow; None for none
+    stage     what else is on the ground
     """
 
     pose: Pose
@@ -28,8 +28,7 @@ class Scene:
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
     wish: np.ndarray = field(default_factory=lambda: np.zeros(2))
     facing: float | None = None
-    flag: np.ndarray | None = None
-    line: np.ndarray | None = None
+    stage: Stage = field(default_factory=Stage)
 
     def towards(self, other: Scene, amount: float) -> Scene:
         """The scene at ``amount`` in [0, 1] of the way: what a screen faster than the simulation shows."""
@@ -42,8 +41,7 @@ class Scene:
             self.velocity + amount * (other.velocity - self.velocity),
             self.wish + amount * (other.wish - self.wish),
             facing,
-            other.flag,
-            other.line,
+            other.stage,
         )
 
 

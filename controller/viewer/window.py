@@ -20,7 +20,8 @@ KEYS = {
     pygame.K_UP: "up", pygame.K_LEFT: "left", pygame.K_DOWN: "down", pygame.K_RIGHT: "right",
     pygame.K_LSHIFT: "shift", pygame.K_RSHIFT: "shift", pygame.K_LCTRL: "ctrl", pygame.K_RCTRL: "ctrl",
     pygame.K_q: "q", pygame.K_e: "e", pygame.K_f: "f", pygame.K_r: "r", pygame.K_p: "p",
-    pygame.K_1: "1", pygame.K_2: "2", pygame.K_3: "3", pygame.K_4: "4", pygame.K_6: "6",
+    pygame.K_1: "1", pygame.K_2: "2", pygame.K_3: "3", pygame.K_4: "4",
+    pygame.K_5: "5", pygame.K_6: "6", pygame.K_7: "7", pygame.K_8: "8",
 }  # fmt: skip
 ACTIONS = {pygame.K_SPACE: "pause", pygame.K_c: "camera", pygame.K_F1: "help", pygame.K_ESCAPE: "quit"}
 CONTEXT = (
