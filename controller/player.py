@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from controller import assets, batch
@@ -13,6 +13,7 @@ from controller.character import Character, CharacterState
 from controller.errors import CheckpointError
 from controller.games import GAMES, KEYS, Game
 from controller.games.pilot import Pilot
+from controller.games.settings import Settings
 from controller.viewer.pose import Pose
 from controller.viewer.scene import Scene
 from controller.viewer.spring import Spring
@@ -30,8 +31,15 @@ class Player:
     ``complaint``, why the game chosen last is not played, empty if it is.
     """
 
-    def __init__(self, character: Character, pilots: Sequence[Pilot] = (), seed: int = 0, task: str = "joystick") -> None:
-        self.character, self._named = character, list(pilots)
+    def __init__(
+        self,
+        character: Character,
+        pilots: Sequence[Pilot] = (),
+        seed: int = 0,
+        task: str = "joystick",
+        settings: Settings | None = None,
+    ) -> None:
+        self.character, self._named, self._settings = character, list(pilots), settings or Settings()
         self.seconds = 1 / character.fps
         self._shown = Spring((0.0, 0.0), SHOWN_HALF_LIFE)
         self._random = torch.Generator().manual_seed(seed)
@@ -45,13 +53,20 @@ class Player:
         self._warm_up()
 
     @classmethod
-    def load(cls, mvae: Path, policies: Sequence[Path], seed: int, task: str = "joystick") -> Player:
+    def load(
+        cls,
+        mvae: Path,
+        policies: Sequence[Path] = (),
+        seed: int = 0,
+        task: str = "joystick",
+        settings: Settings | None = None,
+    ) -> Player:
         """From checkpoints; where none of the named policies plays a task, the shipped ones for it do.
 
         CheckpointError says what is wrong with them.
         """
         character = Character.load(mvae)
-        return cls(character, [Pilot.load(path, character) for path in policies], seed, task)
+        return cls(character, [Pilot.load(path, character) for path in policies], seed, task, settings)
 
     @torch.inference_mode()
     def _warm_up(self) -> None:
@@ -92,12 +107,13 @@ class Player:
     def _play(self, task: str) -> None:
         """Make that game the one that is played; CheckpointError if there is no policy for it."""
         if task not in self._games:
-            game = GAMES[task](self.character, self._random)
+            game = GAMES[task](self.character, self._random, self._settings)
             self._crews[task] = self._crew(game)
             self._games[task] = game
         self.game = self._games[task]
         self._board(0)
 
+    @torch.inference_mode()
     def choose(self, task: str) -> None:
         """Play a game of ``controller.games.GAMES`` from here on; the same once more begins anew.
 
@@ -114,14 +130,17 @@ class Player:
                 return
         self.state = self.game.enter(own)
 
-    def point(self, x: float, z: float) -> None:
-        """Point at the ground there, in metres."""
-        self.game.point(self.state, x, z)
+    @torch.inference_mode()
+    def point(self, x: float, z: float, *, overlooking: bool = False) -> None:
+        """Point at the ground there, in metres; ``overlooking`` all that play, perhaps."""
+        (self.game.gather if overlooking else self.game.point)(self.state, x, z)
 
+    @torch.inference_mode()
     def trace(self, line: Sequence[tuple[float, float]], done: bool) -> None:
         """Draw a line over the ground, points (x, z) in metres."""
         self.game.trace(self.state, line, done)
 
+    @torch.inference_mode()
     def reset(self) -> None:
         """Stand at the origin again, under the same policy, in the same game."""
         self._begin(self.character.reset(1, self._random))
@@ -140,6 +159,7 @@ class Player:
     def step(self, held: Set[str], azimuth: float = 0.0, move: tuple[float, float] = (0.0, 0.0)) -> None:
         """1/30 s with these keys held and this stick (right, forward), before a camera that looks along ``azimuth``."""
         pressed, self._held = held - self._held, held
+        game, followed = self.game, self.game.followed
         if "p" in pressed:
             self.next_policy()
         if "r" in pressed:
@@ -154,16 +174,16 @@ class Player:
             return self.reset()
         self.before = self.now
         self._look()
+        if self.game is not game or self.game.followed != followed:
+            self.before = self.now  # nothing lies between two people
         return None
 
     def _look(self) -> None:
         """Make the newest state's scene."""
-        own, wish = self._own(), self.game.wish
-        root, rotations = self.character.joints(own)
-        self.root, self.rotations = root[0], rotations[0]
-        velocity = self._shown.step(self.character.world_velocity(own)[0].numpy(), self.seconds).copy()
-        pose, yaw, stage = Pose.from_matrices(self.root, self.rotations), float(own.yaw), self.game.stage()
-        if wish is None:
-            self.now = Scene(pose, yaw, velocity, stage=stage)
-        else:
-            self.now = Scene(pose, yaw, velocity, wish.velocity, wish.facing, stage)
+        root, rotations = self.character.joints(self.state)
+        row, game = self.game.followed, self.game
+        self.root, self.rotations = root[row], rotations[row]
+        velocity = self._shown.step(self.character.world_velocity(self.state)[row].numpy(), self.seconds).copy()
+        poses, yaw, wish = Pose.from_matrices(root, rotations), float(self.state.yaw[row]), game.wish
+        scene = Scene(poses[row], yaw, velocity, stage=game.stage(), others=poses.without(row))
+        self.now = scene if wish is None else replace(scene, wish=wish.velocity, facing=wish.facing)

@@ -23,9 +23,12 @@ import play
 from controller.character import Character
 from controller.errors import DisplayError
 from controller.formats import bvh
-from controller.player import Pilot, Player
+from controller.games.joystick import JoystickGame
+from controller.games.pilot import Pilot
+from controller.player import Player
 from controller.policy import Actor, Policy
 from controller.recording import Recording
+from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
 from controller.viewer.keys import KeyScript
 from controller.viewer.steering import FAST, SLOW, WALK
@@ -37,12 +40,16 @@ SCRIPT = "0-20:w,10-20:shift,15-25:d"
 class PuppetPolicy:
     """Pulls the puppet's strings as the goal says, or more feebly: (forward, left, cos, sin) → (forward, left, …)."""
 
-    def __init__(self, character: Character, pull: float = 1.0, **settings: float) -> None:
+    def __init__(self, character: Character, pull: float = 1.0, task: str = "joystick", **settings: float) -> None:
         self.header = {"settings": JoystickTask(character, JoystickConfig(**settings)).settings()}
-        self.pull = pull
+        self.pull, self.task, self.seen = pull, task, character.layout.size
+
+    def fitted(self, simulation: Simulation) -> PuppetPolicy:
+        """The wish is in the same columns of every task that extends the joystick's."""
+        return self
 
     def __call__(self, observation: Tensor) -> Tensor:
-        forward, left, _, sine = observation[:, -4:].unbind(dim=-1)
+        forward, left, _, sine = observation[:, self.seen : self.seen + 4].unbind(dim=-1)
         strings = torch.zeros(len(observation), synthetic.PUPPET_LATENT)
         strings[:, 0], strings[:, 1], strings[:, 2] = forward, left, 6 * sine
         return self.pull * strings
@@ -50,7 +57,7 @@ class PuppetPolicy:
 
 def pilot(name: str, pull: float = 1.0, **settings: float) -> Pilot:
     """A puppet's policy under a name."""
-    return Pilot(name, PuppetPolicy(synthetic.puppet(), pull, **settings), synthetic.puppet())  # type: ignore[arg-type]
+    return Pilot(name, PuppetPolicy(synthetic.puppet(), pull, **settings))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -103,11 +110,11 @@ def test_it_faces_where_it_goes(player: Player) -> None:
 
 def test_walking_backward_is_no_faster_than_the_policy_knows(player: Player) -> None:
     hold(player, {"f"}, 0.5 + 1 / 30)
-    assert player.steering.locked
+    assert isinstance(player.game, JoystickGame) and player.game.steering.locked
     velocity = hold(player, {"s"})
-    assert velocity == pytest.approx((0, -player.pilot.task.config.backward_speed), abs=0.03)
+    assert velocity == pytest.approx((0, -JoystickConfig().backward_speed), abs=0.03)
     assert abs(player.now.yaw) < 0.05
-    assert hold(player, {"a"}) == pytest.approx((player.pilot.task.config.sideways_speed, 0), abs=0.03)
+    assert hold(player, {"a"}) == pytest.approx((JoystickConfig().sideways_speed, 0), abs=0.03)
 
 
 def test_reset_stands_at_the_origin_again_without_sweeping_there(player: Player) -> None:
@@ -121,7 +128,7 @@ def test_reset_stands_at_the_origin_again_without_sweeping_there(player: Player)
 
 def test_a_fallen_character_starts_again(player: Player) -> None:
     hold(player, {"w"})
-    player.pilot.policy = lambda observation: torch.tensor([[0.0, 0.0, 0.0, -2.0, 0.0]])  # type: ignore[assignment]
+    player.game.policy = lambda observation: torch.tensor([[0.0, 0.0, 0.0, -2.0, 0.0]])  # type: ignore[assignment]
     player.step(frozenset())
     assert player.root[[0, 2]].abs().max() == 0
 
@@ -139,11 +146,12 @@ def test_a_switch_in_mid_walk_is_seen_only_in_the_next_step(couple: Player) -> N
     hold(couple, {"w"})
     state, now = couple.state, couple.now
     couple.next_policy()
-    assert couple.state is state and couple.now is now and couple.pilot.name == "weak"
+    assert couple.state is state and couple.now is now and couple.pilots[couple.chosen].name == "weak"
     couple.step({"w"})
     assert couple.before is now
     goal = JoystickGoal(torch.from_numpy(couple.now.wish)[None], torch.tensor([couple.now.facing]))
-    strong, weak = (pilot.step(state, goal) for pilot in couple.pilots)
+    play = couple.game.simulation
+    strong, weak = (play.move(state, pilot.policy(play.observe(state, goal))) for pilot in couple.pilots)
     torch.testing.assert_close(couple.state.pose, weak.pose)
     torch.testing.assert_close(couple.state.position, weak.position)
     assert (strong.position - weak.position).norm() > 0.01
@@ -161,14 +169,14 @@ def test_p_switches_once_a_press_and_comes_round(couple: Player) -> None:
     acted = []
     for frame in range(script.length):
         couple.step(script.held(frame))
-        acted.append(couple.pilot.name)
+        acted.append(couple.pilots[couple.chosen].name)
     assert acted == ["strong"] * 2 + ["weak"] * 6 + ["strong"] * 4
 
 
 def test_a_reset_leaves_the_policy(couple: Player) -> None:
     couple.step({"w", "p"})
     couple.step({"r"})
-    assert couple.pilot.name == "weak" and couple.root[[0, 2]].abs().max() == 0
+    assert couple.pilots[couple.chosen].name == "weak" and couple.root[[0, 2]].abs().max() == 0
 
 
 def test_p_with_one_policy_changes_nothing(player: Player) -> None:
@@ -252,7 +260,7 @@ def test_policies_are_named_after_their_algorithm_or_their_file(mvae: Path, tmp_
         untrained(mvae, tmp_path / "one.safetensors", training={"algorithm": "shac"}),
         untrained(mvae, tmp_path / "two.safetensors"),
     ]
-    assert [pilot.name for pilot in Player.load(mvae, paths, 0).pilots] == ["SHAC", "two"]
+    assert [pilot.name for pilot in Player.load(mvae, paths, 0).pilots] == ["joystick SHAC", "two"]
 
 
 def test_a_script_switches_between_the_policies_named(
@@ -356,14 +364,12 @@ def test_somebody_at_the_window(couple: Player, monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(session.screen.window, "poll", scripted)
         session.run()
-        assert "P policy weak (2/2)" in session.text()
-        couple.pilots = couple.pilots[1:]
-        couple.chosen = 0
-        assert "policy" not in session.text()  # nothing to choose
+        assert "1 joystick   facing locked   P policy weak (2/2)" in session.title()
         session.screen.close()
-    assert couple.steering.locked and session.screen.camera.mode == "chase"
+    assert isinstance(couple.game, JoystickGame) and couple.game.steering.locked
+    assert session.screen.camera.mode == "chase"
     assert session.helping and not session.paused
-    assert "m/s" in session.line and "locked" in session.line and "chase" in session.line
+    assert "m/s" in session.line and "chase" in session.line
     assert 3 < session.played == len(record)
 
 
@@ -375,10 +381,15 @@ def test_no_opengl_is_one_sentence(weights: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--headless"], "--headless needs --frames or --keys"),
+        (["--headless"], "--headless needs --frames, --keys or --clicks"),
         (["--headless", "--frames", "0"], "--frames is 0"),
         (["--keys", "0-5:x"], "'0-5:x' holds an unknown key"),
         (["--keys", "0-50:w,9-3:a"], "'9-3:a' ends at frame 3"),
+        (["--clicks", "5:w"], "'5:w' is not FRAME:X/Z"),
+        (["--clicks", "5:1/2000"], "'5:1/2000' is farther than 1000 m"),
+        (["--characters", "201"], "--characters is 201; allowed: 1 to 200"),
+        (["--distance", "1"], "--distance is 1.0; allowed: 1.5 to 14 m"),
+        (["--monte-carlo.samples", "0"], "monte_carlo.samples is 0; allowed: 1 or more"),
         (["--keys", "w"], "'w' is not START-END:KEY"),
         (["--frames", "5", "--record", "a.fbx"], "a.fbx: the name must end in one of"),
         (["--frames", "5", "--record", "nowhere/a.bvh"], "there is no folder nowhere"),

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import torch
 
 from controller.character import Character, CharacterState
+from controller.games.settings import Settings
 from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks.base import Task
+from controller.viewer.sliders import Sliders
 from controller.viewer.stage import Stage
 from controller.viewer.steering import Controls, Wish
 
@@ -26,6 +28,8 @@ class Game:
     drawable   whether a line dragged over the ground means something
     piloted    whether a policy acts
     status     what there is to say in words
+    clock      what a large clock shows, empty for none
+    sliders    what may be set by hand; None for nothing
     followed   the row, of the states played, of the character that the camera follows
     wish       what a person steers for, shown around the character; None where nobody steers
     """
@@ -36,6 +40,8 @@ class Game:
     drawable: ClassVar[bool] = False
     piloted: ClassVar[bool] = True
     status = ""
+    clock = ""
+    sliders: Sliders | None = None
     followed = 0
     wish: Wish | None = None
 
@@ -43,8 +49,8 @@ class Game:
         if "name" not in vars(cls):
             cls.name = cls.task_type.name
 
-    def __init__(self, character: Character, generator: torch.Generator) -> None:
-        self.character, self.generator = character, generator
+    def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
+        self.character, self.generator, self.settings = character, generator, settings
         self.task = self.task_type(character)
         self.simulation = Simulation(character, self.task)
         self.goal: Any = None
@@ -69,6 +75,10 @@ class Game:
 
     def point(self, state: CharacterState, x: float, z: float) -> None:
         """Somebody points at the ground there, in metres."""
+
+    def gather(self, state: CharacterState, x: float, z: float) -> None:
+        """Somebody points there who overlooks all that play."""
+        self.point(state, x, z)
 
     def trace(self, state: CharacterState, line: Sequence[tuple[float, float]], done: bool) -> None:
         """Somebody draws a line over the ground, points (x, z) in metres; ``done`` when it is drawn to its end."""

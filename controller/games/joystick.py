@@ -6,6 +6,7 @@ import torch
 
 from controller.character import Character, CharacterState
 from controller.games.base import Game
+from controller.games.settings import Settings
 from controller.policy import Policy
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
 from controller.viewer.steering import Controls, Steering, Wish
@@ -16,10 +17,10 @@ class JoystickGame(Game):
 
     task_type = JoystickTask
 
-    def __init__(self, character: Character, generator: torch.Generator) -> None:
-        super().__init__(character, generator)
+    def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
+        super().__init__(character, generator, settings)
         self.steering = Steering()
-        self.limits = self.task
+        self.limits = JoystickTask(character)
 
     def board(self, policy: Policy) -> None:
         super().board(policy)

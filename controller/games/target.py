@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from controller.character import CharacterState
 from controller.games.base import Game
+from controller.tasks.base import Task
 from controller.tasks.target import TargetTask
 from controller.tasks.timed_target import TimedTargetTask
 from controller.viewer.stage import Stage
@@ -22,8 +24,8 @@ PACE = 1.0
 class TargetGame(Game):
     """A flag: three metres ahead at first, then where somebody points."""
 
-    task_type = TargetTask
-    pages = ("click on the ground\tthe flag goes there",)
+    task_type: ClassVar[type[Task[Any, Any]]] = TargetTask
+    pages: ClassVar[tuple[str, ...]] = ("click on the ground\ttarget, timed target, Monte Carlo: the flag goes there",)
 
     def enter(self, state: CharacterState) -> CharacterState:
         x, z = state.position[0].tolist()
@@ -43,6 +45,7 @@ class TimedTargetGame(TargetGame):
     """A flag and a clock, which grants what the way takes at 1 m/s."""
 
     task_type = TimedTargetTask
+    pages = ()
 
     def point(self, state: CharacterState, x: float, z: float) -> None:
         assert isinstance(self.task, TimedTargetTask)
@@ -57,8 +60,8 @@ class TimedTargetGame(TargetGame):
         return max(0.0, float(self.goal.seconds))
 
     @property
-    def status(self) -> str:  # type: ignore[override]
-        return f"{self.left:.1f} s left"
+    def clock(self) -> str:  # type: ignore[override]
+        return f"{self.left:.1f} s"
 
     def stage(self) -> Stage:
         return Stage(flag=self.flag, clock=self.left / self.granted)

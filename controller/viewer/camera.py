@@ -10,25 +10,30 @@ from controller.viewer.spring import Spring
 
 FIELD_OF_VIEW = math.radians(36)
 NEAR, FAR = 0.1, 200.0
-DISTANCES = (1.5, 14.0)
+DISTANCE, DISTANCES = 4.4, (1.5, 14.0)
 ELEVATIONS = (math.radians(-4), math.radians(85))
 AIM = 0.86  # metres above the ground: about the hips, so that walking does not bob the picture
 
-MODES = ("orbit", "chase", "above")
+MODES = ("orbit", "chase", "above", "all")
+STEEP = math.radians(38)  # the least elevation from which a crowd is overlooked
+FIT = 2.3  # metres of distance for each metre from a crowd's middle to its rim, so that all of it is in the picture
 
 
 class FollowCamera:
     """Looks at the character from ``distance`` metres behind along the yaw ``azimuth``, ``elevation`` above it.
 
     Modes: "orbit" turns only when a person turns it, "chase" swings slowly behind the character's back, "above" looks
-    down. ``azimuth`` is where the camera wants to be, and what keys are relative to.
+    down, "all" flies back until a whole crowd is in the picture, and is orbit where there is none. ``azimuth`` is where
+    the camera wants to be, and what keys are relative to.
     """
 
-    def __init__(self, azimuth: float = 0.0, elevation: float = 0.32, distance: float = 4.4) -> None:
+    def __init__(self, azimuth: float = 0.0, elevation: float = 0.32, distance: float = DISTANCE) -> None:
         self.mode = MODES[0]
         self.azimuth, self.elevation, self.distance = azimuth, elevation, distance
         self._boom = Spring((azimuth, elevation, distance), 0.06)
         self._aim = Spring((0.0, AIM, 0.0), 0.12)
+        self._crowd = Spring((0.0, AIM, 0.0, distance), 0.25)
+        self._away = Spring(0.0, 0.25)
 
     def orbit(self, right: float, up: float) -> None:
         """Turn by angles in radians; the elevation stays within its limits."""
@@ -46,14 +51,24 @@ class FollowCamera:
         """Be there at once, as after a reset."""
         self._aim.reset((root[0], AIM, root[2]))
         self._boom.reset(self._boom_target())
+        self._away.reset(0.0)
 
-    def follow(self, root: np.ndarray, facing: float, seconds: float) -> None:
-        """Move on by ``seconds`` towards a character whose root (3,) is there and which faces that yaw."""
+    def follow(self, root: np.ndarray, facing: float, seconds: float, others: np.ndarray | None = None) -> None:
+        """Move on by ``seconds`` towards a character whose root (3,) is there and which faces that yaw, among others
+        whose roots (N, 3) are there."""
         if self.mode == "chase":
             behind = math.remainder(facing - self.azimuth, 2 * math.pi)
             self.azimuth += behind * (1 - 0.5 ** (seconds / 0.7))
         self._aim.step((root[0], AIM, root[2]), seconds)
         self._boom.step(self._boom_target(), seconds)
+        overlooked = self.mode == "all" and others is not None
+        if others is not None:
+            everyone = np.vstack((root, others))[:, [0, 2]]
+            low, high = everyone.min(axis=0), everyone.max(axis=0)
+            (x, z), distance = (low + high) / 2, FIT * float(np.hypot(*(high - low))) / 2 * self.distance / DISTANCE
+            move = self._crowd.step if float(self._away.value) > 0.01 else lambda there, _: self._crowd.reset(there)
+            move((x, AIM, z, max(distance, self.distance)), seconds)
+        self._away.step(float(overlooked), seconds)
 
     def _boom_target(self) -> tuple[float, float, float]:
         if self.mode == "above":
@@ -63,12 +78,15 @@ class FollowCamera:
     @property
     def aim(self) -> np.ndarray:
         """(3,) the point in the middle of the picture."""
-        return self._aim.value
+        return self._aim.value + float(self._away.value) * (self._crowd.value[:3] - self._aim.value)
 
     @property
     def eye(self) -> np.ndarray:
         """(3,) where the camera is; never under the ground."""
         azimuth, elevation, distance = self._boom.value
+        away = float(self._away.value)
+        elevation += away * max(STEEP - elevation, 0.0)
+        distance += away * (float(self._crowd.value[3]) - distance)
         flat = math.cos(elevation) * distance
         x, y, z = self.aim
         height = max(y + math.sin(elevation) * distance, 0.15)

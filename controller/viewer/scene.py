@@ -15,12 +15,13 @@ from controller.viewer.stage import Stage
 class Scene:
     """A character and the marks on the ground around it.
 
-    pose      where every joint is
+    pose      where every joint of the character is that the camera follows
     yaw       radians, the way the character faces
     velocity  (2,) m/s as (x, z), how it moves
     wish      (2,) m/s as (x, z), how it should move
     facing    radians, the yaw it should face; None for no marks around the character
     stage     what else is on the ground
+    others    further characters; None for none
     """
 
     pose: Pose
@@ -29,12 +30,16 @@ class Scene:
     wish: np.ndarray = field(default_factory=lambda: np.zeros(2))
     facing: float | None = None
     stage: Stage = field(default_factory=Stage)
+    others: Pose | None = None
 
     def towards(self, other: Scene, amount: float) -> Scene:
         """The scene at ``amount`` in [0, 1] of the way: what a screen faster than the simulation shows."""
         facing = other.facing
         if self.facing is not None and other.facing is not None:
             facing = _turned(self.facing, other.facing, amount)
+        others = other.others
+        if self.others is not None and others is not None and len(self.others.root) == len(others.root):
+            others = self.others.towards(others, amount)
         return Scene(
             self.pose.towards(other.pose, amount),
             _turned(self.yaw, other.yaw, amount),
@@ -42,6 +47,7 @@ class Scene:
             self.wish + amount * (other.wish - self.wish),
             facing,
             other.stage,
+            others,
         )
 
 
