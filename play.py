@@ -265,7 +265,9 @@ class Session:
         if self.player.complaint:
             return self.player.complaint
         number, count = self.player.chosen + 1, len(self.player.pilots)  # two may well have the same name
-        policy = f"P policy {pilot.name} ({number}/{count})" if count > 1 else f"policy {pilot.name}" if pilot else ""
+        policy = f"policy {pilot.name}" if pilot else ""
+        if count > 1:
+            policy = f"P {policy} ({number}/{count})"
         return "   ".join(filter(None, (f"{KEYS[game.name]} {game.name.replace('_', ' ')}", game.status, policy)))
 
     def text(self) -> str:

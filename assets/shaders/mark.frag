@@ -34,7 +34,7 @@ float dial(vec2 p, float share) {
 void main() {
     float cover;
     if (width == SOFT) {  // darkest under the feet
-        vec2 p = vec2(at.x / 0.24, (at.y - 0.42 * extent) / (0.62 * extent));
+        vec2 p = vec2(at.x / 0.19, (at.y - 0.40 * extent) / (0.55 * extent));
         cover = 0.42 * exp(-1.4 * dot(p, p)) + 0.35 * exp(-24.0 * dot(at, at));
     } else {
         float outside = width >= 0.0 ? arrow(at) : width == WEDGED ? min(ring(at), wedge(at))

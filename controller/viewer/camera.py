@@ -16,7 +16,7 @@ AIM = 0.86  # metres above the ground: about the hips, so that walking does not 
 
 MODES = ("orbit", "chase", "above", "all")
 STEEP = math.radians(38)  # the least elevation from which a crowd is overlooked
-FIT = 2.3  # metres of distance for each metre from a crowd's middle to its rim, so that all of it is in the picture
+MARGIN, NARROWEST = 0.85, 1.5  # the share of the picture that a crowd fills; width ÷ height from which on it fits
 
 
 class FollowCamera:
@@ -61,14 +61,23 @@ class FollowCamera:
             self.azimuth += behind * (1 - 0.5 ** (seconds / 0.7))
         self._aim.step((root[0], AIM, root[2]), seconds)
         self._boom.step(self._boom_target(), seconds)
-        overlooked = self.mode == "all" and others is not None
         if others is not None:
-            everyone = np.vstack((root, others))[:, [0, 2]]
-            low, high = everyone.min(axis=0), everyone.max(axis=0)
-            (x, z), distance = (low + high) / 2, FIT * float(np.hypot(*(high - low))) / 2 * self.distance / DISTANCE
-            move = self._crowd.step if float(self._away.value) > 0.01 else lambda there, _: self._crowd.reset(there)
-            move((x, AIM, z, max(distance, self.distance)), seconds)
-        self._away.step(float(overlooked), seconds)
+            there = self._overlook(np.vstack((root, others)))
+            if float(self._away.value) > 0.01:
+                self._crowd.step(there, seconds)
+            else:
+                self._crowd.reset(there)
+        self._away.step(float(self.mode == "all" and others is not None), seconds)
+
+    def _overlook(self, roots: np.ndarray) -> tuple[float, float, float, float]:
+        """The point to look at, and the metres from it, for roots (N, 3) to be in the picture."""
+        low, high = roots.min(axis=0), roots.max(axis=0)
+        aim = np.array(((low[0] + high[0]) / 2, AIM, (low[2] + high[2]) / 2))
+        eye = aim + _boom(self.azimuth, max(self.elevation, STEEP), 1.0)
+        right, up, back = look_at(eye, aim)[:3, :3] @ (roots - aim).T
+        half = MARGIN * math.tan(FIELD_OF_VIEW / 2)
+        distance = float((np.maximum(np.abs(right) / NARROWEST, np.abs(up)) / half + back).max())
+        return aim[0], aim[1], aim[2], max(distance, DISTANCE) * self.distance / DISTANCE
 
     def _boom_target(self) -> tuple[float, float, float]:
         if self.mode == "above":
@@ -87,10 +96,8 @@ class FollowCamera:
         away = float(self._away.value)
         elevation += away * max(STEEP - elevation, 0.0)
         distance += away * (float(self._crowd.value[3]) - distance)
-        flat = math.cos(elevation) * distance
-        x, y, z = self.aim
-        height = max(y + math.sin(elevation) * distance, 0.15)
-        return np.array((x - math.sin(azimuth) * flat, height, z - math.cos(azimuth) * flat))
+        x, y, z = self.aim + _boom(azimuth, elevation, distance)
+        return np.array((x, max(y, 0.15), z))
 
     def ground_at(self, pixel: tuple[float, float], size: tuple[int, int]) -> tuple[float, float] | None:
         """The point (x, z) in metres of the ground under a pixel, counted from the upper left of a picture of ``size``;
@@ -108,6 +115,12 @@ class FollowCamera:
     def matrix(self, aspect: float) -> np.ndarray:
         """World → clip space (4, 4), for a picture ``aspect`` times as wide as high."""
         return perspective(FIELD_OF_VIEW, aspect, NEAR, FAR) @ look_at(self.eye, self.aim)
+
+
+def _boom(azimuth: float, elevation: float, distance: float) -> np.ndarray:
+    """(3,) metres from what is looked at to the eye."""
+    flat = math.cos(elevation) * distance
+    return np.array((-math.sin(azimuth) * flat, math.sin(elevation) * distance, -math.cos(azimuth) * flat))
 
 
 def look_at(eye: np.ndarray, aim: np.ndarray) -> np.ndarray:

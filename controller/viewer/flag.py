@@ -40,8 +40,8 @@ def placed(point: np.ndarray | None, eye: np.ndarray) -> np.ndarray:
     up, right = np.array((0.0, 1.0, 0.0)), np.array((-forward[2], 0.0, forward[0]))
     upright = size * np.stack((right, up, -forward), axis=1)
     aside = size * np.stack((up, right, forward), axis=1)
-    top = size * (HEIGHT - HOIST)
     parts = np.empty((3, 3, 4), dtype=np.float32)
     parts[:, :, :3] = upright, upright, aside
-    parts[:, :, 3] = (x, 0.0, z), (x, 0.0, z), (x, top, z)
+    hoist = np.array((x, size * (HEIGHT - HOIST), z)) + size * 0.8 * HOIST * right
+    parts[:, :, 3] = (x, 0.0, z), (x, 0.0, z), hoist
     return parts

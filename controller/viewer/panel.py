@@ -74,7 +74,7 @@ class Panel:
         sliders, half = self.sliders, self.size[0] // 2
         title = f"{sliders.title}: {len(sliders.values)} units, the bright ones move most"
         plate.blit(self._font.render(title, True, INK), (PAD, 6))
-        knob = HELD if sliders.drawn else TRACK
+        knob = HELD if sliders.drawn else FAINT
         pygame.draw.rect(plate, knob, (PAD, 26, 22, 12), border_radius=6)
         pygame.draw.circle(plate, INK, (PAD + (16 if sliders.drawn else 6), 32), 5)
         plate.blit(self._font.render("at random (N)", True, INK), (PAD + 28, 25))
@@ -85,7 +85,7 @@ class Panel:
 
     def _paint_slider(self, plate: pygame.Surface, index: int) -> None:
         (x, y), sliders = self._track(index), self.sliders
-        light = 0.35 + 0.65 * float(sliders.weight[index])
+        light = 0.5 + 0.5 * float(sliders.weight[index])
         number = self._numbers[index]
         number.set_alpha(round(255 * light))
         plate.blit(number, (x - 5 - number.get_width(), y - number.get_height() // 2))

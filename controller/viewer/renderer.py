@@ -36,6 +36,7 @@ FRAME = np.dtype(
 )  # the block "Frame" of common.glsl
 FOG, CLEAR = 0.0042, 8.0  # 1/m² times log 2; metres from the camera to what it looks at from which on fog gets thinner
 WIDEST = 1.5  # metres from a character's hips to whatever of it may be seen
+FINE, FINE_WITHIN = 12, 8.0  # characters drawn as finely as the one that is followed, and metres to them
 
 
 class Renderer:
@@ -88,6 +89,7 @@ class Renderer:
         self._body_program.use()
         self._own.draw()
         self._far_body_program.use()
+        self._near.draw()
         self._others.draw()
         self._flag.draw()
         GL.glDisable(GL.GL_CLIP_DISTANCE0)
@@ -153,23 +155,28 @@ class Renderer:
         GL.glBufferData(GL.GL_UNIFORM_BUFFER, frame.nbytes, frame, GL.GL_STREAM_DRAW)
 
         self._own.send(self.body.place(positions, rotations.numpy()))
-        self._others.send(self._placed_others(scene.others, matrix))
+        near, far = self._placed_others(scene.others, matrix)
+        self._near.send(near)
+        self._others.send(far)
         self._flag.send(flag.placed(scene.stage.flag, camera.eye))
         self._marks.send(ground_marks(scene))
         self._quiet_marks.send(quiet_marks(scene))
 
-    def _placed_others(self, others: Pose | None, matrix: np.ndarray) -> np.ndarray:
-        """(N · P, 3, 4): the parts of those who are in the picture."""
+    def _placed_others(self, others: Pose | None, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N · P, 3, 4) each: the parts of those who are in the picture, of the few who are near and of the others."""
         if others is None:
-            return np.zeros((0, 3, 4), np.float32)
+            return np.zeros((0, 3, 4), np.float32), np.zeros((0, 3, 4), np.float32)
         clip = np.c_[others.root.numpy(), np.ones(len(others.root))] @ matrix.T
-        near = clip[:, 3] + WIDEST
-        side = WIDEST * np.abs(matrix[:2, :3]).sum(axis=1)
-        seen = torch.from_numpy((near > 0) & (np.abs(clip[:, :2]) < near[:, None] + side).all(axis=1))
+        depth = clip[:, 3]
+        inside = np.abs(clip[:, :2]) < depth[:, None] + WIDEST * (1 + np.abs(matrix[:2, :3]).sum(axis=1))
+        order = np.argsort(depth)
+        seen = torch.from_numpy(order[((depth > -WIDEST) & inside.all(axis=1))[order]])
         pose = Pose(others.root[seen], others.quaternions[seen])
         rotations = pose.matrices()
         positions = forward_kinematics(self.skeleton, pose.root, rotations)
-        return self.body.place(positions.numpy(), rotations.numpy()).reshape(-1, 3, 4)
+        placed = self.body.place(positions.numpy(), rotations.numpy())
+        near = min(FINE, int((depth[seen] < FINE_WITHIN).sum()))
+        return placed[:near].reshape(-1, 3, 4), placed[near:].reshape(-1, 3, 4)
 
     def _make_programs(self) -> None:
         side, reach = self.quality.shadow_side, self.quality.shadow_reach
@@ -189,6 +196,7 @@ class Renderer:
     def _make_buffers(self) -> None:
         self._empty = GL.glGenVertexArrays(1)  # shaders make the ground's corners, yet core OpenGL wants one bound
         self._own = Capsules(self.body.looks, self.quality.segments)
+        self._near = Capsules(self.body.looks, self.quality.segments)
         self._others = Capsules(self.body.looks, self.quality.crowd_segments)
         self._flag = Capsules(flag.LOOKS, self.quality.segments)
         self._marks, self._quiet_marks = Instances(((0, 4), (1, 4))), Instances(((0, 4), (1, 4)))
