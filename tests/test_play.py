@@ -6,7 +6,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,8 +23,11 @@ import play
 from controller.character import Character
 from controller.errors import DisplayError
 from controller.formats import bvh
+from controller.games import GAMES, KEYS
 from controller.games.joystick import JoystickGame
 from controller.games.pilot import Pilot
+from controller.games.settings import Settings
+from controller.monte_carlo import MonteCarloConfig
 from controller.player import Player
 from controller.policy import Actor, Policy
 from controller.recording import Recording
@@ -371,6 +374,119 @@ def test_somebody_at_the_window(couple: Player, monkeypatch: pytest.MonkeyPatch)
     assert session.helping and not session.paused
     assert "m/s" in session.line and "chase" in session.line
     assert 3 < session.played == len(record)
+
+
+@pytest.fixture
+def session() -> Iterator[play.Session]:
+    """A puppet at a window that nobody sees, 320 x 180 pixels."""
+    if reason := no_opengl():
+        pytest.skip(reason)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDL_VIDEODRIVER", "offscreen")
+        settings = Settings(characters=8, monte_carlo=MonteCarloConfig(samples=4, horizon=1))
+        player = Player(synthetic.puppet(), [pilot("strong"), pilot("weak", 0.5)], settings=settings)
+        made = play.Session(player, play.Options(size="320x180"), Recording([], player.character.skeleton, 30.0))
+        yield made
+        made.screen.close()
+
+
+def mouse(session: play.Session, *events: tuple[str, int, int], button: int = 1) -> None:
+    """Press, move and release the mouse, then step once."""
+    kinds = {"down": pygame.MOUSEBUTTONDOWN, "to": pygame.MOUSEMOTION, "up": pygame.MOUSEBUTTONUP}
+    session.screen.window.poll()
+    for kind, x, y in events:
+        pygame.event.post(pygame.event.Event(kinds[kind], pos=(x, y), button=button))
+    seen = session.screen.window.poll()
+    session.obey(seen)
+    session.step(seen)
+
+
+@pytest.mark.xdist_group("opengl")
+def test_a_click_sets_the_flag_under_the_mouse_and_turns_no_camera(session: play.Session) -> None:
+    session.player.choose("target")
+    camera = session.screen.camera
+    spot, azimuth, elevation = camera.ground_at((200, 120), (320, 180)), camera.azimuth, camera.elevation
+    mouse(session, ("down", 200, 120), ("to", 203, 122), ("to", 200, 120), ("up", 200, 120))
+    assert session.player.now.stage.flag == pytest.approx(spot)
+    assert (camera.azimuth, camera.elevation) == (azimuth, elevation)
+    mouse(session, ("down", 200, 120), ("to", 210, 122), ("to", 240, 122), ("up", 240, 122))
+    assert camera.azimuth < azimuth and session.player.now.stage.flag == pytest.approx(spot)
+
+
+@pytest.mark.xdist_group("opengl")
+def test_a_drag_draws_a_path_and_the_right_button_turns_the_camera(session: play.Session) -> None:
+    session.player.choose("path")
+    camera = session.screen.camera
+    azimuth, way = camera.azimuth, [(x, 130) for x in range(100, 200, 5)]
+    mouse(session, ("down", *way[0]), *(("to", *at) for at in way))
+    assert session.player.game.status == "drawing" and "drawing" in session.title()
+    ends = [camera.ground_at(pixel, (320, 180)) for pixel in (way[0], way[-1])]
+    mouse(session, ("up", *way[-1]))
+    line = session.player.now.stage.line
+    assert session.player.game.status.startswith("drawn") and line is not None and camera.azimuth == azimuth
+    assert line[-1] == pytest.approx(ends[1], abs=0.1)
+    assert np.hypot(*(line - np.array(ends[0])).T).min() < 0.1
+    mouse(session, ("down", 100, 100), ("to", 110, 100), ("to", 140, 100), ("up", 140, 100), button=3)
+    assert camera.azimuth < azimuth and session.player.game.status.startswith("drawn")
+
+
+@pytest.mark.xdist_group("opengl")
+def test_sliders_are_dragged_clicked_and_let_go(session: play.Session) -> None:
+    session.player.choose("random")
+    sliders, window = session.player.game.sliders, session.screen.window.size
+    assert sliders is not None
+    panel = session.screen.hud.panel(sliders)
+    left, top, width, height = panel.place(window)
+    inside = [(x, y) for y in range(top, top + height) for x in range(left, left + width)]
+    first = [pixel for pixel in inside if (hit := panel.hit(pixel, window)) and hit.unit == 0]
+    (start, row), (end, _) = min(first), max(first)
+    mouse(session, ("down", start, row), ("to", start + 6, row), ("to", end + 40, row), ("up", end + 40, row))
+    assert sliders.held.tolist() == [True] + [False] * 4 and sliders.values[0] == sliders.limit
+    mouse(session, ("down", start, row), ("up", start, row))
+    assert sliders.values[0] == -sliders.limit
+    mouse(session, ("down", start, row), ("up", start, row))  # the second of a double click
+    assert not sliders.held.any()
+    switch = next(pixel for pixel in inside if (hit := panel.hit(pixel, window)) and hit.what == "switch")
+    mouse(session, ("down", *switch), ("up", *switch))
+    assert not sliders.drawn and not sliders.values.any()
+    assert session.texts().sliders is sliders and "the others" not in session.title()
+
+
+@pytest.mark.xdist_group("opengl")
+def test_keys_1_to_8_switch_at_the_window_and_it_says_what_is_played(session: play.Session) -> None:
+    for task, key in KEYS.items():
+        if task not in GAMES:
+            continue
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(key)))
+        session.held = session.screen.window.poll().held
+        session.step(Input())
+        session.held = frozenset()
+        session.step(Input())
+        session.screen.draw(session.player.now, 1 / 30)
+        session.screen.show(session.texts())
+        title = session.title()
+        assert title.startswith(f"{key} {task.replace('_', ' ')}")
+        assert ("policy strong" in title) == session.player.game.piloted
+    assert len(session.player.state) == 1
+
+
+def test_a_script_of_clicks_leads_the_crowd_and_the_flag(
+    weights: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = []
+    for clicks in ("0:0/5", "0:0/-5"):
+        path = tmp_path / "way.npz"
+        words = ["play.py", "--headless", "--task", "target", "--clicks", clicks, "--frames", "40"]
+        monkeypatch.setattr(sys, "argv", [*words, "--record", str(path), *weights])
+        play.main()
+        with np.load(path) as file:
+            roots.append(file["root"])
+    assert np.abs(roots[0] - roots[1]).max() > 1e-4
+    words = ["play.py", "--headless", "--task", "crowd", "--characters", "5", "--clicks", "3:0/5", "--camera", "all"]
+    monkeypatch.setattr(sys, "argv", [*words, "--record", str(path), *weights])
+    play.main()
+    with np.load(path) as file:
+        assert len(file["root"]) == 4  # up to the last click
 
 
 def test_no_opengl_is_one_sentence(weights: list[str]) -> None:
