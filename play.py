@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from controller.player import Player
 from controller.pointing import Pointing
 from controller.recording import Recording
 from controller.viewer import quality
-from controller.viewer.camera import DISTANCES
+from controller.viewer.camera import DISTANCES, ELEVATIONS
 from controller.viewer.clicks import ClickScript
 from controller.viewer.clock import FixedStep
 from controller.viewer.keys import KeyScript
@@ -39,7 +40,7 @@ HELP = "\n".join(
         "F\tlock the way it faces: S walks backward, A and D sideways",
         *(page for game in GAMES.values() for page in game.pages),
         "mouse drag, wheel\tturn the camera, zoom; with the right button where the left one draws",
-        "C\tcamera: orbit, chase (behind its back), above, all",
+        "C\tcamera: orbit, chase (behind its back), above, all, still",
         "P\tthe next policy, if there are several",
         "Space, R\tpause, reset",
         "game pad\tsticks walk and look, triggers fast and slow, shoulders turn",
@@ -91,10 +92,12 @@ class Options:
     them, or the option again."""
     size: str = "960x540"
     """Width and height of the picture in pixels."""
-    camera: Literal["orbit", "chase", "above", "all"] = "orbit"
+    camera: Literal["orbit", "chase", "above", "all", "still"] = "orbit"
     """How the camera begins; C changes it."""
     distance: float = 4.4
     """Metres from which the camera looks on; the wheel changes it."""
+    elevation: float = 18.0
+    """Degrees that the camera is above the character; a drag changes it."""
     quality: Literal["auto", "low", "high"] = "auto"
     """Of the picture; auto: high with a graphics card, low without."""
     fps_report: bool = False
@@ -119,6 +122,8 @@ class Options:
         if not self.length and self.headless:
             raise ConfigError("--headless needs --frames, --keys or --clicks, for nobody is there to quit")
         require(DISTANCES[0] <= self.distance <= DISTANCES[1], "--distance", self.distance, "1.5 to 14 m")
+        lowest, highest = map(math.degrees, ELEVATIONS)
+        require(lowest <= self.elevation <= highest, "--elevation", self.elevation, f"{lowest:.0f} to {highest:.0f}°")
         recording.check(self.files)
         require(all(16 <= side <= 8192 for side in self.pixels), "--size", self.size, "16x16 to 8192x8192")
 
@@ -166,6 +171,7 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
         quality=QUALITIES[options.quality],
     )
     screen.camera.mode, screen.camera.distance = options.camera, options.distance
+    screen.camera.elevation = math.radians(options.elevation)
     screen.camera.jump(player.root.numpy())
     return screen
 

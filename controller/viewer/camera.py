@@ -14,7 +14,7 @@ DISTANCE, DISTANCES = 4.4, (1.5, 14.0)
 ELEVATIONS = (math.radians(-4), math.radians(85))
 AIM = 0.86  # metres above the ground: about the hips, so that walking does not bob the picture
 
-MODES = ("orbit", "chase", "above", "all")
+MODES = ("orbit", "chase", "above", "all", "still")
 STEEP = math.radians(38)  # the least elevation from which a crowd is overlooked
 MARGIN, NARROWEST = 0.85, 1.5  # the share of the picture that a crowd fills; width ÷ height from which on it fits
 
@@ -23,8 +23,8 @@ class FollowCamera:
     """Looks at the character from ``distance`` metres behind along the yaw ``azimuth``, ``elevation`` above it.
 
     Modes: "orbit" turns only when a person turns it, "chase" swings slowly behind the character's back, "above" looks
-    down, "all" flies back until a whole crowd is in the picture, and is orbit where there is none. ``azimuth`` is where
-    the camera wants to be, and what keys are relative to.
+    down, "all" flies back until a whole crowd is in the picture, and is orbit where there is none, "still" stays and
+    lets the character walk away. ``azimuth`` is where the camera wants to be, and what keys are relative to.
     """
 
     def __init__(self, azimuth: float = 0.0, elevation: float = 0.32, distance: float = DISTANCE) -> None:
@@ -59,7 +59,8 @@ class FollowCamera:
         if self.mode == "chase":
             behind = math.remainder(facing - self.azimuth, 2 * math.pi)
             self.azimuth += behind * (1 - 0.5 ** (seconds / 0.7))
-        self._aim.step((root[0], AIM, root[2]), seconds)
+        if self.mode != "still":
+            self._aim.step((root[0], AIM, root[2]), seconds)
         self._boom.step(self._boom_target(), seconds)
         if others is not None:
             there = self._overlook(np.vstack((root, others)))
