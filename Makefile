@@ -1,4 +1,4 @@
-.PHONY: check test format
+.PHONY: check test format gifs
 
 check:
 	ruff check
@@ -11,3 +11,17 @@ test:
 format:
 	ruff check --fix
 	ruff format
+
+# The pictures of the tasks, 700 kB at most each.
+PLAY = python play.py --headless --size 400x224 --seed 1 --camera still
+
+gifs:
+	$(PLAY) --task joystick --keys "5-45:w,45-85:a,85-120:s,120-160:d,20-100:shift" --frames 165 --distance 5.5 \
+		--elevation 22 --record docs/joystick.gif
+	$(PLAY) --task target --clicks "0:1/3,75:-1.6/1" --frames 150 --distance 5 --elevation 22 --record docs/target.gif
+	$(PLAY) --task timed_target --clicks "0:1.5/3,150:-1.5/0" --frames 280 --distance 5 --elevation 22 \
+		--record docs/timed_target.gif
+	$(PLAY) --task path --keys "0-1:4" --frames 480 --distance 10.5 --elevation 38 --record docs/path.gif
+	$(PLAY) --task crowd --characters 24 --clicks "45:0/0" --frames 110 --distance 14 --elevation 32 \
+		--record docs/crowd.gif
+	$(PLAY) --task random --frames 210 --distance 5 --record docs/random.gif

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -15,27 +16,37 @@ import tyro
 
 from controller import assets, recording
 from controller.errors import ConfigError, require, run_command
+from controller.games import GAMES, KEYS
+from controller.games.settings import MOST, Settings
+from controller.monte_carlo import MonteCarloConfig
 from controller.player import Player
+from controller.pointing import Pointing
 from controller.recording import Recording
 from controller.viewer import quality
+from controller.viewer.camera import DISTANCES, ELEVATIONS
+from controller.viewer.clicks import ClickScript
 from controller.viewer.clock import FixedStep
 from controller.viewer.keys import KeyScript
 from controller.viewer.screen import Screen
+from controller.viewer.texts import Texts
 from controller.viewer.window import Input
 
-HELP = """\
-W A S D, arrows\twalk, as seen by the camera
-Shift, Ctrl\tfaster, slower
-Q, E\tturn the way it faces, left and right
-F\tlock the way it faces: S walks backward, A and D sideways
-mouse drag, wheel\tturn the camera, zoom
-C\tcamera: orbit, chase (behind its back), above
-P\tthe next policy, if there are several
-1, 2, 3\ttask: joystick, target, timed target (click on the ground)
-4, 6\ttask: path (again: the next shape), random walk
-Space, R\tpause, reset
-game pad\tsticks walk and look, triggers fast and slow, shoulders turn
-F1, Esc\tthis help, quit"""
+HELP = "\n".join(
+    (
+        "1 to 8\ttask: joystick, target, timed target, path, maze, crowd, random walk, Monte Carlo control",
+        "W A S D, arrows\twalk, as seen by the camera",
+        "Shift, Ctrl\tfaster, slower",
+        "Q, E\tturn the way it faces, left and right",
+        "F\tlock the way it faces: S walks backward, A and D sideways",
+        *(page for game in GAMES.values() for page in game.pages),
+        "mouse drag, wheel\tturn the camera, zoom; with the right button where the left one draws",
+        "C\tcamera: orbit, chase (behind its back), above, all, still",
+        "P\tthe next policy, if there are several",
+        "Space, R\tpause, reset",
+        "game pad\tsticks walk and look, triggers fast and slow, shoulders turn",
+        "F1, Esc\tthis help, quit",
+    )
+)
 QUALITIES = {"auto": None, "low": quality.LOW, "high": quality.HIGH}
 HUD_STEPS = 6  # steps between two updates of the text: figures that change faster cannot be read
 
@@ -47,8 +58,13 @@ class Options:
     W A S D or the arrows walk, relative to the camera; Shift faster, Ctrl slower; Q and E turn the way it faces while
     it walks on; F locks the way it faces, so that S walks backward and A and D sideways, until F is pressed again.
     Mouse: drag turns the camera, the wheel zooms. P lets the next policy steer, Space pauses, R resets, C changes the
-    camera, F1 helps, Esc quits. 1 to 4 and 6 switch the task: joystick, target and timed target, in which a click on
-    the ground sets the flag, path, which takes the next shape with each press, and random walk.
+    camera, F1 helps, Esc quits.
+
+    1 to 8 switch the task in mid-walk: 1 joystick; 2 target and 3 timed target, in which a click on the ground sets the
+    flag; 4 path, which a drag over the ground draws, and 4 again takes the next shape; 6 crowd, in which a click on
+    somebody, or N, follows that one, and a click elsewhere sends it there, or everybody under the camera that sees all;
+    7 random walk, in which sliders hold units of z, N has the others drawn at random or be 0, and 0 lets all go;
+    8 Monte Carlo control of the target task. 5 is kept for the maze.
 
     With --keys nobody need be there. The camera then looks along world +Z all the time: w walks towards +Z, s towards
     -Z, a towards +X, d towards -X.
@@ -57,12 +73,18 @@ class Options:
     headless: bool = False
     """No window: plays --frames as fast as it can, drawing off-screen if pictures are recorded."""
     frames: int | None = None
-    """Quit after this many simulation frames, 30 a second. Unless given: the end of --keys, or never."""
+    """Quit after this many simulation frames, 30 a second. Unless given: the end of --keys and --clicks, or never."""
     keys: str = ""
     """Keys held by a script, START-END:KEY,... in simulation frames, the end not included: "0-150:w,60-120:shift".
-    Keys: w a s d up left down right shift ctrl q e f r p 1 2 3 4 6."""
-    task: Literal["joystick", "target", "timed_target", "path", "random"] = "joystick"
-    """What is played first; the keys 1, 2, 3, 4 and 6 switch."""
+    Keys: w a s d up left down right shift ctrl q e f r p n 0 1 2 3 4 5 6 7 8."""
+    clicks: str = ""
+    """Clicks on the ground by a script, FRAME:X/Z,... in simulation frames and metres: "0:3/4,90:-2/1.5"."""
+    task: Literal["joystick", "target", "timed_target", "path", "crowd", "random", "monte_carlo"] = "joystick"
+    """What is played first; the keys 1 to 8 switch."""
+    characters: int = 30
+    """Characters of the crowd, up to 200."""
+    monte_carlo: MonteCarloConfig = field(default_factory=lambda: Settings().monte_carlo)
+    """Settings of Monte Carlo control."""
     seed: int = 0
     """Seed of the starting pose."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
@@ -70,6 +92,12 @@ class Options:
     them, or the option again."""
     size: str = "960x540"
     """Width and height of the picture in pixels."""
+    camera: Literal["orbit", "chase", "above", "all", "still"] = "orbit"
+    """How the camera begins; C changes it."""
+    distance: float = 4.4
+    """Metres from which the camera looks on; the wheel changes it."""
+    elevation: float = 18.0
+    """Degrees that the camera is above the character; a drag changes it."""
     quality: Literal["auto", "low", "high"] = "auto"
     """Of the picture; auto: high with a graphics card, low without."""
     fps_report: bool = False
@@ -77,7 +105,8 @@ class Options:
     mvae: Path = assets.MVAE
     """The motion VAE."""
     policy: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
-    """The joystick policy; the shipped ones unless given. Several: the option again; the first starts, P switches."""
+    """A policy; the shipped ones unless given. Several: the option again. Each task is played by those trained for it
+    or, if it extends the joystick's, for that; the first starts, P switches."""
     threads: int = 1
     """Threads of torch; networks this small gain nothing from more."""
 
@@ -89,8 +118,12 @@ class Options:
         require(self.frames is None or self.frames >= 1, "--frames", self.frames, "1 or more")
         require(self.threads >= 1, "--threads", self.threads, "1 or more")
         require(0 <= self.seed < 2**63, "--seed", self.seed, "0 to 2^63 - 1")
-        if not self.script.length and self.headless and self.frames is None:
-            raise ConfigError("--headless needs --frames or --keys, for nobody is there to quit")
+        require(1 <= self.characters <= MOST, "--characters", self.characters, f"1 to {MOST}")
+        if not self.length and self.headless:
+            raise ConfigError("--headless needs --frames, --keys or --clicks, for nobody is there to quit")
+        require(DISTANCES[0] <= self.distance <= DISTANCES[1], "--distance", self.distance, "1.5 to 14 m")
+        lowest, highest = map(math.degrees, ELEVATIONS)
+        require(lowest <= self.elevation <= highest, "--elevation", self.elevation, f"{lowest:.0f} to {highest:.0f}°")
         recording.check(self.files)
         require(all(16 <= side <= 8192 for side in self.pixels), "--size", self.size, "16x16 to 8192x8192")
 
@@ -100,9 +133,19 @@ class Options:
         return KeyScript.parse(self.keys)
 
     @cached_property
+    def clicked(self) -> ClickScript:
+        """``clicks``, read."""
+        return ClickScript.parse(self.clicks)
+
+    @cached_property
     def length(self) -> int | None:
         """Simulation frames to play; None until somebody quits."""
-        return self.frames or self.script.length or None
+        return self.frames or max(self.script.length, self.clicked.length) or None
+
+    @property
+    def settings(self) -> Settings:
+        """Of the games."""
+        return Settings(self.characters, self.monte_carlo)
 
     @cached_property
     def files(self) -> list[Path]:
@@ -127,6 +170,8 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
         resizable=not record.wants_pictures,  # a film has one size
         quality=QUALITIES[options.quality],
     )
+    screen.camera.mode, screen.camera.distance = options.camera, options.distance
+    screen.camera.elevation = math.radians(options.elevation)
     screen.camera.jump(player.root.numpy())
     return screen
 
@@ -138,6 +183,8 @@ def play_headless(player: Player, options: Options, record: Recording) -> None:
     stepping, drawing, frames = 0.0, 0.0, options.length or 0
     for frame in range(frames):
         started = time.perf_counter()
+        for point in options.clicked.at(frame):
+            player.point(*point, overlooking=options.camera == "all")
         player.step(options.script.held(frame))
         record.add(player.root, player.rotations)
         stepped = time.perf_counter()
@@ -162,12 +209,14 @@ class Session:
     def __init__(self, player: Player, options: Options, record: Recording) -> None:
         self.player, self.record = player, record
         self.script, self.length = options.script if options.keys else None, options.length
+        self.clicked = options.clicked
         self.screen = open_screen(player, options, record)
+        self.pointing = Pointing(player, self.screen)
         self.clock = FixedStep(player.seconds)
         self.paused = self.helping = False
         self.held: frozenset[str] = frozenset()
         self.played = 0
-        self.line = ""
+        self.line = self.text()
 
     def run(self) -> None:
         """Play until somebody quits or the script is over."""
@@ -185,26 +234,23 @@ class Session:
             self.screen.draw(self.player.before.towards(self.player.now, self.clock.fraction), seconds)
             for _ in range(steps if self.record.wants_pictures else 0):
                 self.record.add_picture(self.screen.picture())
-            seconds = self.screen.show(self.line or self.text(), HELP if self.helping else "")
+            seconds = self.screen.show(self.texts())
 
     def obey(self, seen: Input) -> None:
         """Do what was asked of the window and the camera."""
-        camera = self.screen.camera
-        camera.orbit(*seen.orbit)
-        camera.zoom(seen.zoom)
-        for pixel in seen.clicks:
-            if point := camera.ground_at(pixel, self.screen.window.size):
-                self.player.point(*point)
+        self.pointing.obey(seen)
         for action in seen.actions:
             self.paused ^= action == "pause"
             self.helping ^= action == "help"
             if action == "camera":
-                camera.next_mode()
+                self.screen.camera.next_mode()
         if seen.actions:
             self.line = self.text()
 
     def step(self, seen: Input) -> None:
-        """One step of the simulation, with the script's keys if there is one."""
+        """One step of the simulation, with the script's keys and clicks if there are any."""
+        for point in self.clicked.at(self.played):
+            self.player.point(*point, overlooking=self.screen.camera.mode == "all")
         if self.script:
             self.player.step(self.script.held(self.played))
         else:
@@ -214,26 +260,32 @@ class Session:
         if self.played % HUD_STEPS == 0:
             self.line = self.text()
 
-    def steering_text(self) -> tuple[str, ...]:
-        """The part of it about keys that steer."""
-        locked = "locked" if self.player.steering.locked else "free"
-        return "WASD walk", "Shift fast", "Ctrl slow", "Q E turn", f"F facing {locked}"
+    def texts(self) -> Texts:
+        """All that is written over the picture."""
+        game = self.player.game
+        return Texts(self.line, self.title(), game.clock, HELP if self.helping else "", game.sliders)
+
+    def title(self) -> str:
+        """What is played, how it stands, and which policy plays; or why the key pressed last changed nothing."""
+        game, pilot = self.player.game, self.player.pilot
+        if self.player.complaint:
+            return self.player.complaint
+        number, count = self.player.chosen + 1, len(self.player.pilots)  # two may well have the same name
+        policy = f"policy {pilot.name}" if pilot else ""
+        if count > 1:
+            policy = f"P {policy} ({number}/{count})"
+        return "   ".join(filter(None, (f"{KEYS[game.name]} {game.name.replace('_', ' ')}", game.status, policy)))
 
     def text(self) -> str:
         """The line at the bottom of the window."""
         speed = float(np.hypot(*self.player.now.velocity))
-        game = self.player.game
-        number, count = self.player.chosen + 1, len(self.player.pilots)  # two may well have the same name
         parts = (
             *(("PAUSED",) if self.paused else ()),
             f"{self.screen.window.fps:.0f} fps",
             f"{speed:.2f} m/s",
-            " ".join(
-                ("1-4, 6 task", self.player.task.replace("_", " "), *((game.status,) if game and game.status else ()))
-            ),
-            *(() if game else self.steering_text()),
+            "1-8 task",
+            *(("WASD walk", "Shift fast", "Ctrl slow", "Q E turn", "F facing") if self.player.game.wish else ()),
             f"C camera {self.screen.camera.mode}",
-            *((f"P policy {self.player.pilot.name} ({number}/{count})",) if count > 1 else ()),
             *("Space pause", "R reset", "F1 help"),
         )
         return "   ".join(parts)
@@ -243,8 +295,7 @@ def main() -> None:
     options = tyro.cli(Options)
     options.check()
     torch.set_num_threads(options.threads)
-    player = Player.load(options.mvae, options.policy, options.seed)
-    player.choose(options.task)
+    player = Player.load(options.mvae, options.policy, options.seed, options.task, options.settings)
     with Recording(options.files, player.character.skeleton, player.character.fps) as record:
         if options.headless:
             play_headless(player, options, record)

@@ -5,22 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 
 from controller.errors import CheckpointError
+from controller.tasks import TASKS
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets"
 MVAE = FOLDER / "mvae.safetensors"
 
 
 def policy_path(task: str) -> Path:
-    """The best shipped policy for a task; CheckpointError if none is shipped."""
-    path = FOLDER / f"{task}.safetensors"
-    if not path.is_file():
-        raise CheckpointError(
-            f"{path}: no policy is shipped for the task {task!r}; "
-            f"train one with `python -m envs.train_policy --task {task}`"
-        )
-    return path
+    """The best shipped policy for a task: its own, or else that of the task which it extends; CheckpointError if
+    neither is shipped."""
+    return policy_paths(task)[0]
 
 
 def policy_paths(task: str) -> list[Path]:
-    """All shipped policies for a task, the best first, the others by name; CheckpointError if none is shipped."""
-    return [policy_path(task), *sorted(FOLDER.glob(f"{task}_*.safetensors"))]
+    """All shipped policies for a task, the best first: its own, then those of the task which it extends, each time the
+    best one and the others by name; CheckpointError if none is shipped."""
+    extended = TASKS[task].extends if task in TASKS else None
+    paths = [path for name in (task, extended) if name for path in _own(name)]
+    if not paths:
+        raise CheckpointError(
+            f"{FOLDER / task}.safetensors: no policy is shipped for the task {task!r}; "
+            f"train one with `python -m envs.train_policy --task {task}`"
+        )
+    return paths
+
+
+def _own(task: str) -> list[Path]:
+    best = FOLDER / f"{task}.safetensors"
+    return [best, *sorted(FOLDER.glob(f"{task}_*.safetensors"))] if best.is_file() else []

@@ -127,15 +127,18 @@ class Policy:
 
     @classmethod
     def load_for(cls, path: Path | str, simulation: Simulation) -> Policy:
-        """Read a policy for a simulation's task, or for the task that this one extends: such a one heeds the columns
-        that they share. CheckpointError as for :meth:`load`."""
+        """Read a policy for a simulation's task, or for the one that this extends, :meth:`fitted` to it.
+        CheckpointError as for :meth:`load`."""
         task = simulation.task
         tasks = (task.name,) if task.extends is None else (task.name, task.extends)
-        policy = cls.load(path, simulation.character, *tasks)
-        if policy.actor.sizes["observation"] == simulation.observation_size:
-            return policy
-        actor = policy.actor.widened(simulation.observation_size).to(simulation.character.reset_poses.device)
-        return cls(actor, policy.header | {"actor": actor.sizes})
+        return cls.load(path, simulation.character, *tasks).fitted(simulation)
+
+    def fitted(self, simulation: Simulation) -> Policy:
+        """The same policy for a simulation whose task extends its own: there it heeds the columns that they share."""
+        if self.actor.sizes["observation"] == simulation.observation_size:
+            return self
+        actor = self.actor.widened(simulation.observation_size).to(simulation.character.reset_poses.device)
+        return Policy(actor, self.header | {"actor": actor.sizes})
 
     @classmethod
     def load(cls, path: Path | str, character: Character, *tasks: str) -> Policy:

@@ -1,45 +1,133 @@
-"""Tasks in somebody's hands: keys switch them, clicks set their goals."""
+"""Tasks in somebody's hands: keys switch them, clicks and lines set their goals, sliders set z."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import synthetic
-from test_play import PuppetPolicy, hold
+import torch
+from test_play import PuppetPolicy, hold, pilot, untrained
 
-from controller.game import KEYS, PathGame
-from controller.player import Pilot, Player
+from controller import assets
+from controller.character import Character
+from controller.games import GAMES, KEYS
+from controller.games.crowd import STAY_SENT, TOUCH, CrowdGame
+from controller.games.pilot import Pilot
+from controller.games.random_walk import RandomGame, effect
+from controller.games.settings import Settings
+from controller.monte_carlo import MonteCarlo, MonteCarloConfig
+from controller.player import Player
+from controller.policy import Actor, Policy
+from controller.simulation import Simulation
+from controller.tasks import TASKS
+from controller.tasks.crowd import REACHED, TORSO
 from controller.tasks.shapes import SHAPES
+from controller.trials.crowd import overlapping
 from controller.viewer.camera import FollowCamera
 from controller.viewer.keys import STEERING_KEYS
-from controller.viewer.marks import FLAG, MOST, ground_marks
+from controller.viewer.marks import CLOCK, FLAG, PLAIN, SOFT, ground_marks, quiet_marks
 
-
-class SeesItAll(PuppetPolicy):
-    """Refuses an observation of another width than the joystick's."""
-
-    def __call__(self, observation):  # type: ignore[no-untyped-def]
-        assert observation.shape == (1, synthetic.layout().size + 4)
-        return super().__call__(observation)
+SETTINGS = Settings(characters=12, monte_carlo=MonteCarloConfig(samples=20, horizon=2))
 
 
 @pytest.fixture
 def player() -> Player:
-    who = synthetic.puppet()
-    return Player(who, [Pilot("only", SeesItAll(who), who)])  # type: ignore[arg-type]
+    return Player(synthetic.puppet(), [pilot("only")], settings=SETTINGS)
 
 
-def test_keys_switch_the_task_in_mid_walk(player: Player) -> None:
+# -- which task, which policy ----------------------------------------------------------------------------------------
+
+
+def test_each_key_switches_the_task_in_mid_walk(player: Player) -> None:
     hold(player, {"w"})
-    for task, key in KEYS.items():
+    assert [KEYS[task] for task in GAMES] == sorted(KEYS[task] for task in GAMES)
+    for task in (*GAMES, "joystick"):
+        key = KEYS[task]
         assert key in STEERING_KEYS
-        before = player.now
+        before, root = player.now, player.root
         player.step({key})
-        assert player.task == task and player.before is before
+        assert player.game.name == task
+        # Puppets fall over strings that are drawn at random.
+        assert task in ("random", "monte_carlo") or float((player.root - root)[[0, 2]].norm()) < 0.1
         assert (player.now.facing is not None) == (task == "joystick")
+        if task != "crowd":
+            assert len(player.state) == 1 and (player.before is before or player.before is player.now)
         player.step(set())
+
+
+def test_a_key_without_a_task_changes_nothing(player: Player) -> None:
+    for key in set(KEYS.values()) - {KEYS[task] for task in GAMES}:
+        player.step({key})
+        assert player.game.name == "joystick"
+
+
+def trained_for(character: Character, task: str, path: Path | None = None) -> Policy:
+    """An untrained policy that says it was trained for a task."""
+    simulation = Simulation(character, TASKS[task](character))
+    actor = Actor(simulation.observation_size, character.latent, (8,), 1.0)
+    policy = Policy.of(actor, character, task, simulation.task.settings(), training={"algorithm": "shac"})
+    if path:
+        policy.save(path)
+    return policy
+
+
+def test_a_policy_trained_for_the_task_plays_it_first_and_sees_all_of_it(player: Player) -> None:
+    who = synthetic.puppet()
+    named = [pilot("stick"), Pilot("own", trained_for(who, "target"))]
+    player = Player(who, named)
+    assert [pilot.name for pilot in player.pilots] == ["stick"]
+    player.choose("target")
+    assert [pilot.name for pilot in player.pilots] == ["own", "stick"]
+    assert player.game.policy is named[1].policy
+    player.step({"p"})
+    assert player.pilot is named[0]
+    player.choose("path")
+    assert [pilot.name for pilot in player.pilots] == ["stick"]
+
+
+def test_a_joystick_policy_is_given_all_columns_of_the_task() -> None:
+    """As the evaluation does: it is widened, not shown a part."""
+    who = synthetic.puppet()
+    player = Player(who, [Pilot("stick", trained_for(who, "joystick"))], task="target")
+    assert player.game.policy is not None
+    assert player.game.policy.actor.sizes["observation"] == player.game.simulation.observation_size
+    player.step(set())
+
+
+def test_the_shipped_policy_of_a_task_is_its_own_or_else_the_one_it_extends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assets, "FOLDER", tmp_path)
+    for name in ("joystick.safetensors", "joystick_ppo.safetensors"):
+        (tmp_path / name).touch()
+    assert assets.policy_path("target").stem == "joystick"
+    (tmp_path / "target.safetensors").touch()
+    assert [path.stem for path in assets.policy_paths("target")] == ["target", "joystick", "joystick_ppo"]
+    assert assets.policy_path("timed_target").stem == "joystick"
+
+
+def test_without_a_policy_the_task_stays_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assets, "FOLDER", tmp_path)
+    who = synthetic.puppet()
+    player = Player(who, [Pilot("own", trained_for(who, "target"))], task="target")
+    player.step({"1"})
+    assert player.game.name == "target" and "no policy is shipped for the task 'joystick'" in player.complaint
+    player.step({"7"})
+    assert player.game.name == "random" and player.complaint == ""
+
+
+def test_policies_shipped_for_another_model_are_no_policies(tmp_path: Path, mvae: Path) -> None:
+    untrained(mvae, tmp_path / "own.safetensors")
+    player = Player.load(mvae, [tmp_path / "own.safetensors"], 0)
+    for task in GAMES:
+        player.choose(task)
+        assert player.game.name == task
+
+
+# -- flags -----------------------------------------------------------------------------------------------------------
 
 
 def test_it_walks_to_the_flag_ahead_and_then_to_where_somebody_points(player: Player) -> None:
@@ -48,18 +136,36 @@ def test_it_walks_to_the_flag_ahead_and_then_to_where_somebody_points(player: Pl
     assert player.root[[0, 2]].numpy() == pytest.approx((0, 3), abs=0.3)
     player.point(-2.0, 1.0)
     player.step(set())
-    assert player.now.flag == pytest.approx((-2, 1))
+    assert player.now.stage.flag == pytest.approx((-2, 1))
     hold(player, set(), 6.0)
     assert player.root[[0, 2]].numpy() == pytest.approx((-2, 1), abs=0.3)
 
 
 def test_a_timed_target_is_reached_when_its_clock_has_run_down(player: Player) -> None:
     player.choose("timed_target")
-    assert player.game is not None and player.game.status == "4.5 s left"
+    assert player.game.clock == "4.5 s"
     hold(player, set(), 3.0)
-    assert player.game.status == "1.5 s left" and float(player.root[2]) < 2.5
+    assert player.game.clock == "1.5 s" and player.now.stage.clock == pytest.approx(1 / 3, abs=1e-5)
+    assert float(player.root[2]) < 2.5
     hold(player, set(), 1.5)
-    assert player.game.status == "0.0 s left" and float(player.root[2]) == pytest.approx(3, abs=0.45)
+    assert player.game.clock == "0.0 s" and float(player.root[2]) == pytest.approx(3, abs=0.45)
+
+
+def test_monte_carlo_control_plays_the_target_without_a_policy() -> None:
+    player = Player(synthetic.character(), settings=SETTINGS, task="monte_carlo")
+    assert player.pilots == [] and player.pilot is None
+    state, goal = player.state, player.game.goal
+    control = MonteCarlo(player.game.simulation, SETTINGS.monte_carlo)
+    for _ in range(5):
+        player.step({"p"})
+        state = player.game.simulation.move(state, control(state, goal))
+        torch.testing.assert_close(player.state.pose, state.pose)
+    player.point(1.0, -2.0)
+    assert player.game.goal.position.tolist() == [[1.0, -2.0]]
+    assert player.game.status == "best of 20 tries, 2 frames deep"
+
+
+# -- paths -----------------------------------------------------------------------------------------------------------
 
 
 def test_each_press_takes_the_next_shape_and_a_reset_keeps_it(player: Player) -> None:
@@ -67,23 +173,167 @@ def test_each_press_takes_the_next_shape_and_a_reset_keeps_it(player: Player) ->
     for _ in range(len(SHAPES) + 1):
         player.step({"4"})
         player.step(set())
-        assert isinstance(player.game, PathGame)
         names.append(player.game.status)
     assert names == [*SHAPES, next(iter(SHAPES))]
     player.reset()
-    assert player.game is not None and player.game.status == names[0]
+    assert player.game.status == names[0]
     hold(player, set(), 4.0)
-    assert player.game.line is not None
-    off = np.hypot(*(player.game.line - player.root[[0, 2]].numpy()).T)
+    line = player.now.stage.line
+    assert line is not None
+    off = np.hypot(*(line - player.root[[0, 2]].numpy()).T)
     assert off.min() < 0.25 and off.argmin() > 20  # points, 0.1 m each
+
+
+def test_a_drawn_line_is_shown_as_it_grows_and_then_walked_along(player: Player) -> None:
+    player.choose("path")
+    before = player.now.stage.line
+    trembling = [(0.4 * math.sin(t / 4) + 0.01 * (-1) ** t, t / 10) for t in range(60)]
+    player.trace(trembling[:30], done=False)
+    player.step(set())
+    assert player.game.status == "drawing" and player.now.stage.line is not before
+    player.trace(trembling[30:], done=True)
+    assert player.game.status.startswith("drawn, 6.")
+    off = []
+    for _ in range(200):
+        player.step(set())
+        off.append(float(np.hypot(*(np.array(trembling) - player.root[[0, 2]].numpy()).T).min()))
+    assert float(np.mean(off)) < 0.15
+    assert player.root[[0, 2]].numpy() == pytest.approx(trembling[-1], abs=0.3)
+
+
+@pytest.mark.parametrize("line", [[], [(0.0, 0.0)], [(1.0, 1.0), (1.1, 1.1)], [(900.0, 0.0), (910.0, 5.0)]])
+def test_a_line_too_short_or_on_the_horizon_is_refused_in_words(
+    player: Player, line: list[tuple[float, float]]
+) -> None:
+    player.choose("path")
+    goal = player.game.goal
+    player.trace(line, done=True)
+    assert player.game.status == "too short: draw 0.5 m or more" and player.game.goal is goal
+    player.step(set())
+
+
+# -- random walk -----------------------------------------------------------------------------------------------------
 
 
 def test_nobody_steers_a_random_walk(player: Player) -> None:
     player.choose("random")
-    player.pilot.policy = None  # type: ignore[assignment]
+    assert player.pilots == []
     before = player.root
     player.step({"w"})
     assert float((player.root - before).abs().max()) > 0
+
+
+def test_sliders_hold_z_and_the_others_are_drawn_or_nothing(player: Player) -> None:
+    player.choose("random")
+    sliders = player.game.sliders
+    assert isinstance(player.game, RandomGame) and sliders is not None
+    sliders.hold(0, 1.2)  # the puppet's first string: m/s ahead
+    sliders.hold(3, 0.0)  # which holds it up
+    drawn = set()
+    for _ in range(5):
+        player.step(set())
+        assert sliders.values[0] == 1.2
+        drawn.add(float(sliders.values[1]))
+    assert len(drawn) == 5 and "2 of 5 of z held, the others drawn at random" in player.game.status
+    player.step({"n"})
+    assert list(sliders.values) == [1.2, 0.0, 0.0, 0.0, 0.0]
+    assert np.hypot(*hold(player, set(), 1.0)) == pytest.approx(1.2, abs=0.01)
+    player.step({"0"})
+    assert not sliders.held.any() and hold(player, set(), 1.0) == pytest.approx((0, 0), abs=1e-3)
+    sliders.hold(1, 99.0)
+    assert sliders.values[1] == sliders.limit == 2.0
+
+
+def test_the_units_that_move_most_are_the_brightest() -> None:
+    """Of the puppet's strings only the hips' height moves a joint where it stands, 1 m for each unit."""
+    share = effect(synthetic.puppet())
+    assert share.shape == (5,) and share[3] == 1.0 and share[4] == 0.0 and share.argmax() == 3
+
+
+# -- crowd -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowd(player: Player) -> Player:
+    hold(player, {"w"})
+    player.step({"6"})
+    return player
+
+
+def test_a_crowd_gathers_around_the_one_that_walks(crowd: Player) -> None:
+    assert isinstance(crowd.game, CrowdGame) and crowd.game.status == "12 characters, following number 1"
+    others = crowd.now.others
+    assert others is not None and others.root.shape == (11, 3)
+    assert not overlapping(crowd.state).any()
+    assert float((crowd.state.position - crowd.state.position[0]).norm(dim=-1).max()) < crowd.game.crowd.side(12)
+    crowd.step({"1"})
+    assert len(crowd.state) == 1 and crowd.now.others is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 200])
+def test_any_crowd_from_one_to_two_hundred(count: int) -> None:
+    player = Player(synthetic.puppet(), [pilot("only")], task="crowd", settings=Settings(characters=count))
+    for _ in range(3):
+        player.step(set())
+    others = player.now.others
+    assert len(player.state) == count and (0 if others is None else len(others.root)) == count - 1
+    assert len(quiet_marks(player.now)) == 2 * (count - 1)
+
+
+def test_each_goes_from_one_point_to_the_next_without_bumping(crowd: Player) -> None:
+    first = crowd.game.goal.position.clone()
+    touched = 0
+    for _ in range(600):
+        crowd.step(set())
+        touched += int(overlapping(crowd.state).sum())
+    assert (crowd.game.goal.position != first).any(dim=1).float().mean() > 0.7
+    assert touched < 0.02 * 600 * 12 and TORSO == 0.25
+
+
+def test_n_or_a_click_follows_another_one_and_no_scene_lies_between_two_people(crowd: Player) -> None:
+    crowd.step({"n"})
+    assert crowd.game.followed == 1 and crowd.before is crowd.now
+    other = crowd.state.position[7].tolist()
+    crowd.point(other[0] + 0.5 * TOUCH, other[1])
+    crowd.step(set())
+    assert crowd.game.followed == 7
+    assert crowd.root[[0, 2]].numpy() == pytest.approx(crowd.state.position[7].numpy(), abs=1e-5)
+    assert crowd.now.others is not None and len(crowd.now.others.root) == 11
+
+
+def test_a_click_sends_one_there_and_from_above_everybody(crowd: Player) -> None:
+    crowd.point(20.0, 20.0)
+    crowd.step(set())
+    assert crowd.now.stage.flag == pytest.approx((20, 20))
+    assert (crowd.game.goal.position == torch.tensor([20.0, 20.0])).all(dim=1).sum() == 1
+    middle = crowd.state.position.mean(dim=0) + 3.0
+    crowd.point(*middle.tolist(), overlooking=True)
+    points = crowd.game.goal.position
+    apart = torch.cdist(points, points).fill_diagonal_(9.0)
+    assert float((points - middle).norm(dim=-1).max()) < 2.8 and float(apart.min()) > 2 * TORSO
+    best = torch.full((12,), 9.0)
+    for _ in range(30 * 12):
+        crowd.step(set())
+        best = best.minimum((crowd.state.position - points).norm(dim=-1))
+    assert (best < REACHED).float().mean() > 0.9 and STAY_SENT > 1
+
+
+def test_whoever_falls_in_a_crowd_stands_up_where_it_lies(crowd: Player) -> None:
+    class Drops(PuppetPolicy):
+        def __call__(self, observation):  # type: ignore[no-untyped-def]
+            strings = super().__call__(observation)
+            strings[5, 3] = -2.0
+            return strings
+
+    who = synthetic.puppet()
+    place = crowd.state.position[5]
+    crowd.game.policy = Drops(who)  # type: ignore[assignment]
+    crowd.step(set())
+    assert bool(who.alive(crowd.state).all()) and len(crowd.state) == 12
+    assert crowd.state.position[5].numpy() == pytest.approx(place.numpy(), abs=0.1)
+
+
+# -- what is shown ---------------------------------------------------------------------------------------------------
 
 
 def test_back_at_the_joystick_it_stands_until_steered(player: Player) -> None:
@@ -94,22 +344,27 @@ def test_back_at_the_joystick_it_stands_until_steered(player: Player) -> None:
     assert hold(player, set()) == pytest.approx((0, 0), abs=0.03)
 
 
-# -- what is shown ---------------------------------------------------------------------------------------------------
-
-
-def test_a_flag_and_a_line_are_marked_on_the_ground(player: Player) -> None:
+def test_flag_clock_line_and_crowd_are_marked_on_the_ground(player: Player) -> None:
     player.choose("target")
     player.step(set())
-    (place, paint), _ = ground_marks(player.now)
-    assert place == pytest.approx((0, 3, 0, FLAG), abs=1e-6) and paint[3] < 0
+    ((place, paint),) = ground_marks(player.now)
+    assert place == pytest.approx((0, 3, 0, FLAG), abs=1e-6) and paint[3] == PLAIN
+    player.choose("timed_target")
+    player.step(set())
+    _, (_, dial) = ground_marks(player.now)
+    assert CLOCK - 1 < dial[3] < CLOCK - 0.9
     for _ in SHAPES:
         player.choose("path")
         player.step(set())
-        line, marks = player.now.line, ground_marks(player.now)
-        assert line is not None and 20 < len(marks) < MOST
+        line, marks = player.now.stage.line, ground_marks(player.now)
+        assert line is not None and len(marks) > 20
         (x, z, yaw, _), _ = marks[0]
         assert (x, z) == pytest.approx(line[0], abs=1e-6)
         assert (math.sin(yaw), math.cos(yaw)) == pytest.approx((line[1] - line[0]) / 0.1, abs=0.05)
+    player.choose("crowd")
+    player.step(set())
+    kinds = quiet_marks(player.now)[:, 1, 3]
+    assert (kinds == SOFT).sum() == (kinds == PLAIN).sum() == 11
 
 
 def test_the_ground_under_a_pixel() -> None:

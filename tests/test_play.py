@@ -6,7 +6,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,9 +23,15 @@ import play
 from controller.character import Character
 from controller.errors import DisplayError
 from controller.formats import bvh
-from controller.player import Pilot, Player
+from controller.games import GAMES, KEYS
+from controller.games.joystick import JoystickGame
+from controller.games.pilot import Pilot
+from controller.games.settings import Settings
+from controller.monte_carlo import MonteCarloConfig
+from controller.player import Player
 from controller.policy import Actor, Policy
 from controller.recording import Recording
+from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
 from controller.viewer.keys import KeyScript
 from controller.viewer.steering import FAST, SLOW, WALK
@@ -37,12 +43,16 @@ SCRIPT = "0-20:w,10-20:shift,15-25:d"
 class PuppetPolicy:
     """Pulls the puppet's strings as the goal says, or more feebly: (forward, left, cos, sin) → (forward, left, …)."""
 
-    def __init__(self, character: Character, pull: float = 1.0, **settings: float) -> None:
+    def __init__(self, character: Character, pull: float = 1.0, task: str = "joystick", **settings: float) -> None:
         self.header = {"settings": JoystickTask(character, JoystickConfig(**settings)).settings()}
-        self.pull = pull
+        self.pull, self.task, self.seen = pull, task, character.layout.size
+
+    def fitted(self, simulation: Simulation) -> PuppetPolicy:
+        """The wish is in the same columns of every task that extends the joystick's."""
+        return self
 
     def __call__(self, observation: Tensor) -> Tensor:
-        forward, left, _, sine = observation[:, -4:].unbind(dim=-1)
+        forward, left, _, sine = observation[:, self.seen : self.seen + 4].unbind(dim=-1)
         strings = torch.zeros(len(observation), synthetic.PUPPET_LATENT)
         strings[:, 0], strings[:, 1], strings[:, 2] = forward, left, 6 * sine
         return self.pull * strings
@@ -50,7 +60,7 @@ class PuppetPolicy:
 
 def pilot(name: str, pull: float = 1.0, **settings: float) -> Pilot:
     """A puppet's policy under a name."""
-    return Pilot(name, PuppetPolicy(synthetic.puppet(), pull, **settings), synthetic.puppet())  # type: ignore[arg-type]
+    return Pilot(name, PuppetPolicy(synthetic.puppet(), pull, **settings))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -103,11 +113,11 @@ def test_it_faces_where_it_goes(player: Player) -> None:
 
 def test_walking_backward_is_no_faster_than_the_policy_knows(player: Player) -> None:
     hold(player, {"f"}, 0.5 + 1 / 30)
-    assert player.steering.locked
+    assert isinstance(player.game, JoystickGame) and player.game.steering.locked
     velocity = hold(player, {"s"})
-    assert velocity == pytest.approx((0, -player.pilot.task.config.backward_speed), abs=0.03)
+    assert velocity == pytest.approx((0, -JoystickConfig().backward_speed), abs=0.03)
     assert abs(player.now.yaw) < 0.05
-    assert hold(player, {"a"}) == pytest.approx((player.pilot.task.config.sideways_speed, 0), abs=0.03)
+    assert hold(player, {"a"}) == pytest.approx((JoystickConfig().sideways_speed, 0), abs=0.03)
 
 
 def test_reset_stands_at_the_origin_again_without_sweeping_there(player: Player) -> None:
@@ -121,7 +131,7 @@ def test_reset_stands_at_the_origin_again_without_sweeping_there(player: Player)
 
 def test_a_fallen_character_starts_again(player: Player) -> None:
     hold(player, {"w"})
-    player.pilot.policy = lambda observation: torch.tensor([[0.0, 0.0, 0.0, -2.0, 0.0]])  # type: ignore[assignment]
+    player.game.policy = lambda observation: torch.tensor([[0.0, 0.0, 0.0, -2.0, 0.0]])  # type: ignore[assignment]
     player.step(frozenset())
     assert player.root[[0, 2]].abs().max() == 0
 
@@ -139,11 +149,12 @@ def test_a_switch_in_mid_walk_is_seen_only_in_the_next_step(couple: Player) -> N
     hold(couple, {"w"})
     state, now = couple.state, couple.now
     couple.next_policy()
-    assert couple.state is state and couple.now is now and couple.pilot.name == "weak"
+    assert couple.state is state and couple.now is now and couple.pilots[couple.chosen].name == "weak"
     couple.step({"w"})
     assert couple.before is now
     goal = JoystickGoal(torch.from_numpy(couple.now.wish)[None], torch.tensor([couple.now.facing]))
-    strong, weak = (pilot.step(state, goal) for pilot in couple.pilots)
+    play = couple.game.simulation
+    strong, weak = (play.move(state, pilot.policy(play.observe(state, goal))) for pilot in couple.pilots)
     torch.testing.assert_close(couple.state.pose, weak.pose)
     torch.testing.assert_close(couple.state.position, weak.position)
     assert (strong.position - weak.position).norm() > 0.01
@@ -161,14 +172,14 @@ def test_p_switches_once_a_press_and_comes_round(couple: Player) -> None:
     acted = []
     for frame in range(script.length):
         couple.step(script.held(frame))
-        acted.append(couple.pilot.name)
+        acted.append(couple.pilots[couple.chosen].name)
     assert acted == ["strong"] * 2 + ["weak"] * 6 + ["strong"] * 4
 
 
 def test_a_reset_leaves_the_policy(couple: Player) -> None:
     couple.step({"w", "p"})
     couple.step({"r"})
-    assert couple.pilot.name == "weak" and couple.root[[0, 2]].abs().max() == 0
+    assert couple.pilots[couple.chosen].name == "weak" and couple.root[[0, 2]].abs().max() == 0
 
 
 def test_p_with_one_policy_changes_nothing(player: Player) -> None:
@@ -252,7 +263,7 @@ def test_policies_are_named_after_their_algorithm_or_their_file(mvae: Path, tmp_
         untrained(mvae, tmp_path / "one.safetensors", training={"algorithm": "shac"}),
         untrained(mvae, tmp_path / "two.safetensors"),
     ]
-    assert [pilot.name for pilot in Player.load(mvae, paths, 0).pilots] == ["SHAC", "two"]
+    assert [pilot.name for pilot in Player.load(mvae, paths, 0).pilots] == ["joystick SHAC", "two"]
 
 
 def test_a_script_switches_between_the_policies_named(
@@ -356,15 +367,126 @@ def test_somebody_at_the_window(couple: Player, monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(session.screen.window, "poll", scripted)
         session.run()
-        assert "P policy weak (2/2)" in session.text()
-        couple.pilots = couple.pilots[1:]
-        couple.chosen = 0
-        assert "policy" not in session.text()  # nothing to choose
+        assert "1 joystick   facing locked   P policy weak (2/2)" in session.title()
         session.screen.close()
-    assert couple.steering.locked and session.screen.camera.mode == "chase"
+    assert isinstance(couple.game, JoystickGame) and couple.game.steering.locked
+    assert session.screen.camera.mode == "chase"
     assert session.helping and not session.paused
-    assert "m/s" in session.line and "locked" in session.line and "chase" in session.line
+    assert "m/s" in session.line and "chase" in session.line
     assert 3 < session.played == len(record)
+
+
+@pytest.fixture
+def session() -> Iterator[play.Session]:
+    """A puppet at a window that nobody sees, 320 x 180 pixels."""
+    if reason := no_opengl():
+        pytest.skip(reason)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDL_VIDEODRIVER", "offscreen")
+        settings = Settings(characters=8, monte_carlo=MonteCarloConfig(samples=4, horizon=1))
+        player = Player(synthetic.puppet(), [pilot("strong"), pilot("weak", 0.5)], settings=settings)
+        made = play.Session(player, play.Options(size="320x180"), Recording([], player.character.skeleton, 30.0))
+        yield made
+        made.screen.close()
+
+
+def mouse(session: play.Session, *events: tuple[str, int, int], button: int = 1) -> None:
+    """Press, move and release the mouse, then step once."""
+    kinds = {"down": pygame.MOUSEBUTTONDOWN, "to": pygame.MOUSEMOTION, "up": pygame.MOUSEBUTTONUP}
+    session.screen.window.poll()
+    for kind, x, y in events:
+        pygame.event.post(pygame.event.Event(kinds[kind], pos=(x, y), button=button))
+    seen = session.screen.window.poll()
+    session.obey(seen)
+    session.step(seen)
+
+
+@pytest.mark.xdist_group("opengl")
+def test_a_click_sets_the_flag_under_the_mouse_and_turns_no_camera(session: play.Session) -> None:
+    session.player.choose("target")
+    camera = session.screen.camera
+    spot, azimuth, elevation = camera.ground_at((200, 120), (320, 180)), camera.azimuth, camera.elevation
+    mouse(session, ("down", 200, 120), ("to", 203, 122), ("to", 200, 120), ("up", 200, 120))
+    assert session.player.now.stage.flag == pytest.approx(spot)
+    assert (camera.azimuth, camera.elevation) == (azimuth, elevation)
+    mouse(session, ("down", 200, 120), ("to", 210, 122), ("to", 240, 122), ("up", 240, 122))
+    assert camera.azimuth < azimuth and session.player.now.stage.flag == pytest.approx(spot)
+
+
+@pytest.mark.xdist_group("opengl")
+def test_a_drag_draws_a_path_and_the_right_button_turns_the_camera(session: play.Session) -> None:
+    session.player.choose("path")
+    camera = session.screen.camera
+    azimuth, way = camera.azimuth, [(x, 130) for x in range(100, 200, 5)]
+    mouse(session, ("down", *way[0]), *(("to", *at) for at in way))
+    assert session.player.game.status == "drawing" and "drawing" in session.title()
+    ends = [camera.ground_at(pixel, (320, 180)) for pixel in (way[0], way[-1])]
+    mouse(session, ("up", *way[-1]))
+    line = session.player.now.stage.line
+    assert session.player.game.status.startswith("drawn") and line is not None and camera.azimuth == azimuth
+    assert line[-1] == pytest.approx(ends[1], abs=0.1)
+    assert np.hypot(*(line - np.array(ends[0])).T).min() < 0.1
+    mouse(session, ("down", 100, 100), ("to", 110, 100), ("to", 140, 100), ("up", 140, 100), button=3)
+    assert camera.azimuth < azimuth and session.player.game.status.startswith("drawn")
+
+
+@pytest.mark.xdist_group("opengl")
+def test_sliders_are_dragged_clicked_and_let_go(session: play.Session) -> None:
+    session.player.choose("random")
+    sliders, window = session.player.game.sliders, session.screen.window.size
+    assert sliders is not None
+    panel = session.screen.hud.panel(sliders)
+    left, top, width, height = panel.place(window)
+    inside = [(x, y) for y in range(top, top + height) for x in range(left, left + width)]
+    first = [pixel for pixel in inside if (hit := panel.hit(pixel, window)) and hit.unit == 0]
+    (start, row), (end, _) = min(first), max(first)
+    mouse(session, ("down", start, row), ("to", start + 6, row), ("to", end + 40, row), ("up", end + 40, row))
+    assert sliders.held.tolist() == [True] + [False] * 4 and sliders.values[0] == sliders.limit
+    mouse(session, ("down", start, row), ("up", start, row))
+    assert sliders.values[0] == -sliders.limit
+    mouse(session, ("down", start, row), ("up", start, row))  # the second of a double click
+    assert not sliders.held.any()
+    switch = next(pixel for pixel in inside if (hit := panel.hit(pixel, window)) and hit.what == "switch")
+    mouse(session, ("down", *switch), ("up", *switch))
+    assert not sliders.drawn and not sliders.values.any()
+    assert session.texts().sliders is sliders and "the others" not in session.title()
+
+
+@pytest.mark.xdist_group("opengl")
+def test_keys_1_to_8_switch_at_the_window_and_it_says_what_is_played(session: play.Session) -> None:
+    for task, key in KEYS.items():
+        if task not in GAMES:
+            continue
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(key)))
+        session.held = session.screen.window.poll().held
+        session.step(Input())
+        session.held = frozenset()
+        session.step(Input())
+        session.screen.draw(session.player.now, 1 / 30)
+        session.screen.show(session.texts())
+        title = session.title()
+        assert title.startswith(f"{key} {task.replace('_', ' ')}")
+        assert ("policy strong" in title) == session.player.game.piloted
+    assert len(session.player.state) == 1
+
+
+def test_a_script_of_clicks_leads_the_crowd_and_the_flag(
+    weights: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = []
+    for clicks in ("0:0/5", "0:0/-5"):
+        path = tmp_path / "way.npz"
+        words = ["play.py", "--headless", "--task", "target", "--clicks", clicks, "--frames", "40"]
+        monkeypatch.setattr(sys, "argv", [*words, "--record", str(path), *weights])
+        play.main()
+        with np.load(path) as file:
+            roots.append(file["root"])
+    assert np.abs(roots[0] - roots[1]).max() > 1e-4
+    words = ["play.py", "--headless", "--task", "crowd", "--characters", "5", "--clicks", "3:0/5", "--camera", "all"]
+    monkeypatch.setattr(sys, "argv", [*words, "--record", str(path), *weights])
+    play.main()
+    with np.load(path) as file:
+        assert len(file["root"]) == 4  # up to the last click
 
 
 def test_no_opengl_is_one_sentence(weights: list[str]) -> None:
@@ -375,10 +497,15 @@ def test_no_opengl_is_one_sentence(weights: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--headless"], "--headless needs --frames or --keys"),
+        (["--headless"], "--headless needs --frames, --keys or --clicks"),
         (["--headless", "--frames", "0"], "--frames is 0"),
         (["--keys", "0-5:x"], "'0-5:x' holds an unknown key"),
         (["--keys", "0-50:w,9-3:a"], "'9-3:a' ends at frame 3"),
+        (["--clicks", "5:w"], "'5:w' is not FRAME:X/Z"),
+        (["--clicks", "5:1/2000"], "'5:1/2000' is farther than 1000 m"),
+        (["--characters", "201"], "--characters is 201; allowed: 1 to 200"),
+        (["--distance", "1"], "--distance is 1.0; allowed: 1.5 to 14 m"),
+        (["--monte-carlo.samples", "0"], "monte_carlo.samples is 0; allowed: 1 or more"),
         (["--keys", "w"], "'w' is not START-END:KEY"),
         (["--frames", "5", "--record", "a.fbx"], "a.fbx: the name must end in one of"),
         (["--frames", "5", "--record", "nowhere/a.bvh"], "there is no folder nowhere"),

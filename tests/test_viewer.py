@@ -23,15 +23,23 @@ from controller.viewer import quality, sun
 from controller.viewer.body import Body
 from controller.viewer.camera import DISTANCES, ELEVATIONS, MODES, FollowCamera
 from controller.viewer.capsule import capsule
+from controller.viewer.clicks import ClickScript
 from controller.viewer.clock import FixedStep
+from controller.viewer.flag import FULL_SIZE, HEIGHT, LARGEST, placed
 from controller.viewer.gamepad import Gamepad
 from controller.viewer.keys import STEERING_KEYS, KeyScript
 from controller.viewer.marks import ground_marks
+from controller.viewer.mouse import CLICK, DOUBLE, Mouse
+from controller.viewer.panel import ROWS, Hit, Panel
 from controller.viewer.pose import Pose
 from controller.viewer.scene import Scene
 from controller.viewer.screen import Screen
+from controller.viewer.sliders import Sliders
 from controller.viewer.spring import Spring
+from controller.viewer.stage import Stage
 from controller.viewer.steering import FAST, SLOW, WALK, Controls, Steering, world_stick
+from controller.viewer.texts import Texts
+from controller.viewer.window import ORBIT_PER_PIXEL
 
 ranges = st.lists(
     st.tuples(st.integers(0, 500), st.integers(1, 500), st.sampled_from(STEERING_KEYS)).map(
@@ -85,6 +93,114 @@ def test_a_bad_script_is_refused_by_its_part(text: str, words: str) -> None:
 def test_any_text_is_a_script_or_refused(text: str) -> None:
     with contextlib.suppress(ConfigError):
         KeyScript.parse(text)
+
+
+def test_a_click_script_says_where_and_when() -> None:
+    script = ClickScript.parse("0:3/4, 90:-2.5/1.5,90:0/-1")
+    assert script.at(0) == [(3.0, 4.0)] and script.at(90) == [(-2.5, 1.5), (0.0, -1.0)] and script.at(1) == []
+    assert script.length == 91 and ClickScript.parse(" ").length == 0
+
+
+@pytest.mark.parametrize("text", ["0:3", "3/4", "-1:3/4", "0:3/4,", "0:1e9/4", "0:nan/4", "x"])
+def test_a_bad_click_is_refused_by_its_part(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--clicks: '.*' is not FRAME:X/Z"):
+        ClickScript.parse(text)
+
+
+# -- the mouse ---------------------------------------------------------------------------------------------------------
+
+
+def drag(mouse: Mouse, button: int, *way: tuple[int, int]) -> None:
+    mouse.press(button, way[0])
+    for at in way[1:]:
+        mouse.move(at)
+
+
+def test_a_click_that_trembles_drags_nothing() -> None:
+    """Up to 5 pixels; and a drag begins where it is known to be one, without a jump."""
+    mouse = Mouse()
+    drag(mouse, 1, (100, 100), (103, 100), (103, 104))
+    assert mouse.stroke is None and mouse.moved == {}
+    mouse.release(1, (103, 104), 1.0)
+    assert mouse.clicks == [(103, 104)] and mouse.stroke is None and mouse.moved == {} and CLICK == 5
+    drag(mouse, 1, (100, 100), (104, 104))
+    assert mouse.moved == {}
+    mouse.move((106, 107))
+    assert mouse.moved[1] == (2, 3)
+
+
+def test_a_stroke_goes_on_from_look_to_look_until_it_is_done() -> None:
+    mouse = Mouse()
+    drag(mouse, 1, (10, 10), (20, 10), (30, 12))
+    assert mouse.stroke is not None and mouse.stroke.path == [(10, 10), (20, 10), (30, 12)]
+    mouse.look()
+    assert mouse.stroke.start == (10, 10) and mouse.stroke.path == [] and not mouse.stroke.done
+    mouse.release(1, (40, 12), 1.0)
+    assert mouse.stroke.path == [(40, 12)] and mouse.stroke.done and mouse.clicks == []
+    mouse.look()
+    assert mouse.stroke is None
+
+
+def test_two_clicks_in_short_order_and_one_place_are_a_double_click() -> None:
+    mouse = Mouse()
+    for number, (at, time) in enumerate([((5, 5), 1.0), ((6, 5), 1.0 + DOUBLE / 2), ((6, 5), 1.0 + DOUBLE)]):
+        mouse.press(1, at)
+        mouse.release(1, at, time)
+        assert (len(mouse.clicks), len(mouse.doubles)) == [(1, 0), (1, 1), (2, 1)][number]
+    for at, time in [((200, 5), 9.0), ((220, 5), 9.1), ((220, 5), 9.2 + DOUBLE)]:
+        mouse.press(1, at)
+        mouse.release(1, at, time)
+    assert len(mouse.doubles) == 1
+
+
+def test_another_button_up_that_was_never_down_here_is_nothing() -> None:
+    mouse = Mouse()
+    mouse.release(1, (3, 3), 0.0)
+    assert mouse.clicks == [] and mouse.stroke is None
+
+
+# -- sliders -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def panel() -> Panel:
+    pygame.font.init()
+    return Panel(Sliders.of(np.linspace(0, 1, 32), 2.0, "z"), pygame.font.Font(None, 16))
+
+
+def knob(panel: Panel, unit: int, window: tuple[int, int]) -> tuple[int, int]:
+    """The pixel of the window under a slider's knob, found by asking what lies under every pixel of its row."""
+    left, top, width, height = panel.place(window)
+    pixels = [(x, y) for y in range(top, top + height, 2) for x in range(left, left + width)]
+    hits = [(pixel, hit) for pixel in pixels if (hit := panel.hit(pixel, window)) and hit.unit == unit]
+    middle = sum(y for (_, y), _ in hits) / len(hits)
+    return min(
+        hits, key=lambda item: abs(item[1].value - panel.sliders.values[unit]) + 0.01 * abs(item[0][1] - middle)
+    )[0]
+
+
+@pytest.mark.parametrize("window", [(960, 540), (640, 360), (320, 180)])
+def test_every_slider_is_hit_where_it_is_and_none_beside_the_panel(panel: Panel, window: tuple[int, int]) -> None:
+    left, top, width, height = panel.place(window)
+    assert left >= window[0] / 2 - 12 and top >= 0 and left + width <= window[0] and top + height <= window[1]
+    assert panel.hit((left - 1, top), window) is None and panel.hit((left, top + height + 1), window) is None
+    pixels = [(x, y) for y in range(top, top + height) for x in range(left, left + width)]
+    found = {hit.unit for pixel in pixels if (hit := panel.hit(pixel, window))}
+    assert found == set(range(32)) | {-1}
+    for unit, value in ((0, -2.0), (ROWS, 2.0), (31, 0.5)):
+        panel.sliders.hold(unit, value)
+        hit = panel.hit(knob(panel, unit, window), window)
+        assert hit is not None and hit[:2] == ("slider", unit) and hit.value == pytest.approx(value, abs=0.1)
+
+
+def test_a_panel_shows_what_its_sliders_are(panel: Panel) -> None:
+    before = pygame.surfarray.array3d(panel.paint()).astype(int)
+    panel.sliders.hold(5, 1.5)
+    x, y = (part - start for part, start in zip(knob(panel, 5, (960, 540)), panel.place((960, 540)), strict=False))
+    after = pygame.surfarray.array3d(panel.paint()).astype(int)
+    red, _, blue = after[x, y]
+    assert red > blue + 50 and np.abs(after - before)[x, y].max() > 50  # orange: held
+    assert panel.hit((0, 0), (960, 540)) is None and isinstance(panel.hit((900, 20), (960, 540)), Hit)
 
 
 # -- springs and steering ------------------------------------------------------------------------------------------
@@ -292,6 +408,35 @@ def test_the_camera_follows_softly_and_chases_on_wish() -> None:
     assert camera.aim[0] == pytest.approx(1.0, abs=1e-3)
 
 
+@given(st.integers(1, 200), st.floats(-1.5, 1.5))
+def test_the_camera_flies_back_until_everybody_is_in_the_picture_and_back_again(count: int, azimuth: float) -> None:
+    place = 15 * np.random.default_rng(count).standard_normal((count, 3))
+    place[:, 1] = 0.9
+    root = np.array((3.0, 0.9, -2.0))
+    camera = FollowCamera(azimuth)
+    camera.jump(root)
+    alone = camera.eye
+    camera.mode = "all"
+    for _ in range(120):
+        camera.follow(root, 0.0, 1 / 30, place)
+    matrix = camera.matrix(16 / 9)
+    for x, y, z in (root, *place):
+        seen = matrix @ (x, y, z, 1.0)
+        assert seen[3] > 0 and np.abs(seen[:2] / seen[3]).max() < 1.0
+    camera.mode = "orbit"
+    for _ in range(120):
+        camera.follow(root, 0.0, 1 / 30, place)
+    assert camera.eye == pytest.approx(alone, abs=0.01)
+
+
+def test_with_nobody_else_the_camera_that_sees_all_orbits() -> None:
+    one, two = FollowCamera(), FollowCamera()
+    two.mode = "all"
+    for camera in (one, two):
+        camera.follow(np.array((1.0, 0.9, 2.0)), 0.4, 0.5)
+    assert two.eye == pytest.approx(one.eye)
+
+
 # -- body, light, marks ----------------------------------------------------------------------------------------------
 
 
@@ -367,7 +512,7 @@ def test_the_shadow_map_covers_the_person_and_the_shaded_ground(x: float, z: flo
 
 def test_marks_show_wish_and_velocity() -> None:
     start, _ = poses()
-    assert ground_marks(Scene(start)) == []
+    assert len(ground_marks(Scene(start))) == 0
     ring, wish, actual = ground_marks(
         Scene(start, facing=0.5, wish=np.array((0.0, 2.0)), velocity=np.array((1.0, 0.0)))
     )
@@ -375,6 +520,21 @@ def test_marks_show_wish_and_velocity() -> None:
     assert wish[0][2] == pytest.approx(0.0) and actual[0][2] == pytest.approx(math.pi / 2)
     assert wish[0][3] == pytest.approx(2 * actual[0][3])
     assert len(ground_marks(Scene(start, facing=0.5))) == 1  # nobody moves: no arrows
+
+
+@given(st.floats(-20, 20), st.floats(-20, 20), st.floats(0.2, 8))
+def test_the_flag_stands_upright_and_turns_its_pennant_to_whoever_looks(x: float, z: float, height: float) -> None:
+    eye = np.array((1.0, height, -2.0))
+    stone, pole, pennant = placed(np.array((x, z)), eye)
+    size = np.linalg.norm(pole[:, 1])
+    assert 1 <= size <= LARGEST and (size == pytest.approx(1, abs=1e-5) or math.hypot(x - 1, z + 2) > FULL_SIZE)
+    assert pole[:, 1] / size == pytest.approx((0, 1, 0), abs=1e-6) and pole[:, 3] == pytest.approx((x, 0, z))
+    assert stone[:, 3] == pytest.approx(pole[:, 3])
+    assert 0.5 * HEIGHT * size < pennant[1, 3] < HEIGHT * size
+    away = np.array((x - 1.0, 0.0, z + 2.0))
+    assert abs(float(pennant[:, 1] @ away)) < 1e-3 * (1 + np.linalg.norm(away))  # across the line of sight
+    for part in (stone, pole, pennant):
+        assert np.linalg.det(part[:, :3] / size) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -481,6 +641,59 @@ def test_arrows_are_drawn(screen: Screen) -> None:
 
 
 @pictures
+def test_a_flag_stands_over_the_ground_and_others_beside_the_one(screen: Screen) -> None:
+    plain = shoot(screen, standing())
+    flagged = shoot(screen, standing(stage=Stage(flag=np.array((1.0, 0.0)))))
+    changed = np.abs(flagged - plain).max(-1) > 25
+    rows, columns = changed.nonzero()
+    assert rows.max() - rows.min() > 60 and columns.max() < 0.6 * SIZE[0]  # tall, and left, where +X is
+    red, _, blue = flagged[rows.min() + 4 : rows.min() + 12][changed[rows.min() + 4 : rows.min() + 12]].mean(axis=0)
+    assert red > blue + 40  # the pennant
+    pose = standing((-1.0, 0.0)).pose
+    crowd = Pose(pose.root[None], pose.quaternions[None])
+    columns = (np.abs(shoot(screen, standing(others=crowd)) - plain).max(-1) > 25).nonzero()[1]
+    assert len(columns) > 400 and np.median(columns) > 0.55 * SIZE[0]
+    behind = Pose(pose.root[None] - torch.tensor([0.0, 0.0, 30.0]), pose.quaternions[None])
+    assert np.abs(shoot(screen, standing(others=behind)) - plain).max() == 0
+
+
+@pictures
+def test_a_crowd_is_as_large_as_wished_and_goes_again(screen: Screen) -> None:
+    plain = shoot(screen, standing())
+    pose = standing().pose
+    for count in (3, 40, 7):
+        place = torch.stack((torch.linspace(-4, 4, count), torch.zeros(count), torch.full((count,), 6.0)), dim=-1)
+        others = Pose(pose.root + place, pose.quaternions.expand(count, -1, -1))
+        assert (np.abs(shoot(screen, standing(others=others)) - plain).max(-1) > 25).sum() > 100 * count**0.5
+    assert np.abs(shoot(screen, standing()) - plain).max() == 0
+
+
+@pictures
+def test_sliders_title_and_clock_are_drawn_at_their_places(screen: Screen) -> None:
+    from OpenGL import GL
+
+    def window(texts: Texts) -> np.ndarray:
+        screen.renderer.show()
+        screen.hud.draw(SIZE, texts)
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, 0)
+        data = GL.glReadPixels(0, 0, *SIZE, GL.GL_RGB, GL.GL_UNSIGNED_BYTE)
+        return np.frombuffer(data, np.uint8).reshape(SIZE[1], SIZE[0], 3)[::-1].astype(float)
+
+    shoot(screen, standing())
+    plain = window(Texts("60 fps"))
+    sliders = Sliders.of(np.ones(32), 2.0, "z")
+    for texts, rows, columns in (
+        (Texts("60 fps", title="2 target"), slice(12, 40), slice(12, 90)),
+        (Texts("60 fps", clock="4.5 s"), slice(12, 60), slice(210, 308)),
+        (Texts("60 fps", sliders=sliders), slice(12, 140), slice(160, 308)),
+    ):
+        changed = np.abs(window(texts) - plain).max(-1) > 10
+        assert changed[rows, columns].mean() > 0.4
+        changed[rows, columns] = False
+        assert not changed[:140].any()
+
+
+@pictures
 def test_text_is_written_over_the_window(screen: Screen) -> None:
     from OpenGL import GL
 
@@ -492,10 +705,10 @@ def test_text_is_written_over_the_window(screen: Screen) -> None:
     expected = shoot(screen, standing())
     screen.renderer.show()
     assert np.abs(window() - expected).max() <= 1
-    screen.hud.draw(SIZE, "60 fps")
+    screen.hud.draw(SIZE, Texts("60 fps"))
     line = np.abs(window() - expected).max(-1) > 20
     assert line[-40:, :90].sum() > 300 and not line[:-45].any()
-    screen.hud.draw(SIZE, "60 fps", "W\twalk\nEsc\tquit")
+    screen.hud.draw(SIZE, Texts("60 fps", help="W\twalk\nEsc\tquit"))
     assert (np.abs(window() - expected).max(-1) > 20)[70:110, 120:200].mean() > 0.5
 
 
@@ -525,18 +738,25 @@ def test_the_window_reports_what_is_done_to_it(screen: Screen) -> None:
     for event in (
         pygame.event.Event(pygame.KEYDOWN, key=pygame.K_w),
         pygame.event.Event(pygame.KEYDOWN, key=pygame.K_SPACE),
-        pygame.event.Event(pygame.MOUSEMOTION, rel=(10, -5), buttons=(1, 0, 0)),
-        pygame.event.Event(pygame.MOUSEMOTION, rel=(99, 99), buttons=(0, 0, 0)),
+        pygame.event.Event(pygame.MOUSEMOTION, pos=(99, 99)),
+        pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(20, 20), button=3),
+        pygame.event.Event(pygame.MOUSEMOTION, pos=(30, 10)),
+        pygame.event.Event(pygame.MOUSEMOTION, pos=(40, 5)),
+        pygame.event.Event(pygame.MOUSEBUTTONUP, pos=(40, 5), button=3),
         pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(50, 60), button=1),
         pygame.event.Event(pygame.MOUSEBUTTONUP, pos=(53, 58), button=1),
         pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(50, 60), button=1),  # a drag
-        pygame.event.Event(pygame.MOUSEBUTTONUP, pos=(90, 60), button=1),
+        pygame.event.Event(pygame.MOUSEMOTION, pos=(80, 60)),
+        pygame.event.Event(pygame.MOUSEMOTION, pos=(90, 61)),
+        pygame.event.Event(pygame.MOUSEBUTTONUP, pos=(90, 61), button=1),
         pygame.event.Event(pygame.MOUSEWHEEL, y=2),
         pygame.event.Event(pygame.QUIT),
     ):
         pygame.event.post(event)
     seen = screen.window.poll()
     assert seen.held == {"w"} and seen.actions == ["pause", "quit"] and seen.zoom == 2
-    assert seen.orbit[0] > 0 > seen.orbit[1]
-    assert seen.clicks == [(53, 58)]
+    assert seen.orbit == pytest.approx((10 * ORBIT_PER_PIXEL, -5 * ORBIT_PER_PIXEL))
+    assert seen.dragged == pytest.approx((10 * ORBIT_PER_PIXEL, 1 * ORBIT_PER_PIXEL))
+    assert seen.clicks == [(53, 58)] and seen.doubles == []
+    assert seen.stroke is not None and seen.stroke.done and seen.stroke.path[0] == (50, 60)
     assert screen.window.poll().held == frozenset()

@@ -15,7 +15,11 @@ void main() {
     to_eye /= distance;
 
     float facing = dot(normal, sun.xyz);
+#if SHADED
     float sunny = facing > 0.0 ? facing * sunlit(point + normal * 0.012, BODY_BLUR) : 0.0;
+#else
+    float sunny = max(facing, 0.0);
+#endif
     float near_ground = 0.55 + 0.45 * smoothstep(0.0, 0.35, point.y);  // less sky is seen from down there
     float rim = 1.0 - max(dot(normal, to_eye), 0.0);
     rim *= rim * rim;

@@ -4,11 +4,10 @@ layout(std140) uniform Frame {
     mat4 camera;        // world → clip space
     mat4 rays;          // clip space → world
     mat4 sunlight;      // world → shadow map, all in 0..1
-    vec4 eye;           // xyz
+    vec4 eye;           // xyz, how dense the fog is
     vec4 sun;           // xyz: towards the sun
     vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers
     vec4 soles[4];      // xyz, radius: what darkens the ground beneath it
-    vec4 marks[256];    // two for each mark on the ground: see mark.vert
 };
 
 const vec3 HORIZON = vec3(0.50, 0.57, 0.63);
@@ -21,9 +20,12 @@ vec3 ambient(vec3 normal) {
     return mix(GROUND_LIGHT, SKY_LIGHT, 0.5 + 0.5 * normal.y);
 }
 
+float clear_at(float distance) {
+    return exp2(-distance * distance * eye.w);
+}
+
 vec3 fogged(vec3 colour, float distance) {
-    float clear = exp2(-distance * distance * 0.0042);
-    return mix(HORIZON, colour, clear);
+    return mix(HORIZON, colour, clear_at(distance));
 }
 
 // Linear light to the screen. The square root is close enough to sRGB's curve and much cheaper.

@@ -15,17 +15,34 @@ float arrow(vec2 p) {
 }
 
 float ring(vec2 p) {
-    float circle = abs(length(p) - extent) - 0.008;
+    return abs(length(p) - extent) - 0.008;
+}
+
+float wedge(vec2 p) {
     p.x = abs(p.x);
-    float wedge = max(dot(p - vec2(0.0, extent + 0.13), normalize(vec2(1.0, 0.9))), extent + 0.035 - p.y);
-    return min(circle, wedge);
+    return max(dot(p - vec2(0.0, extent + 0.13), normalize(vec2(1.0, 0.9))), extent + 0.035 - p.y);
+}
+
+// A band that runs clockwise, as seen from above, as far as a share of a whole turn, beside a thin whole ring.
+float dial(vec2 p, float share) {
+    float turned = atan(-p.x, p.y) / 6.2831853;
+    float band = abs(length(p) - extent) - 0.045;
+    float run = (fract(turned) - share) * 6.2831853 * length(p);
+    return min(max(band, run), ring(p));
 }
 
 void main() {
-    float outside = width < 0.0 ? ring(at) : arrow(at);
-    float cover = clamp(0.5 - outside / max(fwidth(outside), 1e-5), 0.0, 1.0);
+    float cover;
+    if (width == SOFT) {  // darkest under the feet
+        vec2 p = vec2(at.x / 0.19, (at.y - 0.40 * extent) / (0.55 * extent));
+        cover = 0.42 * exp(-1.4 * dot(p, p)) + 0.35 * exp(-24.0 * dot(at, at));
+    } else {
+        float outside = width >= 0.0 ? arrow(at) : width == WEDGED ? min(ring(at), wedge(at))
+            : width == PLAIN ? ring(at) : dial(at, CLOCK - width);
+        cover = 0.92 * clamp(0.5 - outside / max(fwidth(outside), 1e-5), 0.0, 1.0);
+    }
     if (cover <= 0.0) discard;
     vec3 light = colour * (SKY_LIGHT + SUN * sun.y * sunlit(vec3(ground.x, 0.0, ground.y), GROUND_BLUR));
     float distance = length(vec3(ground.x, 0.0, ground.y) - eye.xyz);
-    pixel = vec4(shown(fogged(light, distance)), cover * 0.92);
+    pixel = vec4(shown(fogged(light, distance)), cover);
 }

@@ -1,6 +1,9 @@
 // A flat mark on the ground: (x, z, yaw, extent) and (red, green, blue, width).
-// Extent is an arrow's length or a ring's radius; width is half an arrow's thickness, or negative for a ring.
+// Extent is an arrow's, or a shadow's, length or a ring's radius; width is half an arrow's thickness, or which other
+// kind of mark this is: -1 a ring with a wedge, -2 a ring, -3 a shadow, -4 less a share from 0 to 1 a dial.
 
+layout(location = 0) in vec4 mark;
+layout(location = 1) in vec4 paint;
 out vec2 at;
 out vec2 ground;
 flat out vec3 colour;
@@ -8,11 +11,10 @@ flat out float extent;
 flat out float width;
 
 void main() {
-    vec4 mark = marks[2 * gl_InstanceID], paint = marks[2 * gl_InstanceID + 1];
     vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
-    at = paint.w < 0.0
-        ? (corner * 2.0 - 1.0) * (mark.w + 0.3)
-        : vec2(mix(-0.15, 0.15, corner.x), mix(-0.05, mark.w + 0.05, corner.y));
+    if (paint.w >= 0.0) at = vec2(mix(-0.15, 0.15, corner.x), mix(-0.05, mark.w + 0.05, corner.y));
+    else if (paint.w == SOFT) at = vec2(mix(-0.5, 0.5, corner.x), mix(-0.5, mark.w + 0.3, corner.y));
+    else at = (corner * 2.0 - 1.0) * (mark.w + 0.3);
     float s = sin(mark.z), c = cos(mark.z);
     ground = mark.xy + vec2(c * at.x + s * at.y, c * at.y - s * at.x);
     colour = paint.rgb;

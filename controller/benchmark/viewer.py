@@ -16,6 +16,7 @@ import tyro
 from controller import assets
 from controller.benchmark.timing import Timing
 from controller.errors import require, run_command
+from controller.games.settings import MOST, Settings
 from controller.player import Player
 from controller.viewer.screen import Screen
 
@@ -33,9 +34,12 @@ class Options:
 
     frames: int = 600
     """Frames of one character walking straight ahead, each drawn off-screen at 640x360."""
+    characters: int = 1
+    """More than one: a crowd of so many, all of them in the picture."""
 
     def check(self) -> None:
         require(self.frames >= 1, "--frames", self.frames, "1 or more")
+        require(1 <= self.characters <= MOST, "--characters", self.characters, f"1 to {MOST}")
 
 
 def frame(player: Player, screen: Screen) -> tuple[int, int, int]:
@@ -49,14 +53,17 @@ def frame(player: Player, screen: Screen) -> tuple[int, int, int]:
     return stepped - began, asked - stepped, time.perf_counter_ns() - asked
 
 
-def measured(frames: int) -> dict[str, Any]:
+def measured(frames: int, characters: int = 1) -> dict[str, Any]:
     """``KEYS``; DisplayError where no OpenGL can be had.
 
     A driver without a graphics card draws on this core, partly while it is asked. So Python's share is taken with
     OpenGL told to discard what it would fill, and the rest is what whole frames take longer.
     """
-    player = Player.load(assets.MVAE, [assets.policy_path("joystick")], seed=0)
+    task = "joystick" if characters == 1 else "crowd"
+    policies, settings = [assets.policy_path(task)], Settings(characters=characters)
+    player = Player.load(assets.MVAE, policies, seed=0, task=task, settings=settings)
     screen = Screen(player.character.skeleton, SIZE, headless=True)
+    screen.camera.mode = "orbit" if characters == 1 else "all"
     screen.camera.jump(player.root.numpy())
     from OpenGL import GL  # which looks for the open window's driver
 
@@ -76,7 +83,7 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     options.check()
     torch.set_num_threads(1)
-    print(json.dumps(measured(options.frames)))
+    print(json.dumps(measured(options.frames, options.characters)))
 
 
 if __name__ == "__main__":

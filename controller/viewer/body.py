@@ -54,12 +54,17 @@ class Body:
         joints, *fields = zip(*_Sculptor(skeleton).parts(), strict=True)
         return cls(np.array(joints), *(np.array(field, dtype=np.float32) for field in fields))
 
+    @property
+    def looks(self) -> np.ndarray:
+        """(P, 8): shape, colour and cuff of each part."""
+        return np.column_stack((self.shapes, self.colours, self.cuffs))
+
     def place(self, positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
-        """Part frame → world (P, 3, 4) for joint positions (J, 3) and global joint rotations (J, 3, 3)."""
-        rotation = rotations[self.joints]
-        placed = np.empty((len(self), 3, 4), dtype=np.float32)
-        placed[..., :3] = rotation @ self.frames
-        placed[..., 3] = positions[self.joints] + (rotation @ self.origins[..., None])[..., 0]
+        """Part frame → world (..., P, 3, 4) for joint positions (..., J, 3) and global rotations (..., J, 3, 3)."""
+        rotation = rotations[..., self.joints, :, :]
+        placed = np.empty((*rotation.shape[:-1], 4), dtype=np.float32)
+        np.matmul(rotation, self.frames, out=placed[..., :3])
+        placed[..., 3] = positions[..., self.joints, :] + (rotation @ self.origins[..., None])[..., 0]
         return placed
 
 

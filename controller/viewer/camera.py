@@ -10,25 +10,30 @@ from controller.viewer.spring import Spring
 
 FIELD_OF_VIEW = math.radians(36)
 NEAR, FAR = 0.1, 200.0
-DISTANCES = (1.5, 14.0)
+DISTANCE, DISTANCES = 4.4, (1.5, 14.0)
 ELEVATIONS = (math.radians(-4), math.radians(85))
 AIM = 0.86  # metres above the ground: about the hips, so that walking does not bob the picture
 
-MODES = ("orbit", "chase", "above")
+MODES = ("orbit", "chase", "above", "all", "still")
+STEEP = math.radians(38)  # the least elevation from which a crowd is overlooked
+MARGIN, NARROWEST = 0.85, 1.5  # the share of the picture that a crowd fills; width ÷ height from which on it fits
 
 
 class FollowCamera:
     """Looks at the character from ``distance`` metres behind along the yaw ``azimuth``, ``elevation`` above it.
 
     Modes: "orbit" turns only when a person turns it, "chase" swings slowly behind the character's back, "above" looks
-    down. ``azimuth`` is where the camera wants to be, and what keys are relative to.
+    down, "all" flies back until a whole crowd is in the picture, and is orbit where there is none, "still" stays and
+    lets the character walk away. ``azimuth`` is where the camera wants to be, and what keys are relative to.
     """
 
-    def __init__(self, azimuth: float = 0.0, elevation: float = 0.32, distance: float = 4.4) -> None:
+    def __init__(self, azimuth: float = 0.0, elevation: float = 0.32, distance: float = DISTANCE) -> None:
         self.mode = MODES[0]
         self.azimuth, self.elevation, self.distance = azimuth, elevation, distance
         self._boom = Spring((azimuth, elevation, distance), 0.06)
         self._aim = Spring((0.0, AIM, 0.0), 0.12)
+        self._crowd = Spring((0.0, AIM, 0.0, distance), 0.25)
+        self._away = Spring(0.0, 0.25)
 
     def orbit(self, right: float, up: float) -> None:
         """Turn by angles in radians; the elevation stays within its limits."""
@@ -46,14 +51,34 @@ class FollowCamera:
         """Be there at once, as after a reset."""
         self._aim.reset((root[0], AIM, root[2]))
         self._boom.reset(self._boom_target())
+        self._away.reset(0.0)
 
-    def follow(self, root: np.ndarray, facing: float, seconds: float) -> None:
-        """Move on by ``seconds`` towards a character whose root (3,) is there and which faces that yaw."""
+    def follow(self, root: np.ndarray, facing: float, seconds: float, others: np.ndarray | None = None) -> None:
+        """Move on by ``seconds`` towards a character whose root (3,) is there and which faces that yaw, among others
+        whose roots (N, 3) are there."""
         if self.mode == "chase":
             behind = math.remainder(facing - self.azimuth, 2 * math.pi)
             self.azimuth += behind * (1 - 0.5 ** (seconds / 0.7))
-        self._aim.step((root[0], AIM, root[2]), seconds)
+        if self.mode != "still":
+            self._aim.step((root[0], AIM, root[2]), seconds)
         self._boom.step(self._boom_target(), seconds)
+        if others is not None:
+            there = self._overlook(np.vstack((root, others)))
+            if float(self._away.value) > 0.01:
+                self._crowd.step(there, seconds)
+            else:
+                self._crowd.reset(there)
+        self._away.step(float(self.mode == "all" and others is not None), seconds)
+
+    def _overlook(self, roots: np.ndarray) -> tuple[float, float, float, float]:
+        """The point to look at, and the metres from it, for roots (N, 3) to be in the picture."""
+        low, high = roots.min(axis=0), roots.max(axis=0)
+        aim = np.array(((low[0] + high[0]) / 2, AIM, (low[2] + high[2]) / 2))
+        eye = aim + _boom(self.azimuth, max(self.elevation, STEEP), 1.0)
+        right, up, back = look_at(eye, aim)[:3, :3] @ (roots - aim).T
+        half = MARGIN * math.tan(FIELD_OF_VIEW / 2)
+        distance = float((np.maximum(np.abs(right) / NARROWEST, np.abs(up)) / half + back).max())
+        return aim[0], aim[1], aim[2], max(distance, DISTANCE) * self.distance / DISTANCE
 
     def _boom_target(self) -> tuple[float, float, float]:
         if self.mode == "above":
@@ -63,16 +88,17 @@ class FollowCamera:
     @property
     def aim(self) -> np.ndarray:
         """(3,) the point in the middle of the picture."""
-        return self._aim.value
+        return self._aim.value + float(self._away.value) * (self._crowd.value[:3] - self._aim.value)
 
     @property
     def eye(self) -> np.ndarray:
         """(3,) where the camera is; never under the ground."""
         azimuth, elevation, distance = self._boom.value
-        flat = math.cos(elevation) * distance
-        x, y, z = self.aim
-        height = max(y + math.sin(elevation) * distance, 0.15)
-        return np.array((x - math.sin(azimuth) * flat, height, z - math.cos(azimuth) * flat))
+        away = float(self._away.value)
+        elevation += away * max(STEEP - elevation, 0.0)
+        distance += away * (float(self._crowd.value[3]) - distance)
+        x, y, z = self.aim + _boom(azimuth, elevation, distance)
+        return np.array((x, max(y, 0.15), z))
 
     def ground_at(self, pixel: tuple[float, float], size: tuple[int, int]) -> tuple[float, float] | None:
         """The point (x, z) in metres of the ground under a pixel, counted from the upper left of a picture of ``size``;
@@ -90,6 +116,12 @@ class FollowCamera:
     def matrix(self, aspect: float) -> np.ndarray:
         """World → clip space (4, 4), for a picture ``aspect`` times as wide as high."""
         return perspective(FIELD_OF_VIEW, aspect, NEAR, FAR) @ look_at(self.eye, self.aim)
+
+
+def _boom(azimuth: float, elevation: float, distance: float) -> np.ndarray:
+    """(3,) metres from what is looked at to the eye."""
+    flat = math.cos(elevation) * distance
+    return np.array((-math.sin(azimuth) * flat, math.sin(elevation) * distance, -math.cos(azimuth) * flat))
 
 
 def look_at(eye: np.ndarray, aim: np.ndarray) -> np.ndarray:

@@ -1,11 +1,14 @@
-"""Text over the picture: a line at the bottom, and help when it is asked for."""
+"""Text over the picture, and a panel of sliders."""
 
 from __future__ import annotations
 
 import pygame
 from OpenGL import GL
 
+from controller.viewer.panel import Panel
 from controller.viewer.program import Program
+from controller.viewer.sliders import Sliders
+from controller.viewer.texts import Texts
 
 INK, PLATE = (236, 240, 244), (18, 24, 32, 165)  # sRGB; the plate lets the picture through
 MARGIN, PADDING = 12, 18  # pixels, the latter painted at twice the size
@@ -16,23 +19,41 @@ class Hud:
 
     def __init__(self, text_height: int = 19) -> None:
         self._font = pygame.font.Font(None, 2 * text_height)
+        self._large = pygame.font.Font(None, 4 * text_height)
+        self._small = pygame.font.Font(None, 16)
         self._program = Program(("hud.vert",), ("hud.frag",), {})
         self._place, self._window = self._program.uniform("place"), self._program.uniform("window")
         self._empty = GL.glGenVertexArrays(1)  # the shader makes the corners, yet core OpenGL wants an array bound
         self._labels: dict[str, tuple[str, int, tuple[int, int]]] = {}
+        self._panel: Panel | None = None
 
-    def draw(self, window: tuple[int, int], line: str, help_text: str = "") -> None:
-        """Draw ``line`` at the lower left and, unless empty, ``help_text`` in the middle of a window of that size."""
+    def panel(self, sliders: Sliders) -> Panel:
+        """The panel that these sliders are shown in."""
+        if self._panel is None or self._panel.sliders is not sliders:
+            self._panel = Panel(sliders, self._small)
+        return self._panel
+
+    def draw(self, window: tuple[int, int], texts: Texts) -> None:
+        """Draw the texts over a window of that size."""
         self._program.use()
         GL.glBindVertexArray(self._empty)
         GL.glDisable(GL.GL_DEPTH_TEST)
         GL.glEnable(GL.GL_BLEND)
         GL.glBlendFunc(GL.GL_SRC_ALPHA, GL.GL_ONE_MINUS_SRC_ALPHA)
         GL.glUniform2f(self._window, *window)
-        width, height = self._fit("line", line, window)
+        width, height = self._fit("line", texts.line, window)
         self._draw(MARGIN, window[1] - height - MARGIN, width, height)
-        if help_text:
-            width, height = self._fit("help", help_text, window)
+        if texts.title:
+            self._draw(MARGIN, MARGIN, *self._fit("title", texts.title, window, 0.5 if texts.sliders else 1.0))
+        if texts.clock:
+            width, height = self._fit("clock", texts.clock, window)
+            self._draw(window[0] - width - MARGIN, MARGIN, width, height)
+        if texts.sliders:
+            panel = self.panel(texts.sliders)
+            self._texture("panel", "", panel.paint())
+            self._draw(*panel.place(window, MARGIN))
+        if texts.help:
+            width, height = self._fit("help", texts.help, window)
             self._draw((window[0] - width) // 2, (window[1] - height) // 2, width, height)
         GL.glDisable(GL.GL_BLEND)
 
@@ -40,10 +61,10 @@ class Hud:
         GL.glUniform4f(self._place, *place)
         GL.glDrawArrays(GL.GL_TRIANGLE_STRIP, 0, 4)
 
-    def _fit(self, slot: str, text: str, window: tuple[int, int]) -> tuple[int, int]:
-        """Bind a text and return its size, smaller than painted if the window is too narrow for it."""
+    def _fit(self, slot: str, text: str, window: tuple[int, int], share: float = 1.0) -> tuple[int, int]:
+        """Bind a text and return its size, smaller than painted if that ``share`` of the window is too narrow."""
         width, height = self._bind(slot, text)
-        scale = min(1.0, (window[0] - 2 * MARGIN) / width)
+        scale = min(1.0, (share * window[0] - 2 * MARGIN) / width, (window[1] - 2 * MARGIN) / height)
         return round(width * scale), round(height * scale)
 
     def _bind(self, slot: str, text: str) -> tuple[int, int]:
@@ -52,9 +73,12 @@ class Hud:
         if texture and known == text:
             GL.glBindTexture(GL.GL_TEXTURE_2D, texture)
             return size
-        painted = paint(self._font, text)
-        plate = pygame.transform.smoothscale_by(painted, 0.5)  # letters sit better than if painted this small
-        texture = texture or GL.glGenTextures(1)
+        painted = paint(self._large if slot == "clock" else self._font, text)
+        return self._texture(slot, text, pygame.transform.smoothscale_by(painted, 0.5))  # letters sit better
+
+    def _texture(self, slot: str, text: str, plate: pygame.Surface) -> tuple[int, int]:
+        """Make a picture the texture of a slot, and current; returns its size."""
+        texture = self._labels[slot][1] if slot in self._labels else GL.glGenTextures(1)
         GL.glBindTexture(GL.GL_TEXTURE_2D, texture)
         for name in (GL.GL_TEXTURE_MIN_FILTER, GL.GL_TEXTURE_MAG_FILTER):
             GL.glTexParameteri(GL.GL_TEXTURE_2D, name, GL.GL_LINEAR)

@@ -6,53 +6,80 @@ import math
 
 import numpy as np
 
+from controller.viewer import sun
 from controller.viewer.scene import Scene
 
 RING = 0.42  # metres
 SECONDS_SHOWN = 0.6  # an arrow reaches as far as that speed goes in this time
 STILL = 0.08  # m/s; slower than that is no direction
 WISH, ACTUAL, FACING = (0.90, 0.36, 0.05), (0.85, 0.92, 1.00), (0.55, 0.60, 0.65)  # linear RGB
+TARGET, SHADE = (0.42, 0.25, 0.13), (0.0, 0.0, 0.0)
 
-MOST = 128  # marks in one picture; the array in common.glsl is twice as long
-FLAG = 0.3  # metres, the ring around the point to go to
+FLAG, DIAL = 0.3, 0.5  # metres, the ring around the point to go to, and the dial around that
 DASH, EVERY = 0.16, 4  # metres, and from how many points of a line to the next dash
+TALL = 1.6  # metres, of somebody whose shadow is only hinted at
 
-Mark = tuple[tuple[float, float, float, float], tuple[float, float, float, float]]
+WEDGED, PLAIN, SOFT, CLOCK = -1.0, -2.0, -3.0, -4.0
+"""In place of an arrow's width: a ring with a wedge, a ring, a shadow, a dial (less the share that is left of it)."""
 
 
-def ground_marks(scene: Scene) -> list[Mark]:
-    """At most MOST marks, each (x, z, yaw, extent) and (red, green, blue, width), as the shader mark.vert reads them.
+def ground_marks(scene: Scene) -> np.ndarray:
+    """(M, 2, 4) float32: each (x, z, yaw, extent) and (red, green, blue, width), as the shader mark.vert reads them.
 
-    Small arrows along the line, a ring around the flag's point; a ring with a wedge for the wished facing, a broad
-    arrow for the wish and over it a narrow one for what is.
+    Small arrows along the line, a ring around the flag's point and its clock around that; a ring with a wedge for the
+    wished facing, a broad arrow for the wish and over it a narrow one for what is.
     """
-    marks = _line_marks(scene.line) if scene.line is not None else []
-    if scene.flag is not None:
-        x, z = scene.flag.tolist()
-        marks += [((x, z, 0.0, FLAG), (*WISH, -1.0)), ((x, z, 0.0, FLAG / 4), (*WISH, -1.0))]
-    return (marks + _own_marks(scene))[:MOST]
+    return np.concatenate([_line_marks(scene.stage.line), _flag_marks(scene), _own_marks(scene)])
 
 
-def _line_marks(line: np.ndarray) -> list[Mark]:
-    """Dashes that point along a line (N, 2), evenly spread and so few that other marks have room."""
-    every = max(EVERY, math.ceil(len(line) / (MOST - 8)))
-    starts, ends = line[:-1:every], line[1::every]
-    return [
-        ((x, z, math.atan2(along - x, ahead - z), DASH), (*WISH, 0.012))
-        for (x, z), (along, ahead) in zip(starts.tolist(), ends.tolist(), strict=True)
-    ]
+def quiet_marks(scene: Scene) -> np.ndarray:
+    """(M, 2, 4), as :func:`ground_marks`, of what lies low behind everything: the shadows of other characters, which
+    the shadow map does not cover, and the points where each of them goes."""
+    others = np.zeros((0, 3)) if scene.others is None else scene.others.root.numpy()
+    length = TALL * math.hypot(sun.TOWARDS[0], sun.TOWARDS[2]) / sun.TOWARDS[1]
+    away = math.atan2(-sun.TOWARDS[0], -sun.TOWARDS[2])
+    shadows = _marks(others[:, 0], others[:, 2], away, length, SHADE, SOFT)
+    targets = scene.stage.targets
+    if targets is None:
+        return shadows
+    return np.concatenate((shadows, _marks(targets[:, 0], targets[:, 1], 0.0, 0.14, TARGET, PLAIN)))
 
 
-def _own_marks(scene: Scene) -> list[Mark]:
+def _marks(
+    x: object, z: object, yaw: object, extent: object, colour: tuple[float, float, float], width: object
+) -> np.ndarray:
+    """Marks of one colour; what is not the same for all is an array (M,)."""
+    columns = [np.atleast_1d(np.asarray(column, np.float32)) for column in (x, z, yaw, extent, *colour, width)]
+    return np.stack(np.broadcast_arrays(*columns), axis=-1).reshape(-1, 2, 4)
+
+
+def _line_marks(line: np.ndarray | None) -> np.ndarray:
+    """Dashes that point along a line (N, 2), evenly spread."""
+    line = np.zeros((0, 2)) if line is None else line
+    start, way = line[:-1:EVERY], (line[1:] - line[:-1])[::EVERY]
+    return _marks(start[:, 0], start[:, 1], np.arctan2(way[:, 0], way[:, 1]), DASH, WISH, 0.012)
+
+
+def _flag_marks(scene: Scene) -> np.ndarray:
+    if scene.stage.flag is None:
+        return np.zeros((0, 2, 4), np.float32)
+    x, z = scene.stage.flag
+    ring = _marks(x, z, 0.0, FLAG, WISH, PLAIN)
+    if scene.stage.clock is None:
+        return ring
+    return np.concatenate((ring, _marks(x, z, 0.0, DIAL, WISH, CLOCK - scene.stage.clock)))
+
+
+def _own_marks(scene: Scene) -> np.ndarray:
     """Those around the character."""
     if scene.facing is None:
-        return []
+        return np.zeros((0, 2, 4), np.float32)
     x, _, z = scene.pose.root.tolist()
-    marks: list[Mark] = [((x, z, scene.facing, RING), (*FACING, -1.0))]
+    marks = [_marks(x, z, scene.facing, RING, FACING, WEDGED)]
     for velocity, colour, width in ((scene.wish, WISH, 0.030), (scene.velocity, ACTUAL, 0.014)):
         speed = float(np.hypot(*velocity))
         if speed > STILL:
             sin, cos = (velocity / speed).tolist()
-            place = (x + RING * sin, z + RING * cos, math.atan2(sin, cos), speed * SECONDS_SHOWN)
-            marks.append((place, (*colour, width)))
-    return marks
+            place = x + RING * sin, z + RING * cos, math.atan2(sin, cos), speed * SECONDS_SHOWN
+            marks.append(_marks(*place, colour, width))
+    return np.concatenate(marks)

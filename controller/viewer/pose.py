@@ -1,4 +1,4 @@
-"""A pose to be shown, and the poses between two of them."""
+"""Poses to be shown, and those between two of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from controller import geometry
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """One instant of a character in the world.
+    """One instant of a character in the world, or of several: their number then comes first in every shape.
 
     root         (3,) metres
     quaternions  (J, 4), each joint's rotation relative to the world
@@ -25,6 +25,15 @@ class Pose:
     def from_matrices(cls, root: Tensor, rotations: Tensor) -> Pose:
         """From the root's position (3,) and global rotation matrices (J, 3, 3)."""
         return cls(root, geometry.matrix_to_quaternion(rotations))
+
+    def __getitem__(self, row: int) -> Pose:
+        """One of several."""
+        return Pose(self.root[row], self.quaternions[row])
+
+    def without(self, row: int) -> Pose | None:
+        """All of several but one; None if that leaves nobody."""
+        rest = torch.arange(len(self.root)) != row
+        return Pose(self.root[rest], self.quaternions[rest]) if len(self.root) > 1 else None
 
     def matrices(self) -> Tensor:
         """Global rotations as matrices (J, 3, 3)."""

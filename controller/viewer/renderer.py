@@ -1,21 +1,22 @@
-"""Draws a scene: the body, its shadow, the ground and the marks on it."""
+"""Draws a scene: the bodies, their shadows, the ground and what is on it."""
 
 from __future__ import annotations
 
-import ctypes
 import math
 
 import numpy as np
+import torch
 from OpenGL import GL
 
 from controller.errors import DisplayError
 from controller.skeleton import Skeleton, forward_kinematics
-from controller.viewer import anatomy, sun
+from controller.viewer import anatomy, flag, sun
 from controller.viewer import quality as qualities
 from controller.viewer.body import Body
 from controller.viewer.camera import FollowCamera
-from controller.viewer.capsule import capsule
-from controller.viewer.marks import MOST, ground_marks
+from controller.viewer.instances import Capsules, Instances
+from controller.viewer.marks import CLOCK, PLAIN, SOFT, WEDGED, ground_marks, quiet_marks
+from controller.viewer.pose import Pose
 from controller.viewer.program import FRAME_BINDING, Program
 from controller.viewer.quality import Quality
 from controller.viewer.scene import Scene
@@ -31,9 +32,11 @@ FRAME = np.dtype(
         ("sun", np.float32, 4),
         ("shaded", np.float32, (4, 4)),
         ("soles", np.float32, (4, 4)),
-        ("marks", np.float32, (MOST, 2, 4)),
     ]
 )  # the block "Frame" of common.glsl
+FOG, CLEAR = 0.0042, 8.0  # 1/m² times log 2; metres from the camera to what it looks at from which on fog gets thinner
+WIDEST = 1.5  # metres from a character's hips to whatever of it may be seen
+FINE, FINE_WITHIN = 12, 8.0  # characters drawn as finely as the one that is followed, and metres to them
 
 
 class Renderer:
@@ -70,23 +73,35 @@ class Renderer:
 
     def draw(self, scene: Scene, camera: FollowCamera) -> None:
         """Draw the scene; :meth:`show` or :meth:`read` it afterwards."""
-        marks = self._upload(scene, camera)
+        self._upload(scene, camera)
         GL.glEnable(GL.GL_DEPTH_TEST)
         GL.glEnable(GL.GL_CULL_FACE)
-        GL.glBindVertexArray(self._vertices)
         GL.glBindTexture(GL.GL_TEXTURE_2D, self._shadow_map.texture)
 
         self._shadow_map.bind()
         GL.glClear(GL.GL_DEPTH_BUFFER_BIT)
-        self._draw_body(self._shadow_program)
+        self._shadow_program.use()
+        self._own.draw()
 
         self._canvas.bind()
         GL.glClear(GL.GL_DEPTH_BUFFER_BIT)
         GL.glEnable(GL.GL_CLIP_DISTANCE0)
-        self._draw_body(self._body_program)
+        self._body_program.use()
+        self._own.draw()
+        self._far_body_program.use()
+        self._near.draw()
+        self._others.draw()
+        self._flag.draw()
         GL.glDisable(GL.GL_CLIP_DISTANCE0)
 
         GL.glDisable(GL.GL_CULL_FACE)
+        self._draw_ground()
+        GL.glDepthMask(True)
+        GL.glDepthFunc(GL.GL_LESS)
+
+    def _draw_ground(self) -> None:
+        """The ground and the sky behind everything, and the marks on the ground."""
+        GL.glBindVertexArray(self._empty)
         self._near_program.use()
         GL.glDrawArrays(GL.GL_TRIANGLE_STRIP, 0, 4)
         GL.glDepthFunc(GL.GL_LEQUAL)
@@ -96,13 +111,12 @@ class Renderer:
         GL.glEnable(GL.GL_BLEND)
         GL.glBlendFunc(GL.GL_SRC_ALPHA, GL.GL_ONE_MINUS_SRC_ALPHA)
         self._mark_program.use()
-        GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, marks)
+        self._quiet_marks.draw()
+        self._marks.draw()
         GL.glDepthFunc(GL.GL_GREATER)  # the body hides the arrows from a camera behind it: let them shine through
         GL.glBlendFunc(GL.GL_CONSTANT_ALPHA, GL.GL_ONE_MINUS_CONSTANT_ALPHA)
-        GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, marks)
+        self._marks.draw()
         GL.glDisable(GL.GL_BLEND)
-        GL.glDepthMask(True)
-        GL.glDepthFunc(GL.GL_LESS)
 
     def show(self) -> None:
         """Copy what was drawn to the window, which stays bound for what is to be drawn over it."""
@@ -124,71 +138,67 @@ class Renderer:
         """Wait until all is drawn: for measuring."""
         GL.glFinish()
 
-    def _draw_body(self, program: Program) -> None:
-        program.use()
-        GL.glDrawElementsInstanced(GL.GL_TRIANGLES, self._corners, GL.GL_UNSIGNED_SHORT, None, len(self.body))
-
-    def _upload(self, scene: Scene, camera: FollowCamera) -> int:
-        """Send what changes from picture to picture; returns how many marks there are."""
+    def _upload(self, scene: Scene, camera: FollowCamera) -> None:
+        """Send what changes from picture to picture."""
         rotations = scene.pose.matrices()
         positions = forward_kinematics(self.skeleton, scene.pose.root, rotations).numpy()
         frame, width, height = self.frame, *self.size
         matrix = camera.matrix(width / height)
         frame["camera"], frame["rays"] = matrix.T, np.linalg.inv(matrix).T  # OpenGL wants columns first
         frame["sunlight"] = sun.view(positions[0]).T
-        frame["eye"][:3], frame["sun"][:3] = camera.eye, sun.TOWARDS
+        frame["eye"] = *camera.eye, FOG / max(1.0, float(np.linalg.norm(camera.eye - camera.aim)) / CLEAR) ** 2
+        frame["sun"][:3] = sun.TOWARDS
         frame["shaded"][:, :3] = sun.shaded_ground(positions[0])
         for slot, joint in enumerate(self._soles):
             frame["soles"][slot] = *(positions[joint] + (0.0, 0.02, 0.0)), 0.055
-        marks = ground_marks(scene)
-        if marks:
-            frame["marks"][: len(marks)] = marks
-
         GL.glBindBuffer(GL.GL_UNIFORM_BUFFER, self._frame_buffer)
         GL.glBufferData(GL.GL_UNIFORM_BUFFER, frame.nbytes, frame, GL.GL_STREAM_DRAW)
-        placed = self.body.place(positions, rotations.numpy())
-        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._placed_buffer)
-        GL.glBufferData(GL.GL_ARRAY_BUFFER, placed.nbytes, placed, GL.GL_STREAM_DRAW)
-        return len(marks)
+
+        self._own.send(self.body.place(positions, rotations.numpy()))
+        near, far = self._placed_others(scene.others, matrix)
+        self._near.send(near)
+        self._others.send(far)
+        self._flag.send(flag.placed(scene.stage.flag, camera.eye))
+        self._marks.send(ground_marks(scene))
+        self._quiet_marks.send(quiet_marks(scene))
+
+    def _placed_others(self, others: Pose | None, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N · P, 3, 4) each: the parts of those who are in the picture, of the few who are near and of the others."""
+        if others is None:
+            return np.zeros((0, 3, 4), np.float32), np.zeros((0, 3, 4), np.float32)
+        clip = np.c_[others.root.numpy(), np.ones(len(others.root))] @ matrix.T
+        depth = clip[:, 3]
+        inside = np.abs(clip[:, :2]) < depth[:, None] + WIDEST * (1 + np.abs(matrix[:2, :3]).sum(axis=1))
+        order = np.argsort(depth)
+        seen = torch.from_numpy(order[((depth > -WIDEST) & inside.all(axis=1))[order]])
+        pose = Pose(others.root[seen], others.quaternions[seen])
+        rotations = pose.matrices()
+        positions = forward_kinematics(self.skeleton, pose.root, rotations)
+        placed = self.body.place(positions.numpy(), rotations.numpy())
+        near = min(FINE, int((depth[seen] < FINE_WITHIN).sum()))
+        return placed[:near].reshape(-1, 3, 4), placed[near:].reshape(-1, 3, 4)
 
     def _make_programs(self) -> None:
         side, reach = self.quality.shadow_side, self.quality.shadow_reach
         spread = 0.02 / (2 * sun.HALF * reach)  # soft edges 2 cm to each side
         constants = {"REACH": reach, "GROUND_BLUR": spread, "BODY_BLUR": max(0.6 * spread, 1 / side)}
         self._shadow_program = Program(("capsule.glsl", "shadow.vert"), ("shadow.frag",), constants)
-        self._body_program = Program(("capsule.glsl", "body.vert"), ("shadow.glsl", "body.frag"), constants)
+        body = ("capsule.glsl", "body.vert"), ("shadow.glsl", "body.frag")
+        self._body_program = Program(*body, constants | {"SHADED": 1})
+        self._far_body_program = Program(*body, constants | {"SHADED": 0})
         ground = ("ground.vert",), ("shadow.glsl", "ground.frag")
         self._near_program = Program(*ground, constants | {"NEAR": 1})
         self._far_program = Program(*ground, constants | {"NEAR": 0})
-        self._mark_program = Program(("mark.vert",), ("shadow.glsl", "mark.frag"), constants)
+        kinds = {"WEDGED": WEDGED, "PLAIN": PLAIN, "SOFT": SOFT, "CLOCK": CLOCK}
+        self._mark_program = Program(("mark.vert",), ("shadow.glsl", "mark.frag"), constants | kinds)
         GL.glBlendColor(0.0, 0.0, 0.0, 0.3)
 
     def _make_buffers(self) -> None:
-        vertices, triangles = capsule(self.quality.segments, self.quality.segments // 4)
-        self._corners = triangles.size
-        self._vertices = GL.glGenVertexArrays(1)
-        GL.glBindVertexArray(self._vertices)
-        _attributes(vertices, ((0, 4),), per_instance=False)
-        placed = np.zeros((len(self.body), 12), dtype=np.float32)
-        self._placed_buffer = _attributes(placed, ((1, 4), (2, 4), (3, 4)), per_instance=True)
-        looks = np.column_stack((self.body.shapes, self.body.colours, self.body.cuffs))
-        _attributes(looks, ((4, 4), (5, 4)), per_instance=True)
-        elements = GL.glGenBuffers(1)
-        GL.glBindBuffer(GL.GL_ELEMENT_ARRAY_BUFFER, elements)
-        GL.glBufferData(GL.GL_ELEMENT_ARRAY_BUFFER, triangles.nbytes, triangles, GL.GL_STATIC_DRAW)
+        self._empty = GL.glGenVertexArrays(1)  # shaders make the ground's corners, yet core OpenGL wants one bound
+        self._own = Capsules(self.body.looks, self.quality.segments)
+        self._near = Capsules(self.body.looks, self.quality.segments)
+        self._others = Capsules(self.body.looks, self.quality.crowd_segments)
+        self._flag = Capsules(flag.LOOKS, self.quality.segments)
+        self._marks, self._quiet_marks = Instances(((0, 4), (1, 4))), Instances(((0, 4), (1, 4)))
         self._frame_buffer = GL.glGenBuffers(1)
         GL.glBindBufferBase(GL.GL_UNIFORM_BUFFER, FRAME_BINDING, self._frame_buffer)
-
-
-def _attributes(values: np.ndarray, layout: tuple[tuple[int, int], ...], *, per_instance: bool) -> int:
-    """A buffer of float rows as vertex attributes, ``layout`` giving (location, floats); returns the buffer."""
-    buffer = GL.glGenBuffers(1)
-    GL.glBindBuffer(GL.GL_ARRAY_BUFFER, buffer)
-    GL.glBufferData(GL.GL_ARRAY_BUFFER, values.nbytes, values, GL.GL_DYNAMIC_DRAW)
-    start = 0
-    for location, floats in layout:
-        GL.glEnableVertexAttribArray(location)
-        GL.glVertexAttribPointer(location, floats, GL.GL_FLOAT, False, values.strides[0], ctypes.c_void_p(start))
-        GL.glVertexAttribDivisor(location, int(per_instance))
-        start += 4 * floats
-    return buffer

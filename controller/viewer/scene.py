@@ -8,19 +8,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from controller.viewer.pose import Pose
+from controller.viewer.stage import Stage
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A character and the marks on the ground around it.
 
-    pose      where every joint is
+    pose      where every joint of the character is that the camera follows
     yaw       radians, the way the character faces
     velocity  (2,) m/s as (x, z), how it moves
     wish      (2,) m/s as (x, z), how it should move
     facing    radians, the yaw it should face; None for no marks around the character
-    flag      (2,) metres as (x, z), the point to go to; None for none
-    line      (N, 2) metres as (x, z), points 0.1 m apart on the path to follow; None for none
+    stage     what else is on the ground
+    others    further characters; None for none
     """
 
     pose: Pose
@@ -28,22 +29,25 @@ class Scene:
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
     wish: np.ndarray = field(default_factory=lambda: np.zeros(2))
     facing: float | None = None
-    flag: np.ndarray | None = None
-    line: np.ndarray | None = None
+    stage: Stage = field(default_factory=Stage)
+    others: Pose | None = None
 
     def towards(self, other: Scene, amount: float) -> Scene:
         """The scene at ``amount`` in [0, 1] of the way: what a screen faster than the simulation shows."""
         facing = other.facing
         if self.facing is not None and other.facing is not None:
             facing = _turned(self.facing, other.facing, amount)
+        others = other.others
+        if self.others is not None and others is not None and len(self.others.root) == len(others.root):
+            others = self.others.towards(others, amount)
         return Scene(
             self.pose.towards(other.pose, amount),
             _turned(self.yaw, other.yaw, amount),
             self.velocity + amount * (other.velocity - self.velocity),
             self.wish + amount * (other.wish - self.wish),
             facing,
-            other.flag,
-            other.line,
+            other.stage,
+            others,
         )
 
 

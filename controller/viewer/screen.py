@@ -9,6 +9,7 @@ from controller.skeleton import Skeleton
 from controller.viewer.camera import FollowCamera
 from controller.viewer.quality import Quality
 from controller.viewer.scene import Scene
+from controller.viewer.texts import Texts
 from controller.viewer.window import Window
 
 
@@ -39,17 +40,18 @@ class Screen:
 
     def draw(self, scene: Scene, seconds: float) -> None:
         """Move the camera on by ``seconds`` and draw."""
-        self.camera.follow(scene.pose.root.numpy(), scene.yaw, seconds)
+        others = None if scene.others is None else scene.others.root.numpy()
+        self.camera.follow(scene.pose.root.numpy(), scene.yaw, seconds, others)
         self.renderer.draw(scene, self.camera)
 
     def picture(self) -> np.ndarray:
         """What was drawn, without text over it: (height, width, 3) uint8, the top row first."""
         return self.renderer.read()
 
-    def show(self, line: str, help_text: str = "") -> float:
+    def show(self, texts: Texts) -> float:
         """Bring what was drawn to the window with text over it; returns the seconds since the last time."""
         self.renderer.show()
-        self.hud.draw(self.window.size, line, help_text)
+        self.hud.draw(self.window.size, texts)
         seconds = self.window.flip()
         if self.window.size != self.renderer.size and all(self.window.size):  # all: it may be hidden away
             self.renderer.resize(self.window.size)

@@ -92,9 +92,13 @@ class Steering:
             heading = math.atan2(stick[0], stick[1])
             self._target += math.remainder(heading - self._target, 2 * math.pi)  # the short way round
 
-        velocity = self._velocity.step(stick * controls.speed, seconds)
-        facing = float(self._facing.step(self._target, seconds))
-        return Wish(velocity.copy(), math.remainder(facing, 2 * math.pi))
+        self._velocity.step(stick * controls.speed, seconds)
+        self._facing.step(self._target, seconds)
+        return self.wish()
+
+    def wish(self) -> Wish:
+        """The wish as it is now."""
+        return Wish(self._velocity.value.copy(), math.remainder(float(self._facing.value), 2 * math.pi))
 
 
 def world_stick(controls: Controls, azimuth: float) -> np.ndarray:

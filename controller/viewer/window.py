@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
 from dataclasses import dataclass, field
 
-os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-
 import pygame
 
 from controller.errors import DisplayError
 from controller.viewer.gamepad import Gamepad, PadState
+from controller.viewer.mouse import Mouse, Pixel, Stroke
 
 KEYS = {
     pygame.K_w: "w", pygame.K_a: "a", pygame.K_s: "s", pygame.K_d: "d",
     pygame.K_UP: "up", pygame.K_LEFT: "left", pygame.K_DOWN: "down", pygame.K_RIGHT: "right",
     pygame.K_LSHIFT: "shift", pygame.K_RSHIFT: "shift", pygame.K_LCTRL: "ctrl", pygame.K_RCTRL: "ctrl",
     pygame.K_q: "q", pygame.K_e: "e", pygame.K_f: "f", pygame.K_r: "r", pygame.K_p: "p",
-    pygame.K_1: "1", pygame.K_2: "2", pygame.K_3: "3", pygame.K_4: "4", pygame.K_6: "6",
+    pygame.K_n: "n", pygame.K_0: "0", pygame.K_1: "1", pygame.K_2: "2", pygame.K_3: "3", pygame.K_4: "4",
+    pygame.K_5: "5", pygame.K_6: "6", pygame.K_7: "7", pygame.K_8: "8",
 }  # fmt: skip
 ACTIONS = {pygame.K_SPACE: "pause", pygame.K_c: "camera", pygame.K_F1: "help", pygame.K_ESCAPE: "quit"}
 CONTEXT = (
@@ -30,7 +29,6 @@ CONTEXT = (
     (pygame.GL_CONTEXT_FLAGS, pygame.GL_CONTEXT_FORWARD_COMPATIBLE_FLAG),  # or macOS gives none
 )
 ORBIT_PER_PIXEL = 0.006  # radians
-CLICK = 5  # pixels; who moves farther with the button down drags
 ORBIT_RATE = 2.0  # rad/s, at full deflection of the pad's right stick
 
 
@@ -41,17 +39,23 @@ class Input:
     held     names of keys that are down or were pressed meanwhile, as in ``STEERING_KEYS``
     move     (right, forward), each in [−1, 1], of the pad's left stick
     actions  "pause", "camera", "help", "quit", in the order they came
-    orbit    (right, up) in radians, from the mouse or the right stick
+    orbit    (right, up) in radians, from a drag with the middle or right button, or from the right stick
+    dragged  (right, up) in radians, from a drag with the left button
     zoom     notches of the wheel, positive towards the character
     clicks   where the left button went down and up again without a drag, (x, y) in pixels from the upper left
+    doubles  where it did so for the second time in short order
+    stroke   where it dragged, if it did
     """
 
     held: frozenset[str] = frozenset()
     move: tuple[float, float] = (0.0, 0.0)
     actions: list[str] = field(default_factory=list)
     orbit: tuple[float, float] = (0.0, 0.0)
+    dragged: tuple[float, float] = (0.0, 0.0)
     zoom: float = 0.0
-    clicks: list[tuple[int, int]] = field(default_factory=list)
+    clicks: list[Pixel] = field(default_factory=list)
+    doubles: list[Pixel] = field(default_factory=list)
+    stroke: Stroke | None = None
 
 
 class Window:
@@ -75,7 +79,7 @@ class Window:
         rates = [] if headless else pygame.display.get_desktop_refresh_rates()
         self.refresh_rate = max(rates, default=0) or 60
         self.gamepad = None if headless else Gamepad.first()
-        self._pressed: tuple[int, int] | None = None
+        self._mouse = Mouse()
         self._clock = pygame.time.Clock()
         self._seconds, self._flipped = 0.0, time.perf_counter()
 
@@ -86,7 +90,8 @@ class Window:
 
     def poll(self) -> Input:
         """Everything since the last call."""
-        seen, held, right, up = Input(), set(), 0.0, 0.0
+        seen, held = Input(), set()
+        self._mouse.look()
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
                 seen.actions.append("quit")
@@ -95,10 +100,12 @@ class Window:
                     seen.actions.append(ACTIONS[event.key])
                 elif event.key in KEYS:
                     held.add(KEYS[event.key])  # down and up again between two looks
-            elif event.type == pygame.MOUSEMOTION and any(event.buttons):
-                right, up = right + event.rel[0] * ORBIT_PER_PIXEL, up + event.rel[1] * ORBIT_PER_PIXEL
-            elif event.type in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP) and event.button == pygame.BUTTON_LEFT:
-                self._button(event, seen)
+            elif event.type == pygame.MOUSEMOTION:
+                self._mouse.move(event.pos)
+            elif event.type == pygame.MOUSEBUTTONDOWN:
+                self._mouse.press(event.button, event.pos)
+            elif event.type == pygame.MOUSEBUTTONUP:
+                self._mouse.release(event.button, event.pos, time.perf_counter())
             elif event.type == pygame.MOUSEWHEEL:
                 seen.zoom += event.y
             elif event.type in (pygame.CONTROLLERDEVICEADDED, pygame.CONTROLLERDEVICEREMOVED):
@@ -106,18 +113,22 @@ class Window:
         down = pygame.key.get_pressed()
         held |= {name for key, name in KEYS.items() if down[key]}
         pad = self.gamepad.read() if self.gamepad else PadState()
-        turned = ORBIT_RATE * self._seconds
         seen.held, seen.move = frozenset(held | pad.held), pad.move
-        seen.orbit = right + turned * pad.look[0], up + turned * pad.look[1]
+        self._read_mouse(seen, pad.look)
         seen.actions += pad.actions
         return seen
 
-    def _button(self, event: pygame.event.Event, seen: Input) -> None:
-        """The left button went down or up: a click, if it did so in one place."""
-        if event.type == pygame.MOUSEBUTTONDOWN:
-            self._pressed = event.pos
-        elif self._pressed and math.dist(event.pos, self._pressed) <= CLICK:
-            seen.clicks.append(event.pos)
+    def _read_mouse(self, seen: Input, look: tuple[float, float]) -> None:
+        """What the mouse did, and how far it, or a pad's right stick at ``look``, turned the camera."""
+        mouse, turned = self._mouse, ORBIT_RATE * self._seconds
+        seen.clicks, seen.doubles, seen.stroke = mouse.clicks, mouse.doubles, mouse.stroke
+        right, up = turned * look[0], turned * look[1]
+        for button, (across, down) in mouse.moved.items():
+            if button == pygame.BUTTON_LEFT:
+                seen.dragged = across * ORBIT_PER_PIXEL, down * ORBIT_PER_PIXEL
+            else:
+                right, up = right + across * ORBIT_PER_PIXEL, up + down * ORBIT_PER_PIXEL
+        seen.orbit = right, up
 
     def flip(self) -> float:
         """Show what was drawn, wait for the screen if it is early, and return the seconds since the last flip."""

@@ -1,0 +1,21 @@
+"""The tasks as they are played at the window, by name."""
+
+from __future__ import annotations
+
+from controller.games.base import Game
+from controller.games.crowd import CrowdGame
+from controller.games.joystick import JoystickGame
+from controller.games.monte_carlo import MonteCarloGame
+from controller.games.path import PathGame
+from controller.games.random_walk import RandomGame
+from controller.games.target import TargetGame, TimedTargetGame
+
+GAMES: dict[str, type[Game]] = {
+    game.name: game
+    for game in (JoystickGame, TargetGame, TimedTargetGame, PathGame, CrowdGame, RandomGame, MonteCarloGame)
+}
+KEYS = {
+    "joystick": "1", "target": "2", "timed_target": "3", "path": "4", "maze": "5", "crowd": "6", "random": "7",
+    "monte_carlo": "8",
+}  # fmt: skip
+"""The key that chooses each."""

@@ -1,0 +1,29 @@
+"""Monte Carlo control: nothing is trained; the best of many tries acts."""
+
+from __future__ import annotations
+
+import torch
+
+from controller.character import Character, CharacterState
+from controller.games.settings import Settings
+from controller.games.target import TargetGame
+from controller.monte_carlo import MonteCarlo
+
+
+class MonteCarloGame(TargetGame):
+    """The target's flag, and whatever of many random tries comes nearest to what the target's reward asks for."""
+
+    name = "monte_carlo"
+    piloted = False
+    pages = ()
+
+    def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
+        super().__init__(character, generator, settings)
+        config = settings.monte_carlo
+        self.control = MonteCarlo(self.simulation, config)
+        self.status = f"best of {config.samples} tries, {config.horizon} frames deep"
+
+    def step(self, state: CharacterState) -> CharacterState:
+        after = self.simulation.move(state, self.control(state, self.goal))
+        self.goal = self.task.follow_goal(after, self.goal)
+        return after
