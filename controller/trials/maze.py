@@ -1,0 +1,92 @@
+"""The trial of the maze: from one corner to the opposite one, in mazes that nobody has seen."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from controller.character import Character, CharacterState
+from controller.rollout import Act
+from controller.simulation import Simulation
+from controller.skeleton import forward_kinematics
+from controller.tasks import sight
+from controller.tasks.labyrinth import Labyrinth
+from controller.tasks.maze import THICKNESS, MazeGoal, MazeTask
+from controller.trials import rounds
+
+START_S, SLOWEST = 5.0, 0.4
+"""s and m/s: a round lasts as long as its longest way takes at this pace, and this much more."""
+LIMB = 0.05
+"""m: the radius around each joint of the drawn character that counts as its flesh."""
+
+
+def unseen_mazes(task: MazeTask, state: CharacterState, generator: torch.Generator) -> MazeGoal:
+    """A maze for each of the characters, who stand at the origin facing +Z: turned any way around them, entrance and
+    exit in opposite corners. The second half has the mazes of the first as a mirror shows them.
+
+    There are 5.6e11 perfect labyrinths of 5 × 5 cells (spanning trees of the grid), so that one of a training's is as
+    good as never among them.
+    """
+    count, config = len(state), task.config
+    half = math.ceil(count / 2)
+    labyrinth = Labyrinth.draw(half, config.rows, config.columns, generator)
+    yaw = 2 * math.pi * torch.rand(half, generator=generator)
+    entrance = torch.zeros(half, dtype=torch.long)
+    first = CharacterState(state.pose[:half], state.position[:half], state.yaw[:half])
+    goal = task.lay(first, labyrinth, entrance, entrance + config.rows * config.columns - 1, yaw, torch.zeros(half, 2))
+    which, mirrored = torch.arange(count) % half, torch.arange(count) >= half
+    flip = torch.stack((1 - 2.0 * mirrored, torch.ones(count)), dim=-1)
+    return MazeGoal(
+        goal.walls[which] * flip[:, None, None], goal.middles[which] * flip[:, None],
+        goal.following[which], goal.left[which],
+    )  # fmt: skip
+
+
+def touches(character: Character, state: CharacterState, goal: MazeGoal) -> Tensor:
+    """(B,) booleans: of whom a joint, with 5 cm of flesh around it, is in a wall. Walls are taken to be high."""
+    joints = forward_kinematics(character.skeleton, *character.joints(state))[..., [0, 2]]
+    return (sight.wall_distance(joints, goal.walls) < LIMB + THICKNESS / 2).any(dim=1)
+
+
+def maze_figures(simulation: Simulation, act: Act, characters: int, seconds: float, seed: int) -> dict[str, float]:
+    """Rounds in which every character walks through a maze of its own, see :func:`unseen_mazes`.
+
+    Until the exit is reached nothing may touch a wall: not the torso, a disc of 0.25 m about the middle of the hips,
+    and no joint of the drawn character with 5 cm around it. ``solved_fraction``: of characters that reach the exit so,
+    ``touch_fraction``: that touch a wall before, ``torso_touch_fraction``: with the torso, ``reach_fraction``: that
+    reach the exit, touching or not. ``solve_time_s``: mean time of those; ``solve_time_original_s`` and
+    ``solve_time_mirrored_s`` of pairs that both do. ``maze_speed_m_s``: the way by the cells' middles over the time.
+    """
+    task, character = simulation.task, simulation.character
+    assert isinstance(task, MazeTask)
+    generator = torch.Generator().manual_seed(seed)
+
+    def measure(state: CharacterState, goal: MazeGoal) -> Tensor:
+        torso = task.failed(state, goal)
+        return torch.stack((task.reached(state, goal), torso, torso | touches(character, state, goal)))
+
+    columns: list[Tensor] = []
+    while sum(float(column[-1, 0]) for column in columns) < seconds:
+        state = character.reset(characters, generator)
+        goal = unseen_mazes(task, state, generator)
+        way = goal.left.gather(1, goal.cell(state.position)[:, None])[:, 0]
+        period = START_S + float(way.max()) / SLOWEST
+        seen, _ = rounds.play(simulation, act, state, goal, round(period * character.fps), measure)
+        times = [rounds.first(seen[:, column], character.fps) for column in range(3)]
+        columns.append(torch.stack((way, *times, torch.full_like(way, period))))
+    way, reached, torso, touched, _ = torch.cat(columns, dim=1)
+    pairs = torch.stack([column[1][: characters // 2 * 2].view(2, -1) for column in columns], dim=1).flatten(1)
+    pairs = pairs[:, pairs.isfinite().all(dim=0)]
+    there = reached.isfinite()
+    return {
+        "solved_fraction": float((there & (touched > reached)).float().mean()),
+        "touch_fraction": float((touched <= reached).logical_and(touched.isfinite()).float().mean()),
+        "torso_touch_fraction": float((torso <= reached).logical_and(torso.isfinite()).float().mean()),
+        "reach_fraction": float(there.float().mean()),
+        "solve_time_s": float(reached[there].mean()),
+        "solve_time_original_s": float(pairs[0].mean()),
+        "solve_time_mirrored_s": float(pairs[1].mean()),
+        "maze_speed_m_s": float((way[there] / reached[there]).mean()),
+    }
