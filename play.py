@@ -76,10 +76,10 @@ class Options:
     """Quit after this many simulation frames, 30 a second. Unless given: the end of --keys and --clicks, or never."""
     keys: str = ""
     """Keys held by a script, START-END:KEY,... in simulation frames, the end not included: "0-150:w,60-120:shift".
-    Keys: w a s d up left down right shift ctrl q e f r p n 0 1 2 3 4 5 6 7 8."""
+    Keys: w a s d up left down right shift ctrl q e f r p n v 0 1 2 3 4 5 6 7 8."""
     clicks: str = ""
     """Clicks on the ground by a script, FRAME:X/Z,... in simulation frames and metres: "0:3/4,90:-2/1.5"."""
-    task: Literal["joystick", "target", "timed_target", "path", "crowd", "random", "monte_carlo"] = "joystick"
+    task: Literal["joystick", "target", "timed_target", "path", "maze", "crowd", "random", "monte_carlo"] = "joystick"
     """What is played first; the keys 1 to 8 switch."""
     characters: int = 30
     """Characters of the crowd, up to 200."""

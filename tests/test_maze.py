@@ -21,14 +21,13 @@ from synthetic import anywhere, character, latents, puppet, turned
 from torch import Tensor
 
 import envs  # noqa: F401 - registers the environments
-from controller import assets, evaluate, geometry
+from controller import assets, batch, evaluate, geometry
 from controller.actors import Actor
 from controller.character import Character, CharacterState
 from controller.errors import CheckpointError, ConfigError
 from controller.navigator import Navigator
 from controller.policy import Policy
 from controller.simulation import Simulation
-from controller.skeleton import forward_kinematics
 from controller.tasks import sight
 from controller.tasks.joystick import JoystickConfig, JoystickTask
 from controller.tasks.labyrinth import Labyrinth, edges
@@ -285,16 +284,16 @@ def test_nobody_is_paid_more_for_running_than_for_the_wished_pace() -> None:
     assert float(paid[0]) == pytest.approx(0.55, abs=1e-4) and torch.equal(*paid)
 
 
-@pytest.mark.parametrize(("apart", "near"), [(ROOM + 0.1, 0), ((ROOM + TORSO) / 2, 0.5), (TORSO, 1.0), (0.0, 1.5)])
+@pytest.mark.parametrize(("apart", "near"), [(ROOM + 0.1, 0), (ROOM / 2, 0.5), (0.0, 1.0), (-0.2, 1.5)])
 def test_being_near_a_wall_costs_and_touching_it_ends_the_episode(apart: float, near: float) -> None:
-    """``apart`` from the face of the wall at x = -1."""
+    """``apart`` between the face of the wall at x = -1 and the torso, towards which the back is turned."""
     task, goal = laid()
-    state = at(-1 + THICKNESS / 2 + apart, 0.0)
+    state = at(-1 + THICKNESS / 2 + TORSO + apart, 0.0, math.pi / 2)
+    assert float(task.clearance(state, goal)) == pytest.approx(apart, abs=1e-3)
     _, terms = task.reward(state, torch.zeros(1, 5), state, goal)
-    assert float(terms["walls"]) == pytest.approx(-0.5 * (near + near**2), abs=1e-3)
-    closer = at(-1 + THICKNESS / 2 + apart - 1e-3, 0.0)
-    simulation = Simulation(puppet(), task)
-    assert bool(simulation.advance(closer, goal, torch.zeros(1, 5)).terminated) == (apart <= TORSO)
+    assert float(terms["walls"]) == pytest.approx(-0.5 * (near + near**2), abs=0.02)
+    closer = at(-1 + THICKNESS / 2 + TORSO + apart - 0.01, 0.0, math.pi / 2)
+    assert bool(Simulation(puppet(), task).advance(closer, goal, torch.zeros(1, 5)).terminated) == (apart <= 0)
 
 
 def moved(goal: MazeGoal, yaw: float, x: float, z: float) -> MazeGoal:
@@ -328,7 +327,8 @@ def test_a_drawn_maze_has_its_character_inside_clear_of_the_walls_and_its_exit_e
     task = MazeTask(character(), MazeConfig(rows, columns))
     state = anywhere(seed, 20)
     goal = task.draw_goal(state, generator(seed))
-    assert (task.clearance(state, goal) > TORSO + 0.05).all()
+    hips = sight.wall_distance(state.position[:, None], goal.walls)[:, 0]
+    assert (hips > THICKNESS / 2 + TORSO + 0.19).all()
     cell = goal.cell(state.position)
     left = goal.left.gather(1, cell[:, None])[:, 0]
     assert (left > 0).all() and left.isfinite().all() and (goal.left == 0).sum(dim=1).eq(1).all()
@@ -349,7 +349,7 @@ def test_what_is_seen_stays_within_its_bounds() -> None:
 
 def test_the_reward_has_a_slope_everywhere() -> None:
     task, goal = laid()
-    for x, z in ((0.0, 0.0), (2.0, 2.0), (-0.9, 0.3), (2.0, 1.6), (5.0, 5.0)):
+    for x, z in ((0.0, 0.0), (2.0, 2.0), (-0.7, 0.3), (2.0, 1.6), (5.0, 5.0)):
         pull = torch.tensor([[0.3, 0.2, 0.1, 0.0, 0.0]], requires_grad=True)
         state = at(x, z, 0.4)
         reward, _ = task.reward(state, pull, puppet().step(state, pull), goal)
@@ -467,16 +467,17 @@ def test_who_keeps_to_the_middle_solves_every_maze_and_who_goes_straight_does_no
     assert nobody["reach_fraction"] == nobody["touch_fraction"] == 0 and math.isnan(nobody["solve_time_s"])
 
 
-def test_hands_count_where_the_torso_does_not_touch() -> None:
-    """The puppet's arms hang 0.2 m beside its middle, 5 cm thick; nothing else reaches farther to the side."""
-    task = MazeTask(puppet(), MazeConfig(2, 2, cell=2.0))
-    goal = task.goal_in(at(0, 0), elbow(), exit=(1, 1))
-    joints = puppet().joints(at(0, 0))
-    reach = float(forward_kinematics(puppet().skeleton, *joints)[0, :, 0].abs().max()) + 0.05
-    for margin, touching in ((0.01, False), (-0.01, True)):
-        there = at(-1 + THICKNESS / 2 + reach + margin, 0.0)
-        assert bool(touches(puppet(), there, goal)) == touching
-        assert bool(task.failed(there, goal)) == (reach + margin < TORSO)
+def test_hands_and_feet_count_as_well_as_the_torso() -> None:
+    """Of a captured pose whose joint farthest from the hips is a hand or a foot, at any distance from a wall: what
+    touches by its predicted joints, touches as it is drawn."""
+    task = MazeTask(character(), MazeConfig(2, 2, cell=2.0))
+    state = character().reset(40, generator(1))
+    state = replace(state, position=torch.stack((torch.linspace(-0.95, -0.3, 40), torch.zeros(40)), dim=1))
+    goal = batch.select(task.goal_in(at(0, 0), elbow(), exit=(1, 1)), torch.zeros(40, dtype=torch.long))
+    torso, anything = touches(character(), state, goal)
+    assert torch.equal(torso, state.position[:, 0] < -1 + THICKNESS / 2 + TORSO)
+    assert (anything | ~torso).all() and bool((anything & ~torso).any()) and not bool(anything.all())
+    assert float((task.failed(state, goal) == anything).float().mean()) > 0.9  # bones have one length when drawn
 
 
 def test_the_mazes_of_the_trial_come_in_mirrored_pairs_from_corner_to_corner() -> None:

@@ -74,13 +74,17 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     goal_size: ClassVar[int] = 4
     config_type = JoystickConfig
 
+    def speed_limit(self, angle: Tensor) -> Tensor:
+        """The configuration's: see :meth:`JoystickConfig.speed_limit`."""
+        return self.config.speed_limit(angle)
+
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> JoystickGoal:
         """Any direction, any speed up to the limit that way; some stand, some face another way than they go."""
         drawn = torch.rand(5, len(state), generator=generator, device=generator.device)
         direction, offset, pace, stand, strafe = drawn.to(state.yaw.device)
         direction = (2 * direction - 1) * math.pi
         offset = torch.where(strafe < self.config.strafe, (2 * offset - 1) * math.pi, torch.zeros_like(offset))
-        speed = torch.where(stand < self.config.stand, torch.zeros_like(pace), pace * self.config.speed_limit(offset))
+        speed = torch.where(stand < self.config.stand, torch.zeros_like(pace), pace * self.speed_limit(offset))
         velocity = torch.stack((torch.sin(direction), torch.cos(direction)), dim=-1) * speed[:, None]
         return JoystickGoal(velocity, geometry.wrap_angle(direction + offset))
 

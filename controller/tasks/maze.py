@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from controller import geometry
-from controller.character import CharacterState
+from controller.character import Character, CharacterState
 from controller.errors import require
 from controller.tasks import sight
 from controller.tasks.arrival import braking_speed, distance_to, facing_weight, see_approach
@@ -20,11 +20,12 @@ from controller.tasks.tracking import facing_reward, velocity_reward
 
 THICKNESS = 0.1
 """m: of a wall."""
-TORSO = 0.25
-"""m: the radius of a torso about the middle of the hips. Nearer to a wall than that, it touches."""
-ROOM = 0.5
-"""m between the middle of the hips and a wall from which on being near costs: arms swing, and feet step ahead."""
-BESIDE = 0.1
+TORSO, FLESH = 0.25, 0.05
+"""m: the radius of a torso about the middle of the hips, and that of what is around every other joint. Nearer to a wall
+than that, it touches."""
+ROOM = 0.15
+"""m between the body and a wall from which on being near costs."""
+BESIDE = 0.2
 """m that nobody's torso is nearer to a wall at first."""
 REACHED = 0.5
 """m: nearer to its middle than this, the exit is reached."""
@@ -111,7 +112,8 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
     the way is given, cell by cell, as a map gives it, by breadth-first search from the exit. How to walk it, where to
     cut a corner and where to slow down, is the policy's to see and to decide.
 
-    An episode ends when the torso, a disc of 0.25 m about the middle of the hips, touches a wall.
+    An episode ends when the body touches a wall: the torso, a disc of 0.25 m about the middle of the hips, or any other
+    joint, with 5 cm around it. Walls are taken to be high.
     """
 
     name: ClassVar[str] = "maze"
@@ -119,6 +121,13 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
     extends: ClassVar[str | None] = "joystick"
     steered: ClassVar[bool] = True
     config_type = MazeConfig
+
+    def __init__(self, character: Character, config: MazeConfig | None = None) -> None:
+        super().__init__(character, config)
+        layout, normalizer = character.layout, character.model.normalizer
+        self._std, self._mean = normalizer.std[layout.positions], normalizer.mean[layout.positions]
+        self._radii = torch.full_like(self._mean[: layout.joints], FLESH)
+        self._radii[0] = TORSO
 
     def lay(
         self, state: CharacterState, labyrinth: Labyrinth, entrance: Tensor, exit: Tensor, yaw: Tensor, beside: Tensor
@@ -131,6 +140,11 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
         middles = state.position[:, None] + geometry.turn(middles - corner[:, None], yaw[:, None])
         walls = state.position[:, None, None] + geometry.turn(walls - corner[:, None, None], yaw[:, None, None])
         return MazeGoal(walls, middles, labyrinth.following(steps), size * steps)
+
+    def leading_to(self, goal: MazeGoal, labyrinth: Labyrinth, exit: Tensor) -> MazeGoal:
+        """The same mazes, which ``labyrinth`` are, with other cells ``exit`` (B,) to go to."""
+        steps = labyrinth.steps_to(exit)
+        return MazeGoal(goal.walls, goal.middles, labyrinth.following(steps), self.config.cell * steps)
 
     def goal_in(
         self,
@@ -174,12 +188,15 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
         return goal.to_go(state.position) < REACHED
 
     def clearance(self, state: CharacterState, goal: MazeGoal) -> Tensor:
-        """(B,) metres from the middle of the hips to the face of the nearest wall; negative inside one."""
-        return sight.wall_distance(state.position[:, None], goal.walls)[:, 0] - THICKNESS / 2
+        """(B,) metres from the body to the face of the nearest wall; negative inside one."""
+        joints = state.pose[:, self.character.layout.positions] * self._std + self._mean
+        ground = geometry.turn(joints.unflatten(-1, (-1, 3))[..., [0, 2]], state.yaw[:, None])
+        apart = sight.wall_distance(state.position[:, None] + ground, goal.walls)
+        return (apart - self._radii).amin(dim=-1) - THICKNESS / 2
 
     def failed(self, state: CharacterState, goal: MazeGoal) -> Tensor:
-        """Whose torso touches a wall."""
-        return self.clearance(state, goal) < TORSO
+        """Who touches a wall."""
+        return self.clearance(state, goal) < 0
 
     def wished(self, state: CharacterState, goal: MazeGoal) -> tuple[Tensor, Tensor, Tensor]:
         """What :func:`approach` takes of one who heeds no wall: the next cell's middle, ``speed`` or as slow as it
@@ -205,7 +222,7 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
         progress  0.55 times the velocity towards the next cell's middle over ``speed``, at most 0.55; within a metre
                   of the exit it gives way to :func:`velocity_reward` for stopping there
         facing    as :func:`facing_reward`, with half its weight
-        walls     −0.5·(near + near²), near rising from 0 at 0.5 m between the hips' middle and a wall to 1 at 0.25 m
+        walls     −0.5·(near + near²), near rising from 0 at 0.15 m between the body and a wall to 1 where they touch
 
         The paper pays for every part of the maze that is entered first, and knows no exit. Here there is one to come
         to; progress can be differentiated, coverage cannot.
@@ -217,7 +234,7 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
         pace = ((velocity * towards).sum(dim=-1) / self.config.speed).clamp(max=1)
         arriving = velocity_reward(velocity, towards * speed[:, None])
         angle = geometry.wrap_angle(torch.atan2(offset[:, 0], offset[:, 1]) - after.yaw)
-        near = ((ROOM - self.clearance(after, goal)) / (ROOM - TORSO)).clamp(min=0, max=1.5)
+        near = (1 - self.clearance(after, goal) / ROOM).clamp(min=0, max=1.5)
         terms = {
             "progress": facing * 0.55 * pace + (1 - facing) * arriving,
             "facing": facing * 0.5 * facing_reward(angle) + (1 - facing) * 0.275,

@@ -13,13 +13,11 @@ from controller.simulation import Simulation
 from controller.skeleton import forward_kinematics
 from controller.tasks import sight
 from controller.tasks.labyrinth import Labyrinth
-from controller.tasks.maze import THICKNESS, MazeGoal, MazeTask
+from controller.tasks.maze import FLESH, THICKNESS, TORSO, MazeGoal, MazeTask
 from controller.trials import rounds
 
 START_S, SLOWEST = 5.0, 0.4
 """s and m/s: a round lasts as long as its longest way takes at this pace, and this much more."""
-LIMB = 0.05
-"""m: the radius around each joint of the drawn character that counts as its flesh."""
 
 
 def unseen_mazes(task: MazeTask, state: CharacterState, generator: torch.Generator) -> MazeGoal:
@@ -44,10 +42,13 @@ def unseen_mazes(task: MazeTask, state: CharacterState, generator: torch.Generat
     )  # fmt: skip
 
 
-def touches(character: Character, state: CharacterState, goal: MazeGoal) -> Tensor:
-    """(B,) booleans: of whom a joint, with 5 cm of flesh around it, is in a wall. Walls are taken to be high."""
+def touches(character: Character, state: CharacterState, goal: MazeGoal) -> tuple[Tensor, Tensor]:
+    """(B,) booleans each: whose torso is in a wall, and of whom any joint of the drawn character is, with the flesh
+    around it."""
     joints = forward_kinematics(character.skeleton, *character.joints(state))[..., [0, 2]]
-    return (sight.wall_distance(joints, goal.walls) < LIMB + THICKNESS / 2).any(dim=1)
+    apart = sight.wall_distance(torch.cat((state.position[:, None], joints), dim=1), goal.walls) - THICKNESS / 2
+    torso = apart[:, 0] < TORSO
+    return torso, torso | (apart < FLESH).any(dim=1)
 
 
 def maze_figures(simulation: Simulation, act: Act, characters: int, seconds: float, seed: int) -> dict[str, float]:
@@ -64,8 +65,7 @@ def maze_figures(simulation: Simulation, act: Act, characters: int, seconds: flo
     generator = torch.Generator().manual_seed(seed)
 
     def measure(state: CharacterState, goal: MazeGoal) -> Tensor:
-        torso = task.failed(state, goal)
-        return torch.stack((task.reached(state, goal), torso, torso | touches(character, state, goal)))
+        return torch.stack((task.reached(state, goal), *touches(character, state, goal)))
 
     columns: list[Tensor] = []
     while sum(float(column[-1, 0]) for column in columns) < seconds:
