@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 from synthetic import anywhere, character, latents, puppet, turned
+from test_play import pilot
 from torch import Tensor
 
 import envs  # noqa: F401 - registers the environments
@@ -25,7 +26,9 @@ from controller import assets, batch, evaluate, geometry
 from controller.actors import Actor
 from controller.character import Character, CharacterState
 from controller.errors import CheckpointError, ConfigError
+from controller.games.maze import MazeGame
 from controller.navigator import Navigator
+from controller.player import Player
 from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks import sight
@@ -34,6 +37,7 @@ from controller.tasks.labyrinth import Labyrinth, edges
 from controller.tasks.maze import REACHED, ROOM, THICKNESS, TORSO, MazeConfig, MazeGoal, MazeTask
 from controller.tasks.target import TargetTask
 from controller.trials.maze import maze_figures, touches, unseen_mazes
+from controller.viewer.walls import HEIGHT, beams, faces
 
 SIDE = MazeConfig().cell
 
@@ -488,6 +492,66 @@ def test_the_mazes_of_the_trial_come_in_mirrored_pairs_from_corner_to_corner() -
     assert torch.equal(goal.left[4:], goal.left[:3]) and goal.cell(state.position).tolist() == [0] * 7
     assert (goal.left[:, 24] == 0).all() and torch.equal(unseen_mazes(task, state, generator(4)).walls, goal.walls)
     assert not torch.equal(unseen_mazes(task, state, generator(5)).left, goal.left)
+
+
+# -- in the window ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def player() -> Player:
+    return Player(puppet(), [pilot("only")], task="maze")
+
+
+def test_each_press_lays_the_next_maze_around_the_character(player: Player) -> None:
+    first = player.now.stage
+    assert first.walls is not None and first.flag is not None and first.rays is None
+    assert first.walls.shape == (36, 2, 2) and player.game.status.startswith("number 1, ")
+    player.step({"5"})
+    second = player.now.stage
+    assert second.walls is not None and not np.array_equal(first.walls, second.walls)
+    assert player.game.status.startswith("number 2, ")
+    again = Player(puppet(), [pilot("only")], seed=9, task="maze").now.stage  # a number is always the same maze
+    assert again.walls is not None and np.allclose(again.walls, first.walls, atol=1e-5)
+
+
+def test_whoever_points_or_drags_sets_the_exit_and_v_shows_the_rays(player: Player) -> None:
+    game = player.game
+    assert isinstance(game, MazeGame)
+    for cell, pick in ((7, player.point), (12, lambda x, z: player.trace([(0.0, 0.0), (x, z)], True))):
+        x, z = game.goal.middles[0, cell].tolist()
+        pick(x + 0.3, z - 0.3)
+        assert torch.equal(game.goal.exit[0], game.goal.middles[0, cell])
+    player.step({"v"})
+    rays, walls = player.now.stage.rays, player.now.stage.walls
+    assert rays is not None and walls is not None and rays.shape == (sight.RAYS, 2, 2)
+    apart = sight.wall_distance(torch.tensor(rays[None, :, 1]), torch.tensor(walls[None]))
+    assert float(apart.max()) < 1e-3
+    player.step({"v"})
+    assert player.now.stage.rays is not None  # still held
+    player.step(set())
+    player.step({"v"})
+    assert player.now.stage.rays is None
+
+
+def test_a_wall_is_drawn_as_a_box_around_its_line_seen_from_outside() -> None:
+    """Of a wall from (1, 2) to (1, 4): five faces, whose normals point away from its middle."""
+    drawn = faces(np.array([[[1.0, 2.0], [1.0, 4.0]]]))
+    corner, first, second = (drawn[:, row, :3] for row in range(3))
+    middle, normal = corner + (first + second) / 2, np.cross(first, second)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    away = ((middle - (1.0, HEIGHT / 2, 3.0)) * normal).sum(axis=1)
+    half = THICKNESS / 2
+    assert sorted(away.round(4).tolist()) == pytest.approx(
+        sorted([half, half, 1 + half, 1 + half, HEIGHT / 2]), abs=1e-4
+    )
+    assert faces(None).shape == beams(None).shape == (0, 4, 4)
+
+
+def test_a_ray_is_drawn_as_a_band_from_its_start_to_its_end() -> None:
+    band = beams(np.array([[[1.0, 1.0], [4.0, 5.0]]]))[0, :3, :3]
+    start, end = band[0] + band[2] / 2, band[0] + band[1] + band[2] / 2
+    assert start[[0, 2]].tolist() == pytest.approx([1, 1]) and end[[0, 2]].tolist() == pytest.approx([4, 5])
+    assert float(np.cross(band[1], band[2])[1]) > 0  # the camera is above
 
 
 # -- the environment and the shipped policy --------------------------------------------------------------------------

@@ -14,7 +14,14 @@ from controller.games.target import TargetGame, TimedTargetGame
 GAMES: dict[str, type[Game]] = {
     game.name: game
     for game in (
-        JoystickGame, TargetGame, TimedTargetGame, PathGame, MazeGame, CrowdGame, RandomGame, MonteCarloGame,
+        JoystickGame,
+        TargetGame,
+        TimedTargetGame,
+        PathGame,
+        MazeGame,
+        CrowdGame,
+        RandomGame,
+        MonteCarloGame,
     )
 }
 KEYS = {
