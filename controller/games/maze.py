@@ -42,7 +42,7 @@ class MazeGame(Game):
         config = self.maze.config
         self.labyrinth = Labyrinth.draw(1, config.rows, config.columns, torch.Generator().manual_seed(self.number))
         opposite = config.rows - 1, config.columns - 1
-        self.goal = self.maze.goal_in(state, self.labyrinth, exit=opposite, yaw=float(state.yaw))
+        self.goal = self.maze.goal_in(state, self.labyrinth, exit=opposite)
         self.eye = state
         return state
 

@@ -101,6 +101,13 @@ class Labyrinth:
         here = torch.arange(steps.shape[1], device=steps.device).expand_as(steps)
         return torch.where((steps == 0) | steps.isinf(), here, onward.argmin(dim=-1))
 
+    def bearing(self, begin: Tensor, exit: Tensor) -> Tensor:
+        """(B,) radians: the yaw of the first passage on the way from cells ``begin`` (B,) to ``exit`` (B,)."""
+        onward = self.following(self.steps_to(exit)).gather(1, begin[:, None])[:, 0]
+        middles = self.middles().to(begin.device)
+        way = middles[onward] - middles[begin]
+        return torch.atan2(way[:, 0], way[:, 1])
+
     def middles(self) -> Tensor:
         """(V, 2): the middle of each cell, as (x, z), from the corner of the first one."""
         cell = torch.arange(self.rows * self.columns)

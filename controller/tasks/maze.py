@@ -152,19 +152,19 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
         labyrinth: Labyrinth,
         entrance: tuple[int, int] | None = (0, 0),
         exit: tuple[int, int] | None = None,
-        yaw: float = 0.0,
+        yaw: float | None = None,
     ) -> MazeGoal:
-        """One character's goal: a labyrinth laid around it, entrance and exit given as (row, column).
+        """One character's goal: a labyrinth laid around it, entrance and exit given as (row, column). Its rows lead
+        along ``yaw``; unless given, it lies so that the character faces the first passage of its way.
 
         ConfigError if there is no exit, it is outside, or no way leads there.
         """
-        begin, end = labyrinth.cell("entrance", entrance), labyrinth.cell("exit", exit)
-        steps = labyrinth.steps_to(torch.tensor([end]))[0, begin]
-        require(bool(steps.isfinite()), "exit", exit, f"a cell to which a way leads from the entrance {entrance}")
-        turned = torch.full_like(state.yaw, yaw)
-        return self.lay(
-            state, labyrinth, torch.tensor([begin]), torch.tensor([end]), turned, torch.zeros_like(state.position)
-        )
+        ends = [labyrinth.cell(name, place) for name, place in (("entrance", entrance), ("exit", exit))]
+        begin, end = torch.tensor(ends).view(2, 1)
+        reachable = bool(labyrinth.steps_to(end)[0, begin].isfinite())
+        require(reachable, "exit", exit, f"a cell to which a way leads from the entrance {entrance}")
+        turned = state.yaw - labyrinth.bearing(begin, end) if yaw is None else torch.full_like(state.yaw, yaw)
+        return self.lay(state, labyrinth, begin, end, turned, torch.zeros_like(state.position))
 
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> MazeGoal:
         """A perfect labyrinth, laid any way around the character, who stands anywhere in any cell clear of the walls,

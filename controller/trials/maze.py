@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from controller import batch
 from controller.character import Character, CharacterState
 from controller.rollout import Act
 from controller.simulation import Simulation
@@ -21,19 +22,20 @@ START_S, SLOWEST = 5.0, 0.4
 
 
 def unseen_mazes(task: MazeTask, state: CharacterState, generator: torch.Generator) -> MazeGoal:
-    """A maze for each of the characters, who stand at the origin facing +Z: turned any way around them, entrance and
-    exit in opposite corners. The second half has the mazes of the first as a mirror shows them.
+    """A maze for each of the characters, who stand at the origin facing +Z: entrance and exit in opposite corners, the
+    first passage of the way ahead. The second half has the mazes of the first as a mirror shows them.
 
-    There are 5.6e11 perfect labyrinths of 5 × 5 cells (spanning trees of the grid), so that one of a training's is as
-    good as never among them.
+    There are 557,568,000 perfect labyrinths of 5 × 5 cells (spanning trees of the grid), so that one of a training's is
+    as good as never among them.
     """
     count, config = len(state), task.config
     half = math.ceil(count / 2)
     labyrinth = Labyrinth.draw(half, config.rows, config.columns, generator)
-    yaw = 2 * math.pi * torch.rand(half, generator=generator)
     entrance = torch.zeros(half, dtype=torch.long)
-    first = CharacterState(state.pose[:half], state.position[:half], state.yaw[:half])
-    goal = task.lay(first, labyrinth, entrance, entrance + config.rows * config.columns - 1, yaw, torch.zeros(half, 2))
+    exit = entrance + config.rows * config.columns - 1
+    first = batch.select(state, slice(half))
+    yaw = first.yaw - labyrinth.bearing(entrance, exit)
+    goal = task.lay(first, labyrinth, entrance, exit, yaw, torch.zeros_like(first.position))
     which, mirrored = torch.arange(count) % half, torch.arange(count) >= half
     flip = torch.stack((1 - 2.0 * mirrored, torch.ones(count)), dim=-1)
     return MazeGoal(
