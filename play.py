@@ -61,10 +61,11 @@ class Options:
     camera, F1 helps, Esc quits.
 
     1 to 8 switch the task in mid-walk: 1 joystick; 2 target and 3 timed target, in which a click on the ground sets the
-    flag; 4 path, which a drag over the ground draws, and 4 again takes the next shape; 6 crowd, in which a click on
+    flag; 4 path, which a drag over the ground draws, and 4 again takes the next shape; 5 maze, in which a click or drag
+    sets the exit, V shows the rays by which it sees, and 5 again makes another one; 6 crowd, in which a click on
     somebody, or N, follows that one, and a click elsewhere sends it there, or everybody under the camera that sees all;
     7 random walk, in which sliders hold units of z, N has the others drawn at random or be 0, and 0 lets all go;
-    8 Monte Carlo control of the target task. 5 is kept for the maze.
+    8 Monte Carlo control of the target task.
 
     With --keys nobody need be there. The camera then looks along world +Z all the time: w walks towards +Z, s towards
     -Z, a towards +X, d towards -X.
@@ -76,10 +77,10 @@ class Options:
     """Quit after this many simulation frames, 30 a second. Unless given: the end of --keys and --clicks, or never."""
     keys: str = ""
     """Keys held by a script, START-END:KEY,... in simulation frames, the end not included: "0-150:w,60-120:shift".
-    Keys: w a s d up left down right shift ctrl q e f r p n 0 1 2 3 4 5 6 7 8."""
+    Keys: w a s d up left down right shift ctrl q e f r p n v 0 1 2 3 4 5 6 7 8."""
     clicks: str = ""
     """Clicks on the ground by a script, FRAME:X/Z,... in simulation frames and metres: "0:3/4,90:-2/1.5"."""
-    task: Literal["joystick", "target", "timed_target", "path", "crowd", "random", "monte_carlo"] = "joystick"
+    task: Literal["joystick", "target", "timed_target", "path", "maze", "crowd", "random", "monte_carlo"] = "joystick"
     """What is played first; the keys 1 to 8 switch."""
     characters: int = 30
     """Characters of the crowd, up to 200."""

@@ -3,88 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from controller import checkpoint, solo
+from controller.actors import Actor, CodeActor
 from controller.character import Character
 from controller.errors import CheckpointError, first_line
-from controller.gemm import Linear
+from controller.navigator import Navigator
 from controller.simulation import Simulation
 from controller.solo import SoloActor
 
 KIND = "policy"
 
-
-class Network(nn.Module):
-    """A ReLU network: observation ``(B, O)`` → ``(B, outputs)``."""
-
-    def __init__(self, observation: int, hidden: Sequence[int], outputs: int) -> None:
-        super().__init__()
-        sizes = (observation, *hidden)
-        layers: list[nn.Module] = []
-        for inputs, width in pairwise(sizes):
-            layers += [Linear(inputs, width), nn.ReLU()]
-        self.body = nn.Sequential(*layers)
-        self.head = Linear(sizes[-1], outputs)
-        self.sizes: dict[str, Any] = {"observation": observation, "hidden": list(hidden)}
-
-    def widened(self, observation: int) -> Self:
-        """One that acts alike and sees further columns after its own, which it does not heed yet."""
-        wider = type(self)(**self.sizes | {"observation": observation})
-        weights = self.state_dict()
-        first = weights["body.0.weight"]
-        new = first.new_zeros(len(first), observation - first.shape[1])
-        wider.load_state_dict(weights | {"body.0.weight": torch.cat((first, new), dim=1)})
-        return wider
-
-    def forward(self, observation: Tensor) -> Tensor:
-        return self.head(self.body(observation))
+AnyActor = Actor | CodeActor | Navigator
 
 
-class Actor(Network):
-    """Observation ``(B, O)`` → mean latent ``(B, latent)`` within ±``limit``: a ReLU network and limit·tanh."""
-
-    has_kernels = True  # that is, controller.kernels computes it
-
-    def __init__(self, observation: int, latent: int, hidden: Sequence[int], limit: float) -> None:
-        super().__init__(observation, hidden, latent)
-        self.limit = limit
-        self.sizes |= {"latent": latent, "limit": limit}
-
-    def forward(self, observation: Tensor) -> Tensor:
-        return self.limit * torch.tanh(super().forward(observation))
-
-
-class CodeActor(Network):
-    """Observation ``(B, O)`` → a latent ``(B, latent)``, the one of K ``vectors`` to which a ReLU network gives the
-    highest logit: for a motion VAE whose latents are codes."""
-
-    has_kernels = False
-
-    def __init__(self, observation: int, latent: int, hidden: Sequence[int], codes: int) -> None:
-        super().__init__(observation, hidden, codes)
-        self.vectors: Tensor
-        self.register_buffer("vectors", torch.zeros(codes, latent))
-        self.sizes |= {"latent": latent, "codes": codes}
-
-    def forward(self, observation: Tensor) -> Tensor:
-        return self.vectors[super().forward(observation).argmax(dim=-1)]
-
-
-def new_actor(character: Character, observation: int, hidden: Sequence[int], limit: float) -> Actor | CodeActor:
-    """An untrained actor for a character, of the kind that its latents ask for."""
-    if character.codes is None:
-        return Actor(observation, character.latent, hidden, limit)
-    actor = CodeActor(observation, character.latent, hidden, len(character.codes))
-    actor.vectors.copy_(character.codes)
-    return actor
+def built(sizes: dict[str, Any]) -> AnyActor:
+    """The actor, without its weights, of these ``sizes``."""
+    kind = CodeActor if "codes" in sizes else Navigator if "pilot" in sizes else Actor
+    return kind(**sizes)
 
 
 def model_fingerprint(character: Character) -> str:
@@ -99,7 +40,7 @@ def model_fingerprint(character: Character) -> str:
 class Policy:
     """The deterministic policy, the actor's mean or first choice: observations ``(B, O)`` → latents ``(B, latent)``."""
 
-    def __init__(self, actor: Actor | CodeActor, header: dict[str, Any]) -> None:
+    def __init__(self, actor: AnyActor, header: dict[str, Any]) -> None:
         self.actor = actor.eval().requires_grad_(False)
         self.header = header
 
@@ -118,9 +59,7 @@ class Policy:
         checkpoint.save(path, KIND, self.header, dict(self.actor.state_dict()))
 
     @classmethod
-    def of(
-        cls, actor: Actor | CodeActor, character: Character, task: str, settings: dict[str, Any], **header: Any
-    ) -> Policy:
+    def of(cls, actor: AnyActor, character: Character, task: str, settings: dict[str, Any], **header: Any) -> Policy:
         """A policy ready to be saved, with all that :meth:`load` needs and what else ``header`` tells."""
         known = {"task": task, "settings": settings, "actor": actor.sizes, "model": model_fingerprint(character)}
         return cls(actor, {**known, **header})
@@ -146,7 +85,7 @@ class Policy:
         header, tensors = checkpoint.load(path, KIND)
         try:
             sizes = header["actor"]
-            actor = CodeActor(**sizes) if "codes" in sizes else Actor(**sizes)
+            actor = built(sizes)
             actor.load_state_dict(tensors)
             trained_for, model = header["task"], header["model"]
         except (KeyError, TypeError, RuntimeError) as error:

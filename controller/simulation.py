@@ -24,7 +24,7 @@ class Transition:
     state       the next state
     reward      (B,)
     terms       the reward's terms by name, (B,) each
-    terminated  (B,) booleans: the character fell or its pose is not a number
+    terminated  (B,) booleans: the character fell, its pose is not a number, or it failed as the task has it
     """
 
     state: CharacterState
@@ -62,7 +62,11 @@ class Simulation:
     def advance(self, state: CharacterState, goal: Any, latent: Tensor) -> Transition:
         """One step of 1/30 s with latents ``(B, latent)``, as :meth:`hold` leaves them, rewarded for ``goal``."""
         after = self.move(state, latent)
-        return Transition(after, *self.judge(state, latent, after, goal), ~self.character.alive(after))
+        return Transition(after, *self.judge(state, latent, after, goal), self.over(after, goal))
+
+    def over(self, state: CharacterState, goal: Any) -> Tensor:
+        """(B,) booleans: whose episode ends here, since the character fell, its pose is not a number, or it failed."""
+        return ~self.character.alive(state) | self.task.failed(state, goal)
 
     def latent(self, action: Tensor) -> Tensor:
         """What an environment's action means, ``(B, latent)``: ``LATENT_LIMIT`` times the action, or, where z is one of

@@ -46,15 +46,17 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
     | 243–(242 + G)  | the goal as the task shows it: see the task's class in ``controller.tasks``    |
 
     All but the goal are z-scores over the captured motion, held to one deviation beyond what was captured. G is 4 for
-    the joystick, 5 for the target, 6 for the timed target, 15 for the path, 29 for the crowd and 0 for the random walk.
+    the joystick, 5 for the target, 6 for the timed target, 15 for the path, 27 for the maze, 29 for the
+    crowd and 0 for the random walk.
 
     ## Reward
     The task's: see its ``reward``. ``info["reward_terms"]`` holds the terms.
 
     ## Episode
     Starts at the origin, in the crowd anywhere, in a reset pose drawn at random, with a random goal. *Terminated* when
-    the hips leave 0.5 to 1.3 m or the pose is not a number; *truncated* after ``max_episode_steps`` frames: 1,200 (40
-    s, as in the paper) when made by ``gymnasium.make`` or ``make_vec``, never when constructed directly without it.
+    the hips leave 0.5 to 1.3 m or the pose is not a number, and in the maze when a wall is touched; *truncated* after
+    ``max_episode_steps`` frames: 1,200 (40 s, as in the paper) when made by ``gymnasium.make`` or ``make_vec``, never
+    when constructed directly without it.
 
     ## Arguments
     ``task``: a name in ``controller.tasks``, or ``MODULE:NAME`` for one that the module registers; ``mvae``: a

@@ -93,7 +93,7 @@ class Episodes:
         moved = Move(self.state, latent, self.simulation.move(self.state, latent), self.goal)
         self.state = moved.after
         with torch.no_grad():
-            terminated = ~self.simulation.character.alive(self.state)
+            terminated = self.simulation.over(self.state, self.goal)
             self.goal = self.simulation.task.next_goal(self.state, self.goal, self.generator)
         self.frames = self.frames + 1
         return moved, terminated, (self.frames >= self.max_episode_steps) & ~terminated

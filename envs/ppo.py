@@ -14,11 +14,11 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor, nn
 
+from controller.actors import Actor, CodeActor, Network, new_actor
 from controller.character import Character
 from controller.errors import require
 from controller.mvae.schedules import linear_decay
 from controller.optimizer_state import load_optimizer, optimizer_tensors
-from controller.policy import Actor, CodeActor, Network, new_actor
 from controller.simulation import LATENT_LIMIT
 from envs.episodes import Episodes
 from envs.sb3 import CharacterVecEnv

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from controller import batch
+from controller.actors import Actor, Network
 from controller.errors import require
 from controller.gemm import Linear
+from controller.navigator import Navigator
 from controller.optimizer_state import load_optimizer, optimizer_tensors
-from controller.policy import Actor, Network
+from controller.policy import Policy
 from controller.simulation import LATENT_LIMIT
 from envs.episodes import Episodes, Move
 from envs.workers import Workers
@@ -93,7 +95,13 @@ class ShacTrainer:
     """Actor, critic and the characters they practise on; :meth:`iterate` is one horizon of all of them."""
 
     def __init__(
-        self, episodes: Episodes, config: ShacConfig, hidden: tuple[int, ...], seed: int, workers: Workers | None = None
+        self,
+        episodes: Episodes,
+        config: ShacConfig,
+        hidden: tuple[int, ...],
+        seed: int,
+        workers: Workers | None = None,
+        pilot: Policy | None = None,
     ) -> None:
         torch.manual_seed(seed)  # all workers begin with the same weights, and, with gradients shared, keep them so
         self.workers = workers or Workers()
@@ -103,22 +111,29 @@ class ShacTrainer:
         simulation = episodes.simulation
         allowed = "ppo, for this motion VAE's actions are codes, and no gradient goes through the choice of one"
         require(simulation.character.codes is None, "algorithm", "shac", allowed)
-        self.network = Actor(simulation.observation_size, simulation.character.latent, hidden, LATENT_LIMIT)
-        self.network.to(episodes.device)
+        self.network = self.new_network(hidden, pilot).to(episodes.device)
+        self.learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         with torch.no_grad():
             self.network.head.weight.mul_(0.1)
         self.critic = mlp(simulation.observation_size, hidden, 1).to(episodes.device)
         self.target = mlp(simulation.observation_size, hidden, 1).to(episodes.device)
         self.target.load_state_dict(self.critic.state_dict())
         self.target.requires_grad_(False)
-        self.actor_optimizer = torch.optim.Adam(
-            self.network.parameters(), config.actor_rate, betas=(0.9, 0.999), fused=True
-        )
+        self.actor_optimizer = torch.optim.Adam(self.learning, config.actor_rate, betas=(0.9, 0.999), fused=True)
         self.critic_optimizer = torch.optim.Adam(
             self.critic.parameters(), config.critic_rate, betas=(0.7, 0.95), fused=True
         )
         episodes.reset(seed + 1_000_003 * self.workers.rank)
         episodes.spread_clocks()
+
+    def new_network(self, hidden: tuple[int, ...], pilot: Policy | None) -> Actor | Navigator:
+        """An actor of its own, or one that steers the ``pilot``, whose weights stay as they are."""
+        simulation = self.episodes.simulation
+        if pilot is None:
+            return Actor(simulation.observation_size, simulation.character.latent, hidden, LATENT_LIMIT)
+        navigator = Navigator(simulation.observation_size, hidden, pilot.actor.sizes, pilot.header["settings"])
+        navigator.pilot.load_state_dict(pilot.actor.state_dict())
+        return navigator
 
     def iterate(self, progress: float) -> dict[str, float]:
         """One horizon: act, differentiate, improve actor and critic. ``progress`` in [0, 1] sets the rates."""
@@ -131,8 +146,8 @@ class ShacTrainer:
         loss, record = self.rollout(self.config.noise * left)
         self.actor_optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.workers.average(p.grad for p in self.network.parameters() if p.grad is not None)
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
+        self.workers.average(p.grad for p in self.learning if p.grad is not None)
+        norm = torch.nn.utils.clip_grad_norm_(self.learning, self.config.gradient_norm)
         self.critic_only -= self.frames_per_iteration
         if torch.isfinite(norm) and self.critic_only <= 0:
             self.actor_optimizer.step()
@@ -209,12 +224,14 @@ class ShacTrainer:
                 mine.lerp_(theirs, 1 - config.target_decay)
         return total
 
-    def actor(self) -> Actor:
+    def actor(self) -> Actor | Navigator:
         """A copy of the actor as it stands."""
         return copy.deepcopy(self.network)
 
     def start_from(self, actor: Network) -> None:
         """Begin with a trained actor's weights, which wait until the critic, which is new, has learned a little."""
+        kind, found = type(self.network).__name__.lower(), type(actor).__name__.lower()
+        require(kind == found, "start", found, f"a policy that is of the same kind, {kind}")
         self.network.load_state_dict(actor.state_dict())
         self.critic_only = self.config.critic_frames
 

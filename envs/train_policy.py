@@ -18,10 +18,11 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from controller import checkpoint, files
+from controller import assets, checkpoint, files
 from controller.errors import ControllerError, require, run_command
 from controller.evaluation import evaluate
 from controller.policy import Policy, model_fingerprint
+from controller.tasks.joystick import JoystickTask
 from envs.curriculum import Curriculum
 from envs.episodes import Episodes
 from envs.ppo import PpoConfig, PpoTrainer
@@ -47,6 +48,9 @@ class PolicyConfig:
     start: Path | None = None
     """A policy to start from, in place of random weights: for the same task, or for the one that it extends, as most
     extend the joystick."""
+    pilot: Path | None = None
+    """With shac: a joystick policy that walks as it is, while a network learns what to wish of it. For the maze the
+    shipped one unless given; other tasks are learned without."""
     steps: int = 6_000_000
     """Frames of experience, over all characters."""
     characters: int = 128
@@ -101,9 +105,9 @@ class PolicyTraining:
             self.judge = Episodes.make(config.task, 1, None, mvae).simulation
         files.make_folder(config.out)
         self.frames, self.seconds = 0, 0.0
+        self.header: dict[str, Any] = {}
         self.trainer = self.make_trainer()
         self.history: list[dict[str, Any]] = []
-        self.header: dict[str, Any] = {}
         if config.start is not None:
             started = Policy.load_for(config.start, self.episodes.simulation)
             self.trainer.start_from(started.actor)
@@ -117,7 +121,18 @@ class PolicyTraining:
         config = self.config
         if config.algorithm == "ppo":
             return PpoTrainer(self.episodes, config.ppo, config.hidden, config.seed, config.out)
-        return ShacTrainer(self.episodes, config.shac, config.hidden, config.seed, self.workers)
+        return ShacTrainer(self.episodes, config.shac, config.hidden, config.seed, self.workers, self.load_pilot())
+
+    def load_pilot(self) -> Policy | None:
+        """The joystick policy to steer by, if there is to be one."""
+        path, simulation = self.config.pilot, self.episodes.simulation
+        if path is None and simulation.task.steered:
+            path = assets.policy_path(JoystickTask.name)
+        if path is None:
+            return None
+        pilot = Policy.load(path, simulation.character, JoystickTask.name)
+        self.header["pilot"] = pilot.header
+        return pilot
 
     def iterate(self) -> dict[str, float]:
         """One iteration of the trainer, told how far the run has come."""
@@ -146,7 +161,8 @@ class PolicyTraining:
         """The actor as it stands, ready to be saved."""
         simulation = self.judge
         settings = dataclasses.asdict(self.config)
-        kept = {n: v for n, v in settings.items() if n not in ("out", "mvae", "start", "resume", "ppo", "shac")}
+        untold = ("out", "mvae", "start", "pilot", "resume", "ppo", "shac")
+        kept = {name: value for name, value in settings.items() if name not in untold}
         kept[self.config.algorithm] = settings[self.config.algorithm]
         return Policy.of(
             self.trainer.actor().cpu(), simulation.character, simulation.task.name, simulation.task.settings(),

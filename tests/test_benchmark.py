@@ -16,6 +16,7 @@ from synthetic import ROOT, character, command, refusal, strict_json
 from torch import nn
 
 from controller import assets, files
+from controller.actors import Actor
 from controller.benchmark import __main__ as benchmark
 from controller.benchmark import machine, memory, programs, report, steps, training, viewer
 from controller.benchmark.limits import Limits, Work
@@ -24,7 +25,7 @@ from controller.benchmark.timing import Timing, alternate, measure, threads
 from controller.character import Character
 from controller.errors import ControllerError
 from controller.mvae.model import ExpertLinear, MotionVAE, MotionVAEConfig
-from controller.policy import Actor, Policy
+from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickTask
 from envs import benchmark as envs_benchmark

@@ -15,9 +15,10 @@ from synthetic import character, model, puppet, skeleton
 from torch import Tensor
 
 from controller import checkpoint, files
+from controller.actors import Actor
 from controller.character import Character
 from controller.errors import CheckpointError, ControllerError
-from controller.policy import Actor, Policy
+from controller.policy import Policy
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2])}
 

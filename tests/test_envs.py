@@ -29,8 +29,9 @@ from envs.sb3 import CharacterVecEnv
 
 JOYSTICK, RANDOM_WALK = "MotionVAE/Joystick-v0", "MotionVAE/RandomWalk-v0"
 TARGET, TIMED_TARGET, PATH = "MotionVAE/Target-v0", "MotionVAE/TimedTarget-v0", "MotionVAE/Path-v0"
+MAZE = "MotionVAE/Maze-v0"
 CROWD = "MotionVAE/Crowd-v0"
-ALL = (JOYSTICK, TARGET, TIMED_TARGET, PATH, CROWD, RANDOM_WALK)
+ALL = (JOYSTICK, TARGET, TIMED_TARGET, PATH, MAZE, CROWD, RANDOM_WALK)
 HEIGHT = layout().positions.start + 1  # column of an observation
 
 
@@ -71,6 +72,7 @@ def test_a_checker_would_have_noticed(mvae: Path) -> None:
         (TARGET, "target", 5),
         (TIMED_TARGET, "timed_target", 6),
         (PATH, "path", 15),
+        (MAZE, "maze", 27),
         (CROWD, "crowd", 29),
         (RANDOM_WALK, "random", 0),
     ],

@@ -12,6 +12,7 @@ import torch
 from test_play import PuppetPolicy, hold, pilot, untrained
 
 from controller import assets
+from controller.actors import Actor
 from controller.character import Character
 from controller.games import GAMES, KEYS
 from controller.games.crowd import STAY_SENT, TOUCH, CrowdGame
@@ -20,7 +21,7 @@ from controller.games.random_walk import RandomGame, effect
 from controller.games.settings import Settings
 from controller.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.player import Player
-from controller.policy import Actor, Policy
+from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks import TASKS
 from controller.tasks.crowd import REACHED, TORSO

@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 import play
+from controller.actors import Actor
 from controller.character import Character
 from controller.errors import DisplayError
 from controller.formats import bvh
@@ -29,7 +30,7 @@ from controller.games.pilot import Pilot
 from controller.games.settings import Settings
 from controller.monte_carlo import MonteCarloConfig
 from controller.player import Player
-from controller.policy import Actor, Policy
+from controller.policy import Policy
 from controller.recording import Recording
 from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask

@@ -12,8 +12,9 @@ from synthetic import anywhere, character, data, latents, layout, model
 from torch import Tensor
 
 from controller import batch, geometry, solo
+from controller.actors import Actor
 from controller.character import Character, CharacterState
-from controller.policy import Actor, Policy
+from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickTask
 

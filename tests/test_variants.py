@@ -22,6 +22,7 @@ from torch.nn import functional
 
 import play
 from controller import assets, batch, checkpoint, evaluation
+from controller.actors import CodeActor
 from controller.character import KIND, Character, CharacterState
 from controller.errors import CheckpointError, ConfigError
 from controller.mvae import diagnose, diagnostics, variants
@@ -32,7 +33,7 @@ from controller.mvae.schedules import KlWeight, TeacherForcing
 from controller.mvae.specialists import SpecialistsVAE
 from controller.mvae.train import TrainConfig, Trainer
 from controller.normalizer import Normalizer
-from controller.policy import CodeActor, Policy
+from controller.policy import Policy
 from controller.simulation import Simulation
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
 from envs import train_policy

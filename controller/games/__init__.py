@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.games.base import Game
 from controller.games.crowd import CrowdGame
 from controller.games.joystick import JoystickGame
+from controller.games.maze import MazeGame
 from controller.games.monte_carlo import MonteCarloGame
 from controller.games.path import PathGame
 from controller.games.random_walk import RandomGame
@@ -12,7 +13,16 @@ from controller.games.target import TargetGame, TimedTargetGame
 
 GAMES: dict[str, type[Game]] = {
     game.name: game
-    for game in (JoystickGame, TargetGame, TimedTargetGame, PathGame, CrowdGame, RandomGame, MonteCarloGame)
+    for game in (
+        JoystickGame,
+        TargetGame,
+        TimedTargetGame,
+        PathGame,
+        MazeGame,
+        CrowdGame,
+        RandomGame,
+        MonteCarloGame,
+    )
 }
 KEYS = {
     "joystick": "1", "target": "2", "timed_target": "3", "path": "4", "maze": "5", "crowd": "6", "random": "7",

@@ -9,13 +9,15 @@ from controller.errors import ConfigError
 from controller.tasks.base import Task
 from controller.tasks.crowd import CrowdTask
 from controller.tasks.joystick import JoystickTask
+from controller.tasks.maze import MazeTask
 from controller.tasks.path import PathTask
 from controller.tasks.random_walk import RandomWalkTask
 from controller.tasks.target import TargetTask
 from controller.tasks.timed_target import TimedTargetTask
 
 TASKS: dict[str, type[Task[Any, Any]]] = {
-    task.name: task for task in (JoystickTask, TargetTask, TimedTargetTask, PathTask, CrowdTask, RandomWalkTask)
+    task.name: task
+    for task in (JoystickTask, TargetTask, TimedTargetTask, PathTask, MazeTask, CrowdTask, RandomWalkTask)
 }
 
 

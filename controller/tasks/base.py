@@ -27,13 +27,15 @@ class Task(ABC, Generic[Goal, Config]):
 
     ``name`` is what commands and checkpoints call it; ``goal_size`` the width of :meth:`observe_goal`, 0 for a task
     without a goal; ``extends`` the task, if any, whose columns come first among them, so that a policy for it is a good
-    one to start from; ``config_type`` the frozen dataclass of its settings, the defaults of which are used unless a
-    ``config`` is given.
+    one to start from; ``steered`` whether a policy for it steers a frozen joystick policy unless told otherwise (see
+    ``controller.navigator``); ``config_type`` the frozen dataclass of its settings, the defaults of which are used
+    unless a ``config`` is given.
     """
 
     name: ClassVar[str]
     goal_size: ClassVar[int]
     extends: ClassVar[str | None] = None
+    steered: ClassVar[bool] = False
     config_type: ClassVar[type[Any]] = NoConfig
 
     def __init__(self, character: Character, config: Config | None = None) -> None:
@@ -66,6 +68,11 @@ class Task(ABC, Generic[Goal, Config]):
         if redraw.device.type == "cpu" and not bool(redraw.any()):  # elsewhere, asking costs more than drawing
             return goal
         return batch.where(redraw, self.draw_goal(state, generator), goal)
+
+    def failed(self, state: CharacterState, goal: Goal) -> Tensor:
+        """(B,) booleans: whose episode ends here although nothing is wrong with the character. Nobody's, unless the
+        task says so."""
+        return torch.zeros_like(state.yaw, dtype=torch.bool)
 
     @abstractmethod
     def observe_goal(self, state: CharacterState, goal: Goal) -> Tensor:

@@ -52,6 +52,12 @@ class JoystickConfig:
         for name in ("stand", "strafe"):
             require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a share from 0 to 1")
 
+    def speed_limit(self, angle: Tensor) -> Tensor:
+        """The fastest wish in m/s in a direction ``angle`` (radians) away from the facing: half an ellipse each way."""
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        ahead = torch.where(cos >= 0, self.forward_speed, self.backward_speed)
+        return ((cos / ahead).square() + (sin / self.sideways_speed).square()).rsqrt()
+
 
 class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     """Track a wished velocity and a wished facing.
@@ -69,10 +75,8 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     config_type = JoystickConfig
 
     def speed_limit(self, angle: Tensor) -> Tensor:
-        """The fastest wish in m/s in a direction ``angle`` (radians) away from the facing: half an ellipse each way."""
-        config, cos, sin = self.config, torch.cos(angle), torch.sin(angle)
-        ahead = torch.where(cos >= 0, config.forward_speed, config.backward_speed)
-        return ((cos / ahead).square() + (sin / config.sideways_speed).square()).rsqrt()
+        """The configuration's: see :meth:`JoystickConfig.speed_limit`."""
+        return self.config.speed_limit(angle)
 
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> JoystickGoal:
         """Any direction, any speed up to the limit that way; some stand, some face another way than they go."""

@@ -12,6 +12,7 @@ from controller.rollout import Act
 from controller.simulation import Simulation
 from controller.trials.crowd import crowd_figures
 from controller.trials.joystick import joystick_figures
+from controller.trials.maze import maze_figures
 from controller.trials.path import path_figures
 from controller.trials.target import target_figures
 from controller.trials.timed_target import timed_target_figures
@@ -24,5 +25,6 @@ TRIALS: dict[str, Trial] = {
     "target": target_figures,
     "timed_target": timed_target_figures,
     "path": path_figures,
+    "maze": maze_figures,
     "crowd": crowd_figures,
 }

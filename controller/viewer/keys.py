@@ -9,7 +9,7 @@ from controller.errors import ConfigError
 
 STEERING_KEYS = (
     *("w", "a", "s", "d", "up", "left", "down", "right", "shift", "ctrl", "q", "e", "f", "r", "p"),
-    *("n", *"012345678"),  # tasks: their own keys, and which one
+    *("n", "v", *"012345678"),  # tasks: their own keys, and which one
 )
 
 

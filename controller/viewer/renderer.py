@@ -10,7 +10,7 @@ from OpenGL import GL
 
 from controller.errors import DisplayError
 from controller.skeleton import Skeleton, forward_kinematics
-from controller.viewer import anatomy, flag, sun
+from controller.viewer import anatomy, flag, sun, walls
 from controller.viewer import quality as qualities
 from controller.viewer.body import Body
 from controller.viewer.camera import FollowCamera
@@ -92,6 +92,8 @@ class Renderer:
         self._near.draw()
         self._others.draw()
         self._flag.draw()
+        self._face_program.use()
+        self._faces.draw()
         GL.glDisable(GL.GL_CLIP_DISTANCE0)
 
         GL.glDisable(GL.GL_CULL_FACE)
@@ -159,6 +161,7 @@ class Renderer:
         self._near.send(near)
         self._others.send(far)
         self._flag.send(flag.placed(scene.stage.flag, camera.eye))
+        self._faces.send(np.concatenate((walls.faces(scene.stage.walls), walls.beams(scene.stage.rays))))
         self._marks.send(ground_marks(scene))
         self._quiet_marks.send(quiet_marks(scene))
 
@@ -186,6 +189,7 @@ class Renderer:
         body = ("capsule.glsl", "body.vert"), ("shadow.glsl", "body.frag")
         self._body_program = Program(*body, constants | {"SHADED": 1})
         self._far_body_program = Program(*body, constants | {"SHADED": 0})
+        self._face_program = Program(("face.vert",), ("shadow.glsl", "body.frag"), constants | {"SHADED": 0})
         ground = ("ground.vert",), ("shadow.glsl", "ground.frag")
         self._near_program = Program(*ground, constants | {"NEAR": 1})
         self._far_program = Program(*ground, constants | {"NEAR": 0})
@@ -199,6 +203,7 @@ class Renderer:
         self._near = Capsules(self.body.looks, self.quality.segments)
         self._others = Capsules(self.body.looks, self.quality.crowd_segments)
         self._flag = Capsules(flag.LOOKS, self.quality.segments)
+        self._faces = Instances(((0, 4), (1, 4), (2, 4), (3, 4)))
         self._marks, self._quiet_marks = Instances(((0, 4), (1, 4))), Instances(((0, 4), (1, 4)))
         self._frame_buffer = GL.glGenBuffers(1)
         GL.glBindBufferBase(GL.GL_UNIFORM_BUFFER, FRAME_BINDING, self._frame_buffer)
