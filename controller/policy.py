@@ -18,6 +18,7 @@ from controller.errors import CheckpointError, first_line
 from controller.gemm import Linear
 from controller.simulation import Simulation
 from controller.solo import SoloActor
+from controller.tasks.base import Task
 
 KIND = "policy"
 
@@ -126,7 +127,7 @@ class Policy:
         return cls(actor, {**known, **header})
 
     @classmethod
-    def load_for(cls, path: Path | str, simulation: Simulation) -> Policy:
+    def load_for(cls, path: Path | str, simulation: Simulation) -> Self:
         """Read a policy for a simulation's task, or for the task that this one extends: such a one heeds the columns
         that they share. CheckpointError as for :meth:`load`."""
         task = simulation.task
@@ -138,7 +139,24 @@ class Policy:
         return cls(actor, policy.header | {"actor": actor.sizes})
 
     @classmethod
-    def load(cls, path: Path | str, character: Character, *tasks: str) -> Policy:
+    def load_at_task(
+        cls, path: Path | str, character: Character, kind: type[Task[Any, Any]]
+    ) -> tuple[Self, Simulation]:
+        """Read a policy with the simulation that it acts in: of a task of this kind, in the settings with which the
+        policy was trained for it, or in its own defaults if the policy is for the task that this one extends.
+
+        CheckpointError as for :meth:`load`, or if there are no such settings.
+        """
+        header = checkpoint.load_header(path, KIND)
+        try:
+            config = kind.config_type(**header["settings"]) if header.get("task") == kind.name else None
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"{path}: not a whole policy checkpoint ({first_line(error)})") from error
+        simulation = Simulation(character, kind(character, config))
+        return cls.load_for(path, simulation), simulation
+
+    @classmethod
+    def load(cls, path: Path | str, character: Character, *tasks: str) -> Self:
         """Read a policy; CheckpointError if it is for none of the tasks, or another motion VAE than ``character``'s."""
         header, tensors = checkpoint.load(path, KIND)
         try:
