@@ -24,7 +24,8 @@ JUDGED = {
     "target": "reach_time_s",
     "timed_target": "on_time_fraction",
     "path": "path_speed_m_s",
-    "crowd": "targets_per_min",
+    "maze": "solve_time_s",
+    "crowd": "progress_m_s",
 }
 """The figure of each task's trial by which the two sides are compared: one that is never 0."""
 
