@@ -5,25 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 
 from controller.errors import CheckpointError
+from controller.tasks import TASKS
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets"
 MVAE = FOLDER / "mvae.safetensors"
 
 
 def policy_path(task: str) -> Path:
-    """The best shipped policy for a task; CheckpointError if none is shipped."""
+    """The best shipped policy for a task: its own, or else that of the task which it extends; CheckpointError if
+    neither is shipped."""
     return policy_paths(task)[0]
 
 
-def policy_paths(task: str, extends: str | None = None, folder: Path | None = None) -> list[Path]:
-    """All policies in a folder, that of the shipped ones unless given, for a task or, if it has none of its own, for
-    the one that it ``extends``: the best first, the others by name. CheckpointError if there is none."""
-    folder = folder or FOLDER
-    for name in (task, extends):
-        best = folder / f"{name}.safetensors"
-        if name and best.is_file():
-            return [best, *sorted(folder.glob(f"{name}_*.safetensors"))]
-    raise CheckpointError(
-        f"{folder / task}.safetensors: no policy is shipped for the task {task!r}; "
-        f"train one with `python -m envs.train_policy --task {task}`"
-    )
+def policy_paths(task: str, folder: Path | None = None) -> list[Path]:
+    """All shipped policies for a task, or those in a ``folder``, the best first: its own, then those of the task which
+    it extends, each time the best one and the others by name; CheckpointError if none is shipped."""
+    extended = TASKS[task].extends if task in TASKS else None
+    paths = [path for name in (task, extended) if name for path in _own(name, folder or FOLDER)]
+    if not paths:
+        raise CheckpointError(
+            f"{(folder or FOLDER) / task}.safetensors: no policy is shipped for the task {task!r}; "
+            f"train one with `python -m envs.train_policy --task {task}`"
+        )
+    return paths
+
+
+def _own(task: str, folder: Path) -> list[Path]:
+    best = folder / f"{task}.safetensors"
+    return [best, *sorted(folder.glob(f"{task}_*.safetensors"))] if best.is_file() else []

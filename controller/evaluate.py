@@ -96,7 +96,7 @@ def measure(options: Options) -> dict[str, Any]:
     if options.control == "monte_carlo":
         control = MonteCarlo(simulation, options.monte_carlo)
     elif kind.goal_size:
-        path = options.policy or assets.policy_paths(kind.name, kind.extends)[0]
+        path = options.policy or assets.policy_path(kind.name)
         control, simulation = Policy.load_at_task(path, character, kind)
     return evaluate(simulation, control, options.characters, options.seconds, options.seed, data)
 

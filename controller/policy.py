@@ -127,21 +127,24 @@ class Policy:
         return cls(actor, {**known, **header})
 
     @classmethod
-    def load_for(cls, path: Path | str, simulation: Simulation) -> Self:
-        """Read a policy for a simulation's task, or for the task that this one extends: such a one heeds the columns
-        that they share. CheckpointError as for :meth:`load`."""
+    def load_for(cls, path: Path | str, simulation: Simulation) -> Policy:
+        """Read a policy for a simulation's task, or for the one that this extends, :meth:`fitted` to it.
+        CheckpointError as for :meth:`load`."""
         task = simulation.task
         tasks = (task.name,) if task.extends is None else (task.name, task.extends)
-        policy = cls.load(path, simulation.character, *tasks)
-        if policy.actor.sizes["observation"] == simulation.observation_size:
-            return policy
-        actor = policy.actor.widened(simulation.observation_size).to(simulation.character.reset_poses.device)
-        return cls(actor, policy.header | {"actor": actor.sizes})
+        return cls.load(path, simulation.character, *tasks).fitted(simulation)
+
+    def fitted(self, simulation: Simulation) -> Policy:
+        """The same policy for a simulation whose task extends its own: there it heeds the columns that they share."""
+        if self.actor.sizes["observation"] == simulation.observation_size:
+            return self
+        actor = self.actor.widened(simulation.observation_size).to(simulation.character.reset_poses.device)
+        return Policy(actor, self.header | {"actor": actor.sizes})
 
     @classmethod
     def load_at_task(
         cls, path: Path | str, character: Character, kind: type[Task[Any, Any]]
-    ) -> tuple[Self, Simulation]:
+    ) -> tuple[Policy, Simulation]:
         """Read a policy with the simulation that it acts in: of a task of this kind, in the settings with which the
         policy was trained for it, or in its own defaults if the policy is for the task that this one extends.
 
@@ -156,7 +159,7 @@ class Policy:
         return cls.load_for(path, simulation), simulation
 
     @classmethod
-    def load(cls, path: Path | str, character: Character, *tasks: str) -> Self:
+    def load(cls, path: Path | str, character: Character, *tasks: str) -> Policy:
         """Read a policy; CheckpointError if it is for none of the tasks, or another motion VAE than ``character``'s."""
         header, tensors = checkpoint.load(path, KIND)
         try:

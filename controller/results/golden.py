@@ -1,7 +1,7 @@
 """Golden rollouts: where every shipped policy takes four characters in two seconds of each task, to the centimetre.
 
-``python -m controller.results.golden --out tests/golden.json`` writes them anew, which is due whenever weights, a task or
-the dynamics have changed on purpose.
+``python -m controller.results.golden --out tests/golden.json`` writes them anew, which is due whenever weights, a task
+or the dynamics have changed on purpose.
 """
 
 from __future__ import annotations

@@ -141,8 +141,9 @@ def entries(
 
 def policies(kind: type[Task[Any, Any]], folder: Path) -> list[Path]:
     """All policies for a task, or the best one for the task that it extends."""
-    paths = assets.policy_paths(kind.name, kind.extends, folder)
-    return paths if paths[0].stem == kind.name else paths[:1]
+    paths = assets.policy_paths(kind.name, folder)
+    own = [path for path in paths if path.stem.startswith(kind.name)]
+    return own or paths[:1]
 
 
 # -- measuring -------------------------------------------------------------------------------------------------------
@@ -200,14 +201,14 @@ def row(entry: Entry, config: SuiteConfig, seed: int, captured: Captured) -> dic
 
 
 def overall_ratio(figures: list[dict[str, float]], judged: str) -> Estimate:
-    """The mean of a figure in the mirror over its mean as it is. The interval is that of the mean of mirrored − as it
-    is, a difference within a seed, which no seed's own difficulty enters, over the same mean."""
-    pairs = [(f["mirrored"], f[judged]) for f in figures if math.isfinite(f["mirrored"]) and math.isfinite(f[judged])]
-    change, base = estimate([one - other for one, other in pairs]), estimate([other for _, other in pairs])
-    if change.mean is None or not base.mean:
+    """The mean of a figure over its mean in the mirror. The interval is that of the mean of what it is more than in the
+    mirror, a difference within a seed, which no seed's own difficulty enters, over the same mean."""
+    pairs = [(f[judged], f["mirrored"]) for f in figures if math.isfinite(f["mirrored"]) and math.isfinite(f[judged])]
+    more, base = estimate([one - other for one, other in pairs]), estimate([other for _, other in pairs])
+    if more.mean is None or not base.mean:
         return Estimate(None, None, None, 0)
-    low, high = (None if end is None else 1 + end / base.mean for end in (change.low, change.high))
-    return Estimate(1 + change.mean / base.mean, low, high, len(pairs))
+    low, high = (None if end is None else 1 + end / base.mean for end in (more.low, more.high))
+    return Estimate(1 + more.mean / base.mean, low, high, len(pairs))
 
 
 def captured_row(character: Character, captured: Captured) -> dict[str, Any]:

@@ -20,14 +20,14 @@ G = TypeVar("G")
 ANGLES = ("facing", "yaw")
 """Names of a goal's fields that are yaws."""
 JUDGED = {
-    "joystick": "response_s",
-    "target": "reach_time_s",
-    "timed_target": "on_time_fraction",
-    "path": "path_speed_m_s",
-    "maze": "solve_time_s",
-    "crowd": "progress_m_s",
+    "joystick": "response_left_s",
+    "target": "reach_time_left_s",
+    "timed_target": "miss_left_m",
+    "path": "path_speed_original_m_s",
+    "maze": "solve_time_original_s",
 }
-"""The figure of each task's trial by which the two sides are compared: one that is never 0."""
+"""The figure of each task's trial by which the two sides are compared: that of goals of one side alone, which in the
+mirror are of the other, and one that is never 0. A crowd's goals have no side."""
 
 
 def mirrored_goal(goal: G) -> G:
@@ -82,8 +82,8 @@ def symmetry_figures(
     simulation: Simulation, act: Act, characters: int, seconds: float, seed: int, judged: float | None = None
 ) -> dict[str, float]:
     """``mirrored``: the figure of :data:`JUDGED` in a mirror, of the trial with the same seed, so that every start and
-    every goal has its mirror image. ``left_right_ratio``: that over the figure as it is, ``judged`` if it is known
-    already: 1 for who has no better side. Nothing for a task that is not judged.
+    every goal has its mirror image. ``left_right_ratio``: the figure as it is, ``judged`` if it is known already, over
+    that: 1 for who has no better side. Nothing for a task that is not judged.
     """
     name = simulation.task.name
     if name not in JUDGED:
@@ -91,4 +91,4 @@ def symmetry_figures(
     if judged is None:
         judged = TRIALS[name](simulation, act, characters, seconds, seed)[JUDGED[name]]
     mirrored = TRIALS[name](*in_a_mirror(simulation, act), characters, seconds, seed)[JUDGED[name]]
-    return {"mirrored": mirrored, "left_right_ratio": mirrored / judged if judged else float("nan")}
+    return {"mirrored": mirrored, "left_right_ratio": judged / mirrored if mirrored else float("nan")}

@@ -151,8 +151,8 @@ def motion_table(results: dict[str, Any]) -> str:
 
 
 def symmetry_table(results: dict[str, Any]) -> str:
-    """The ratio of left and right of every policy."""
-    ratio = Column("left_right_ratio", "in the mirror / as it is", 3)
+    """What every policy does to the left over what it does to the right, of the same trials in a mirror."""
+    ratio = Column("left_right_ratio", "to the left / to the right", 3)
     lines = [
         [row["task"].replace("_", " "), who(row), f"`{JUDGED[row['task']]}`", figure(row["figures"][ratio.key], ratio)]
         for row in results["rows"]
