@@ -1,6 +1,7 @@
 """Monte Carlo control: no training; try latents at random, a few frames deep, and act as the best try began.
 
-The baseline of Ling et al. 2020, 5.1: 200 samples, four steps deep.
+The baseline of Ling et al. 2020, 5.1, which has 200 samples, four steps deep: as many steps of the decoder as here.
+docs/results.md has what each depth is worth.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from controller.simulation import Simulation
 class MonteCarloConfig:
     """How much is tried before each frame."""
 
-    samples: int = 200
+    samples: int = 100
     """Tries for each character."""
-    horizon: int = 4
+    horizon: int = 8
     """Frames that a try goes on."""
     deviation: float = 1.0
     """Deviation of the latents tried; 1 as the decoder knows them. Codes are drawn as often as captured motion has
@@ -45,7 +46,7 @@ class MonteCarlo:
     frame of a try, most of what sets one sum apart from another is the luck of the later frames, which is thrown away
     when the next frame is tried anew, and to look deeper makes the choice worse.
 
-    Goals stand still meanwhile: a tenth of a second later they are hardly others.
+    Goals stand still meanwhile: a quarter of a second later they are hardly others.
     """
 
     def __init__(self, simulation: Simulation, config: MonteCarloConfig | None = None) -> None:

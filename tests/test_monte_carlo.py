@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from synthetic import anywhere, character, puppet, refusal
+from synthetic import anywhere, character, data, layout, puppet, refusal
+from torch import Tensor
 
-from controller import batch, evaluate
+from controller import assets, batch, evaluate
+from controller.character import Character, CharacterState
 from controller.errors import ConfigError
 from controller.evaluation import evaluate as figures_of
 from controller.monte_carlo import MonteCarlo, MonteCarloConfig
+from controller.mvae import variants
+from controller.mvae.model import MotionVAEConfig
 from controller.simulation import Simulation
-from controller.tasks.target import TargetTask
+from controller.tasks.target import TargetGoal, TargetTask
 
 
 def test_it_acts_as_the_best_of_its_tries_began() -> None:
@@ -23,7 +27,7 @@ def test_it_acts_as_the_best_of_its_tries_began() -> None:
     goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(0))
     config = MonteCarloConfig(samples=50, horizon=1, seed=4)
     chosen = MonteCarlo(simulation, config)(state, goal)
-    tried = torch.randn(1, 150, 6, generator=torch.Generator().manual_seed(4))[0]
+    tried = torch.randn(150, 6, generator=torch.Generator().manual_seed(4))
     rows = torch.arange(3).repeat_interleave(50)
     with torch.inference_mode():
         reward = simulation.advance(batch.select(state, rows), batch.select(goal, rows), tried).reward.view(3, 50)
@@ -32,16 +36,62 @@ def test_it_acts_as_the_best_of_its_tries_began() -> None:
 
 
 def test_a_puppet_on_its_strings_reaches_its_target() -> None:
-    """It has no legs, so gliding must cost it nothing; nor inertia, so one frame is as deep as a try need go."""
+    """With the default settings. It has no legs, so gliding must cost it nothing."""
     simulation = Simulation(puppet(), TargetTask(puppet()))
     simulation.task.quality.ground = simulation.task.quality.gliding = 0.0
     state, goal = simulation.reset(3, torch.Generator().manual_seed(0))
     goal = type(goal)(torch.tensor([[0.0, 2.0], [1.5, 0.0], [-1.0, -1.0]]))
-    acts = MonteCarlo(simulation, MonteCarloConfig(samples=200, horizon=1))
+    acts = MonteCarlo(simulation)
     before = (state.position - goal.position).norm(dim=-1)
     for _ in range(90):
         state = simulation.move(state, acts(state, goal))
     assert ((state.position - goal.position).norm(dim=-1) < 0.5 * before).all()
+
+
+def test_a_try_goes_on_at_the_mean_so_that_later_luck_decides_nothing() -> None:
+    """Three frames deep, nobody's first latent would have paid more, if nothing more was done after it."""
+    simulation = Simulation(character(), TargetTask(character()))
+    state = anywhere(1, 2)
+    goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(1))
+    chosen = MonteCarlo(simulation, MonteCarloConfig(samples=30, horizon=3, seed=5))(state, goal)
+    tried = torch.randn(60, 6, generator=torch.Generator().manual_seed(5))
+
+    def worth(states: CharacterState, goals: TargetGoal, first: Tensor) -> Tensor:
+        total = torch.zeros(len(first))
+        for latent in (first, torch.zeros_like(first), torch.zeros_like(first)):
+            step = simulation.advance(states, goals, latent)
+            states, total = step.state, total + step.reward
+        return total
+
+    rows = torch.arange(2).repeat_interleave(30)
+    with torch.inference_mode():
+        all_of_them = worth(batch.select(state, rows), batch.select(goal, rows), tried).view(2, 30)
+        torch.testing.assert_close(worth(state, goal, chosen), all_of_them.amax(dim=1))
+
+
+def test_codes_are_tried_as_they_are() -> None:
+    config = MotionVAEConfig(variant="codes", codes=5, latent=6, hidden=24, experts=3)
+    built = variants.build(layout().size, config, data().normalizer())
+    coded = Character(built, layout(), character().reset_poses)
+    simulation = Simulation(coded, TargetTask(coded))
+    state, goal = simulation.reset(3, torch.Generator().manual_seed(0))
+    chosen = MonteCarlo(simulation, MonteCarloConfig(samples=8, horizon=2, deviation=3.0))(state, goal)
+    assert torch.cdist(chosen, coded.codes).amin(dim=1).max() == 0
+
+
+@pytest.mark.skipif(not assets.MVAE.is_file(), reason="assets/mvae.safetensors")
+def test_the_default_gets_a_real_character_nearer_than_one_frame_deep() -> None:
+    """Nobody starts to walk within a frame: to see what a step is worth takes several."""
+    who = Character.load(assets.MVAE)
+    simulation = Simulation(who, TargetTask(who))
+    goal = TargetGoal(torch.tensor([[0.0, 3.0]]))
+    left = []
+    for config in (MonteCarloConfig(), MonteCarloConfig(horizon=1)):
+        state, acts = who.reset(1, torch.Generator().manual_seed(3)), MonteCarlo(simulation, config)
+        for _ in range(75):
+            state = simulation.move(state, simulation.hold(acts(state, goal)))
+        left.append(float((state.position - goal.position).norm()))
+    assert left[0] < left[1] - 0.5
 
 
 def test_it_has_a_row_in_the_evaluation() -> None:
