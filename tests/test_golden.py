@@ -79,7 +79,7 @@ def test_left_and_right_are_within_a_tenth(task: str) -> None:
     simulation, control = chosen[0].simulation, chosen[0].control
     assert control is not None
     with torch.inference_mode():
-        ratio = symmetry_figures(simulation, acting(simulation, control), 40, 10.0, 1)["left_right_ratio"]
+        ratio = symmetry_figures(simulation, acting(simulation, control), 16, 10.0, 1)["left_right_ratio"]
     assert ratio == pytest.approx(1, abs=0.1)
 
 
