@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from controller.mvae.charts import COLOURS, chart
-from controller.results.suite import MONTE_CARLO
+from controller.results.suite import MONTE_CARLO, RANDOM
 from controller.results.tables import MOTION, TASKS, Column, Row, columns_of
 
 if TYPE_CHECKING:
@@ -18,22 +18,25 @@ SHOWN = ("foot_skate_cm_per_frame", "float_cm_median", "nearest_pose_cm_median",
 
 
 def label(row: Row) -> str:
-    """A row's name under a bar."""
-    return f"{row['task'].replace('_', ' ')}: {row['who'].replace('_', ' ')}"
+    """A row's name beside its bar."""
+    task = row["task"].replace("_", " ")
+    return task if row["who"] == RANDOM else f"{task}: {row['who'].replace('_', ' ')}"
 
 
 def bars(axis: Axes, rows: Sequence[Row], column: Column, captured: float | None = None) -> None:
-    """One figure of all rows that have it, with its interval, and a line where the captured motion lies."""
-    known = [row for row in rows if (row["figures"].get(column.key) or {}).get("mean") is not None]
-    for place, row in enumerate(known):
-        value = row["figures"][column.key]
+    """One figure of rows, empty where one has it not, with its interval, and a line where the captured motion lies."""
+    for place, row in enumerate(rows):
+        value = row["figures"].get(column.key) or {"mean": None}
+        if value["mean"] is None:
+            continue
         mean = column.factor * value["mean"]
         ends = [] if value["low"] is None else [column.factor * value[end] for end in ("low", "high")]
         error = [[abs(end - mean)] for end in ends] or None
         colour = COLOURS[1] if row["who"] == MONTE_CARLO else COLOURS[0]
         axis.barh(place, mean, xerr=error, color=colour, ecolor="#333333", height=0.7)
-    axis.set_yticks(range(len(known)), [label(row) for row in known])
-    axis.invert_yaxis()
+    axis.set_yticks(range(len(rows)), [label(row) for row in rows])
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.set_xlim(left=min(0.0, axis.get_xlim()[0]) if axis.dataLim.x0 < 0 else 0.0)
     axis.grid(visible=False, axis="y")
     axis.set_xlabel(column.title)
     if captured is not None:
