@@ -34,13 +34,13 @@ def bars(axis: Axes, rows: Sequence[Row], column: Column, captured: float | None
         error = [[abs(end - mean)] for end in ends] or None
         colour = COLOURS[1] if row["who"] == MONTE_CARLO else COLOURS[0]
         axis.barh(place, mean, xerr=error, color=colour, ecolor="#333333", height=0.7)
+    if captured is not None:
+        axis.axvline(column.factor * captured, color="#333333", linestyle="--", linewidth=1)
     axis.set_yticks(range(len(rows)), [label(row) for row in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlim(left=min(0.0, axis.get_xlim()[0]) if axis.dataLim.x0 < 0 else 0.0)
     axis.grid(visible=False, axis="y")
     axis.set_xlabel(column.title)
-    if captured is not None:
-        axis.axvline(column.factor * captured, color="#333333", linestyle="--", linewidth=1)
 
 
 def motion(results: dict[str, Any]) -> bytes:
