@@ -17,19 +17,19 @@ def policy_path(task: str) -> Path:
     return policy_paths(task)[0]
 
 
-def policy_paths(task: str) -> list[Path]:
-    """All shipped policies for a task, the best first: its own, then those of the task which it extends, each time the
-    best one and the others by name; CheckpointError if none is shipped."""
+def policy_paths(task: str, folder: Path | None = None) -> list[Path]:
+    """All shipped policies for a task, or those in a ``folder``, the best first: its own, then those of the task which
+    it extends, each time the best one and the others by name; CheckpointError if none is shipped."""
     extended = TASKS[task].extends if task in TASKS else None
-    paths = [path for name in (task, extended) if name for path in _own(name)]
+    paths = [path for name in (task, extended) if name for path in _own(name, folder or FOLDER)]
     if not paths:
         raise CheckpointError(
-            f"{FOLDER / task}.safetensors: no policy is shipped for the task {task!r}; "
+            f"{(folder or FOLDER) / task}.safetensors: no policy is shipped for the task {task!r}; "
             f"train one with `python -m envs.train_policy --task {task}`"
         )
     return paths
 
 
-def _own(task: str) -> list[Path]:
-    best = FOLDER / f"{task}.safetensors"
-    return [best, *sorted(FOLDER.glob(f"{task}_*.safetensors"))] if best.is_file() else []
+def _own(task: str, folder: Path) -> list[Path]:
+    best = folder / f"{task}.safetensors"
+    return [best, *sorted(folder.glob(f"{task}_*.safetensors"))] if best.is_file() else []

@@ -1,8 +1,10 @@
-"""Measure a character: ``python -m controller.evaluate --task joystick --characters 64 --seconds 20 --json``."""
+"""Measure a character: ``python -m controller.evaluate --task joystick --characters 64 --seconds 20 --json``, or
+everything: ``python -m controller.evaluate --all --data data/motion.npz --out results/``."""
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,13 +15,14 @@ import tyro
 from controller import assets
 from controller.character import Character
 from controller.dataset import MotionDataset
-from controller.errors import require, run_command
+from controller.errors import ConfigError, require, run_command
 from controller.evaluation import Control, evaluate
 from controller.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.policy import Policy
+from controller.results import suite, write
+from controller.results.suite import SuiteConfig
 from controller.simulation import Simulation
 from controller.tasks import task_type
-from controller.tasks.random_walk import RandomWalkTask
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,14 @@ class Options:
     seconds: float = 20.0
     """Seconds of each recording."""
     seed: int = 1
-    """Seed of starting poses and goals."""
+    """Seed of starting poses and goals; with --all, the first of several."""
     json: bool = False
     """Print one JSON object in place of a table."""
     mvae: Path = assets.MVAE
     """The motion VAE."""
     policy: Path | None = None
-    """The policy; the shipped one of the task unless given. A joystick policy does most tasks, untrained for them."""
+    """The policy; the shipped one of the task, or else of the task that it extends, unless given. A joystick policy
+    does most tasks, untrained for them."""
     control: Literal["policy", "monte_carlo"] = "policy"
     """Who acts. monte_carlo: nothing trained; the best of many tries, a few frames deep; slow."""
     monte_carlo: MonteCarloConfig = field(default_factory=MonteCarloConfig)
@@ -49,26 +53,71 @@ class Options:
     """Captured motion, for the distance to the nearest captured pose and the captured motion's own figures."""
     threads: int = 1
     """Threads of torch."""
+    all: bool = False
+    """Every task, by all shipped policies and by Monte Carlo control, and the captured motion, with intervals."""
+    out: Path | None = None
+    """With --all: the folder for results.json, results.md and pictures."""
+    quick: bool = False
+    """With --all: so little that it only shows that everything runs."""
+    suite: SuiteConfig = field(default_factory=SuiteConfig)
+    """With --all: how much is measured; its own numbers of characters and seconds."""
+    write: Path | None = None
+    """With --all: the page whose block <!-- results --> gets the tables, with the pictures beside it."""
+    readme: Path | None = None
+    """With --all: the page whose block <!-- tasks --> gets a line a task."""
 
     def __post_init__(self) -> None:
         require(1 <= self.characters <= 100_000, "characters", self.characters, "1 to 100000")
         require(1 <= self.seconds <= 3600, "seconds", self.seconds, "1 to 3600 s")
         require(self.threads >= 1, "threads", self.threads, "1 or more")
 
+    def check(self) -> None:
+        """Raise :class:`ConfigError` about options that do not go together. Not done on construction: there tyro would
+        say it in a box of many lines."""
+        for name in ("out", "quick", "write", "readme"):
+            if getattr(self, name) and not self.all:
+                raise ConfigError(f"--{name} is for --all alone")
+        if self.all and self.out is None:
+            raise ConfigError("--all needs --out, the folder for its files")
+        if self.all and (self.policy or self.control != "policy"):
+            raise ConfigError("--all measures all policies of --suite.policies, and Monte Carlo control beside them")
+        for name in ("write", "readme"):
+            if getattr(self, name) and (self.data is None or self.quick):
+                raise ConfigError(f"--{name} states figures beside those of captured motion: give --data, not --quick")
+
 
 def measure(options: Options) -> dict[str, Any]:
     """The figures of the options' character, policy and task."""
-    torch.set_num_threads(options.threads)
     kind = task_type(options.task)
     data = MotionDataset.load(options.data) if options.data else None
     character = Character.load(options.mvae)
     simulation = Simulation(character, kind(character))
-    policy: Control | None = None
+    control: Control | None = None
     if options.control == "monte_carlo":
-        policy = MonteCarlo(simulation, options.monte_carlo)
-    elif kind.name != RandomWalkTask.name:
-        policy = Policy.load_for(options.policy or assets.policy_path(kind.name), simulation)
-    return evaluate(simulation, policy, options.characters, options.seconds, options.seed, data)
+        control = MonteCarlo(simulation, options.monte_carlo)
+    elif kind.goal_size:
+        path = options.policy or assets.policy_path(kind.name)
+        control, simulation = Policy.load_at_task(path, character, kind)
+    return evaluate(simulation, control, options.characters, options.seconds, options.seed, data)
+
+
+def measure_all(options: Options) -> dict[str, Any]:
+    """Every task's results, written where the options say. Progress goes to standard error."""
+    assert options.out is not None
+    data = MotionDataset.load(options.data) if options.data else None
+    character = Character.load(options.mvae)
+    config, tries = options.suite, options.monte_carlo
+    if options.quick:
+        config, tries = config.quick(), MonteCarloConfig(samples=4, horizon=2)
+    results = suite.measure_all(
+        character, config, tries, options.seed, data, tell=lambda line: print(line, file=sys.stderr, flush=True)
+    )
+    write.write(results, options.out)
+    if options.write:
+        write.fill_page(results, options.write)
+    if options.readme:
+        write.fill_readme(results, options.readme)
+    return results
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -84,6 +133,12 @@ def table(figures: dict[str, Any]) -> str:
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
+    options.check()
+    torch.set_num_threads(options.threads)
+    if options.all:
+        results = measure_all(options)
+        print(json.dumps(results) if options.json else f"{options.out}")
+        return
     figures = measure(options)
     print(json.dumps(figures) if options.json else table(figures))
 

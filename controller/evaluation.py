@@ -16,15 +16,18 @@ from torch import Tensor
 from controller import geometry, metrics
 from controller.character import Character, CharacterState
 from controller.dataset import MotionDataset
-from controller.features import FPS
+from controller.features import FPS, PoseLayout
 from controller.monte_carlo import MonteCarlo
-from controller.rollout import Rollout, drawn_latents, record
+from controller.mvae.diagnostics import bone_length_error
+from controller.rollout import Act, Rollout, drawn_latents, record
 from controller.simulation import Simulation
 from controller.trials import TRIALS
 
 Control = Callable[[Tensor], Tensor] | MonteCarlo
 """Who acts: a policy, observations to latents, or Monte Carlo control."""
 PERCENTILES = (0.05, 0.5, 0.95)
+CLOSELY = 32
+"""Characters of a recording of which all joints are looked at."""
 
 
 def ground_figures(feet: list[Tensor], fps: float) -> dict[str, float]:
@@ -54,18 +57,38 @@ def captured_figures(data: MotionDataset, fps: float = FPS) -> dict[str, float]:
     return ground_figures(takes, fps)
 
 
-def random_figures(character: Character, characters: int, frames: int, seed: int) -> tuple[dict[str, float], Rollout]:
-    """Free-running rollouts with z drawn at random: ground contact, sane share, 5/50/95 % of speeds and turn rates."""
-    generator = torch.Generator().manual_seed(seed)
-    state = character.reset(characters, generator)
-    run = record(character, drawn_latents(character, generator), state, lambda *_: None, frames)
-    figures = ground_figures([run.feet], character.fps) | {"alive_fraction": float(run.alive.float().mean())}
+def world_joints(layout: PoseLayout, poses: Tensor, position: Tensor, yaw: Tensor) -> Tensor:
+    """Drawn joints in the world ``(..., J, 3)`` of poses ``(..., D)`` in their own units, their roots' positions
+    ``(..., 2)`` and yaws ``(...)``."""
+    local = layout.posed_joints(poses)
+    ground = geometry.turn(local[..., [0, 2]], yaw[..., None]) + position[..., None, :]
+    return torch.stack((ground[..., 0], local[..., 1], ground[..., 1]), dim=-1)
+
+
+def run_figures(character: Character, run: Rollout) -> dict[str, float]:
+    """Of any recording: :func:`ground_figures`, sane share, jerk and bone lengths (of the first 32 characters), 5/50/95
+    % of speeds and turn rates."""
+    poses = character.model.normalizer.denormalize(run.pose[:, :CLOSELY])
+    joints = world_joints(character.layout, poses, run.position[:, :CLOSELY], run.yaw[:, :CLOSELY])
+    figures = ground_figures([run.feet], character.fps) | {
+        "alive_fraction": float(run.alive.float().mean()),
+        "jerk_m_s3": float(metrics.jerk(joints, character.fps).mean()),
+        "bone_length_error_mm": bone_length_error(character.layout, poses),
+    }
     speed = metrics.quantiles(run.velocity.norm(dim=-1), PERCENTILES)
     turning = geometry.wrap_angle(run.yaw[1:] - run.yaw[:-1]) * character.fps
     turns = metrics.quantiles(torch.rad2deg(turning), PERCENTILES)
     for name, values in (("speed_m_s", speed), ("turn_deg_s", turns)):
         figures |= {f"{name}_p{round(100 * p)}": value for p, value in zip(PERCENTILES, values, strict=True)}
-    return figures, run
+    return figures
+
+
+def random_figures(character: Character, characters: int, frames: int, seed: int) -> tuple[dict[str, float], Rollout]:
+    """Free-running rollouts with z drawn at random, and their :func:`run_figures`."""
+    generator = torch.Generator().manual_seed(seed)
+    state = character.reset(characters, generator)
+    run = record(character, drawn_latents(character, generator), state, lambda *_: None, frames)
+    return run_figures(character, run), run
 
 
 def nearest_pose_cm(
@@ -90,29 +113,42 @@ def nearest_pose_cm(
     return 100 * float(torch.cat(distances).median())
 
 
-def steered_figures(
-    simulation: Simulation, policy: Control, characters: int, seconds: float, seed: int
-) -> tuple[dict[str, float], Rollout]:
-    """A policy, or Monte Carlo control, at its task, with goals as in training, and in the task's own trials, if it
-    has any."""
-    character, task = simulation.character, simulation.task
-    generator = torch.Generator().manual_seed(seed)
+def acting(simulation: Simulation, control: Control) -> Act:
+    """A policy, or Monte Carlo control, as what gives latents for states and goals."""
 
     def act(state: CharacterState, goal: Any) -> Tensor:
-        latent = policy(state, goal) if isinstance(policy, MonteCarlo) else policy(simulation.observe(state, goal))
+        latent = control(state, goal) if isinstance(control, MonteCarlo) else control(simulation.observe(state, goal))
         return simulation.hold(latent)
 
+    return act
+
+
+def steered_run(simulation: Simulation, act: Act, characters: int, frames: int, seed: int) -> Rollout:
+    """Somebody acts at a task, with goals as in training."""
+    generator = torch.Generator().manual_seed(seed)
     state, goal = simulation.reset(characters, generator)
 
     def goals(frame: int, state: CharacterState) -> Any:
         nonlocal goal
-        goal = task.next_goal(state, goal, generator)
+        goal = simulation.task.next_goal(state, goal, generator)
         return goal
 
-    run = record(character, act, state, goals, round(seconds * character.fps))
-    figures = ground_figures([run.feet], character.fps) | {"alive_fraction": float(run.alive.float().mean())}
-    if task.name in TRIALS:
-        figures |= TRIALS[task.name](simulation, act, characters, seconds, seed)
+    return record(simulation.character, act, state, goals, frames)
+
+
+def measure(
+    simulation: Simulation, control: Control | None, characters: int, seconds: float, seed: int
+) -> tuple[dict[str, float], Rollout]:
+    """The figures of a recording and of the task's own trial, if it has one, and the recording. Without a ``control``,
+    z is drawn at random. A figure of which nothing was measured is NaN."""
+    character, frames = simulation.character, round(seconds * simulation.character.fps)
+    if control is None:
+        return random_figures(character, characters, frames, seed)
+    act = acting(simulation, control)
+    run = steered_run(simulation, act, characters, frames, seed)
+    figures = run_figures(character, run)
+    if simulation.task.name in TRIALS:
+        figures |= TRIALS[simulation.task.name](simulation, act, characters, seconds, seed)
     return figures, run
 
 
@@ -133,10 +169,7 @@ def evaluate(
     if data is not None:
         data.require_skeleton(character.skeleton, "the character")
     figures: dict[str, Any] = {"task": simulation.task.name, "characters": characters, "seconds": seconds, "seed": seed}
-    if policy is None:
-        measured, run = random_figures(character, characters, round(seconds * character.fps), seed)
-    else:
-        measured, run = steered_figures(simulation, policy, characters, seconds, seed)
+    measured, run = measure(simulation, policy, characters, seconds, seed)
     figures |= {name: None if math.isnan(value) else value for name, value in measured.items()}
     figures["captured"] = captured_figures(data) if data else character.header.get("captured")
     figures["nearest_pose_cm_median"] = nearest_pose_cm(data, character.model.normalizer, run.pose) if data else None

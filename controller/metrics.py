@@ -50,6 +50,15 @@ def lower_foot(feet: Tensor) -> Tensor:
     return 100 * feet[..., 1].amin(dim=-1)
 
 
+def jerk(joints: Tensor, fps: float) -> Tensor:
+    """How abruptly joints move: third difference of their places ``(T, ..., 3)`` times fps³, m/s³ ``(T−3, ...)``.
+
+    It is dominated by what shakes from frame to frame. The more a motion was smoothed the lower, so that it says
+    something only beside that of motion which was captured at the same rate.
+    """
+    return joints.diff(n=3, dim=0).norm(dim=-1) * fps**3
+
+
 def quantiles(values: Tensor, points: tuple[float, ...]) -> list[float]:
     """Quantiles of all values, without the size limit of ``torch.quantile``."""
     ordered = values.flatten().sort().values

@@ -16,6 +16,7 @@ from controller.errors import CheckpointError, first_line
 from controller.navigator import Navigator
 from controller.simulation import Simulation
 from controller.solo import SoloActor
+from controller.tasks.base import Task
 
 KIND = "policy"
 
@@ -78,6 +79,23 @@ class Policy:
             return self
         actor = self.actor.widened(simulation.observation_size).to(simulation.character.reset_poses.device)
         return Policy(actor, self.header | {"actor": actor.sizes})
+
+    @classmethod
+    def load_at_task(
+        cls, path: Path | str, character: Character, kind: type[Task[Any, Any]]
+    ) -> tuple[Policy, Simulation]:
+        """Read a policy with the simulation that it acts in: of a task of this kind, in the settings with which the
+        policy was trained for it, or in its own defaults if the policy is for the task that this one extends.
+
+        CheckpointError as for :meth:`load`, or if there are no such settings.
+        """
+        header = checkpoint.load_header(path, KIND)
+        try:
+            config = kind.config_type(**header["settings"]) if header.get("task") == kind.name else None
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"{path}: not a whole policy checkpoint ({first_line(error)})") from error
+        simulation = Simulation(character, kind(character, config))
+        return cls.load_for(path, simulation), simulation
 
     @classmethod
     def load(cls, path: Path | str, character: Character, *tasks: str) -> Policy:

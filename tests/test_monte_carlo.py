@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from synthetic import anywhere, character, puppet, refusal
+from synthetic import anywhere, character, data, layout, puppet, refusal
+from torch import Tensor
 
-from controller import batch, evaluate
+from controller import assets, batch, evaluate
+from controller.character import Character, CharacterState
 from controller.errors import ConfigError
 from controller.evaluation import evaluate as figures_of
 from controller.monte_carlo import MonteCarlo, MonteCarloConfig
+from controller.mvae import variants
+from controller.mvae.model import MotionVAEConfig
 from controller.simulation import Simulation
-from controller.tasks.target import TargetTask
+from controller.tasks.joystick import JoystickGoal, JoystickTask
+from controller.tasks.target import TargetGoal, TargetTask
 
 
 def test_it_acts_as_the_best_of_its_tries_began() -> None:
@@ -23,7 +28,7 @@ def test_it_acts_as_the_best_of_its_tries_began() -> None:
     goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(0))
     config = MonteCarloConfig(samples=50, horizon=1, seed=4)
     chosen = MonteCarlo(simulation, config)(state, goal)
-    tried = torch.randn(1, 150, 6, generator=torch.Generator().manual_seed(4))[0]
+    tried = torch.randn(150, 6, generator=torch.Generator().manual_seed(4))
     rows = torch.arange(3).repeat_interleave(50)
     with torch.inference_mode():
         reward = simulation.advance(batch.select(state, rows), batch.select(goal, rows), tried).reward.view(3, 50)
@@ -32,23 +37,78 @@ def test_it_acts_as_the_best_of_its_tries_began() -> None:
 
 
 def test_a_puppet_on_its_strings_reaches_its_target() -> None:
-    """It has no legs, so gliding must cost it nothing; nor inertia, so one frame is as deep as a try need go."""
+    """With the default settings. It has no legs, so gliding must cost it nothing."""
     simulation = Simulation(puppet(), TargetTask(puppet()))
     simulation.task.quality.ground = simulation.task.quality.gliding = 0.0
     state, goal = simulation.reset(3, torch.Generator().manual_seed(0))
     goal = type(goal)(torch.tensor([[0.0, 2.0], [1.5, 0.0], [-1.0, -1.0]]))
-    acts = MonteCarlo(simulation, MonteCarloConfig(samples=200, horizon=1))
+    acts = MonteCarlo(simulation)
     before = (state.position - goal.position).norm(dim=-1)
     for _ in range(90):
         state = simulation.move(state, acts(state, goal))
     assert ((state.position - goal.position).norm(dim=-1) < 0.5 * before).all()
 
 
+def test_a_try_goes_on_at_the_mean_so_that_later_luck_decides_nothing() -> None:
+    """Three frames deep, nobody's first latent would have paid more, if nothing more was done after it."""
+    simulation = Simulation(character(), TargetTask(character()))
+    state = anywhere(1, 2)
+    goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(1))
+    chosen = MonteCarlo(simulation, MonteCarloConfig(samples=30, horizon=3, seed=5))(state, goal)
+    tried = torch.randn(60, 6, generator=torch.Generator().manual_seed(5))
+
+    def worth(states: CharacterState, goals: TargetGoal, first: Tensor) -> Tensor:
+        total = torch.zeros(len(first))
+        for latent in (first, torch.zeros_like(first), torch.zeros_like(first)):
+            step = simulation.advance(states, goals, latent)
+            states, total = step.state, total + step.reward
+        return total
+
+    rows = torch.arange(2).repeat_interleave(30)
+    with torch.inference_mode():
+        all_of_them = worth(batch.select(state, rows), batch.select(goal, rows), tried).view(2, 30)
+        torch.testing.assert_close(worth(state, goal, chosen), all_of_them.amax(dim=1))
+
+
+def test_codes_are_tried_as_they_are() -> None:
+    config = MotionVAEConfig(variant="codes", codes=5, latent=6, hidden=24, experts=3)
+    built = variants.build(layout().size, config, data().normalizer())
+    coded = Character(built, layout(), character().reset_poses)
+    simulation = Simulation(coded, TargetTask(coded))
+    state, goal = simulation.reset(3, torch.Generator().manual_seed(0))
+    chosen = MonteCarlo(simulation, MonteCarloConfig(samples=8, horizon=2, deviation=3.0))(state, goal)
+    assert torch.cdist(chosen, coded.codes).amin(dim=1).max() == 0
+
+
+@pytest.mark.skipif(not assets.MVAE.is_file(), reason="assets/mvae.safetensors")
+def test_the_default_is_better_than_one_frame_deep_with_a_real_character() -> None:
+    """Asked to walk at 1 m/s. Within a frame nobody sees what a step is worth."""
+    who = Character.load(assets.MVAE)
+    simulation = Simulation(who, JoystickTask(who))
+    goal = JoystickGoal(torch.tensor([[0.0, 1.0]] * 2), torch.zeros(2))
+    rewards = []
+    for config in (MonteCarloConfig(seed=2), MonteCarloConfig(horizon=1, seed=2)):
+        state, acts, total = who.reset(2, torch.Generator().manual_seed(2)), MonteCarlo(simulation, config), 0.0
+        for _ in range(60):
+            step = simulation.advance(state, goal, simulation.hold(acts(state, goal)))
+            state, total = step.state, total + float(step.reward.mean()) / 60
+        rewards.append(total)
+    assert rewards[0] > rewards[1] + 0.02
+
+
 def test_it_has_a_row_in_the_evaluation() -> None:
     simulation = Simulation(character(), TargetTask(character()))
     config = MonteCarloConfig(samples=4, horizon=2)
-    one, again = (figures_of(simulation, MonteCarlo(simulation, config), 2, 1.0, 1) for _ in range(2))
-    assert one == again and "reach_fraction" in one and "foot_skate_cm_per_frame" in one
+    figures = figures_of(simulation, MonteCarlo(simulation, config), 2, 1.0, 1)
+    assert "reach_fraction" in figures and "foot_skate_cm_per_frame" in figures
+
+
+def test_a_seed_decides_what_is_tried() -> None:
+    simulation = Simulation(character(), TargetTask(character()))
+    state = anywhere(0, 3)
+    goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(0))
+    one, again, other = (MonteCarlo(simulation, MonteCarloConfig(seed=seed))(state, goal) for seed in (1, 1, 2))
+    assert torch.equal(one, again) and not torch.equal(one, other)
 
 
 @pytest.mark.parametrize(

@@ -331,10 +331,12 @@ def test_where_a_path_crosses_itself_it_goes_on() -> None:
 
 
 def test_the_points_ahead_are_seen() -> None:
-    """At (0.5, 1), facing +X, with the corner a metre ahead: +Z is to the right, +X ahead."""
+    """At (0.5, 1), facing +X, with the corner a metre ahead: +Z is to the right, +X ahead. The point to walk to is
+    behind, 149° to the right, and shown as one at 120°."""
     seen = PathTask(puppet()).observe_goal(at(0.5, 1.0, math.pi / 2), corner(1.0))[0]
     cos, sin = -0.5 / math.hypot(0.5, 0.3), -0.3 / math.hypot(0.5, 0.3)
-    torch.testing.assert_close(seen[:4], torch.tensor([1.3 * cos, 1.3 * sin, cos, sin]), atol=1e-4, rtol=0)
+    shown = torch.tensor([1.3 * cos, 1.3 * sin, -0.5, -math.sqrt(0.75)])
+    torch.testing.assert_close(seen[:4], shown, atol=1e-4, rtol=0)
     points = [(0, 1.0), (0, 1.6), (0, 2.0), (0.5, 2.0), (1.0, 2.0)]
     for number, (x, z) in enumerate(points, 2):
         ahead, left = x - 0.5, -(z - 1.0)

@@ -19,6 +19,9 @@ SOFT = 0.2
 """m/s: under this speed it brakes less and less hard, so that the wish has a slope everywhere."""
 SEEN_FROM = 0.1
 """m: within this, the direction of the point fades out, which would jump as the hips sway across it."""
+SHOWN = math.radians(120)
+"""A point farther round than this is shown as if it were here, on the side on which it lies. The wish to face a point
+straight behind is one to turn to neither side, and one that changes sides as the hips sway: who saw it hesitated."""
 
 
 def see_point(state: CharacterState, point: Tensor) -> Tensor:
@@ -62,9 +65,10 @@ def approach(state: CharacterState, point: Tensor, speed: Tensor, facing: Tensor
 
 
 def see_approach(state: CharacterState, point: Tensor, speed: Tensor, facing: Tensor) -> Tensor:
-    """(B, 4): the wish of :func:`approach` as the joystick's is seen, so that who follows a stick can follow it."""
+    """(B, 4): the wish of :func:`approach` as the joystick's is seen, so that who follows a stick can follow it; the
+    angle no larger than :data:`SHOWN`."""
     velocity, angle = approach(state, point, speed, facing)
-    return see_wish(velocity, state.yaw + facing * angle, state.yaw)
+    return see_wish(velocity, state.yaw + facing * angle.clamp(-SHOWN, SHOWN), state.yaw)
 
 
 def approach_reward(

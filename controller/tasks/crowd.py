@@ -65,7 +65,8 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
     | column | what                                                                                            |
     |--------|-------------------------------------------------------------------------------------------------|
     | 0, 1   | velocity towards the target past the others, forward and to the left, m/s                       |
-    | 2, 3   | cosine and sine of the angle from the facing to its direction, fading as it becomes slow        |
+    | 2, 3   | cosine and sine of the angle from the facing to its direction, 120° at most, fading as it       |
+    |        | becomes slow                                                                                    |
     | 4      | distance d to the target, as d/(1 + d)                                                          |
     | 5–28   | of each of the six nearest others: direction, forward and left, times nearness n; velocity from |
     |        | this character, forward and left, in units of 4 m/s, times n; n = 1 − distance/5 m, 0 farther   |

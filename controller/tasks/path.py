@@ -114,7 +114,8 @@ class PathTask(Task[PathGoal, PathConfig]):
     | column | what                                                                                         |
     |--------|----------------------------------------------------------------------------------------------|
     | 0, 1   | wished velocity, forward and to the left, m/s: see :meth:`wished`                            |
-    | 2, 3   | cosine and sine of the angle from the facing to its direction, fading within 1 m of the end  |
+    | 2, 3   | cosine and sine of the angle from the facing to its direction, 120° at most, fading within   |
+    |        | 1 m of the end                                                                               |
     | 4–13   | five points of the path, 0, 0.6, 1, 1.5 and 2 m ahead, forward and left, as p/√(1 + ‖p‖²)    |
     | 14     | metres r left of the path, as r/(1 + r)                                                      |
     """

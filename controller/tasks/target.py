@@ -57,7 +57,7 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
     | column | what                                                                                            |
     |--------|-------------------------------------------------------------------------------------------------|
     | 0, 1   | velocity towards the target, forward and to the left, at the speed of :meth:`wished_speed`, m/s |
-    | 2, 3   | cosine and sine of the angle from the facing to the target, fading within a metre of it         |
+    | 2, 3   | cosine and sine of the angle from the facing to the target, 120° at most, fading within 1 m     |
     | 4      | distance d to it, as d/(1 + d)                                                                  |
     """
 

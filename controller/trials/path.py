@@ -44,7 +44,8 @@ def path_figures(simulation: Simulation, act: Act, characters: int, seconds: flo
 
     ``cross_track_error_m``: mean distance to the nearest point of the path ahead, over all frames until the path is
     finished; ``cross_track_SHAPE_m`` the same of one shape, ``cross_track_mirrored_m`` of the mirrored ones.
-    ``finish_fraction``: of paths that were finished. ``path_speed_m_s``: their length over the time they took.
+    ``finish_fraction``: of paths that were finished. ``path_speed_m_s``: their length over the time they took,
+    ``path_speed_original_m_s`` of those that are not mirrored.
     """
     task, fps = simulation.task, simulation.character.fps
     assert isinstance(task, PathTask)
@@ -70,10 +71,14 @@ def path_figures(simulation: Simulation, act: Act, characters: int, seconds: flo
     def error(rows: Tensor) -> float:
         return float(off[:, rows].sum() / frames[:, rows].sum())
 
+    def speed(chosen: Tensor) -> float:
+        return float(((length - FINISHED) / time)[finished & chosen].mean())
+
     figures = {"cross_track_error_m": error(torch.arange(characters))}
     figures |= {f"cross_track_{name}_m": error(shape == number) for number, name in enumerate(SHAPES)}
     return figures | {
         "cross_track_mirrored_m": error(mirrored(characters)),
         "finish_fraction": float(finished.float().mean()),
-        "path_speed_m_s": float(((length - FINISHED)[finished] / time[finished]).mean()),
+        "path_speed_m_s": speed(torch.ones_like(finished)),
+        "path_speed_original_m_s": speed(~mirrored(characters).expand_as(finished)),
     }

@@ -30,8 +30,9 @@ def target_figures(simulation: Simulation, act: Act, characters: int, seconds: f
     """Rounds of 43 s, in each of which every character has one target, anywhere in the arena.
 
     ``reach_fraction``: of targets that were reached, within 0.3 m. ``reach_time_s``: until then, mean; one never
-    reached counts as the whole round. ``reach_time_ideal_s``: mean of distance/1.4 m/s + 1.5 s. ``reach_lost_left_s``,
-    ``reach_lost_right_s``: mean of time − distance/1.4 m/s, of targets to the left and right of the first facing.
+    reached counts as the whole round. ``reach_time_ideal_s``: mean of distance/1.4 m/s + 1.5 s. ``reach_time_left_s``,
+    ``reach_time_right_s``: the time of targets to the left and right of the first facing, ``reach_lost_left_s``,
+    ``reach_lost_right_s``: mean of time − distance/1.4 m/s, of the same.
     ``stay_fraction``: of the frames from 2 s after reaching on, those within 0.3 m. ``standing_error_m``: mean distance
     at the end. ``idle_drift_m_per_min``: how far the root went in the last 4 s, by the straight way, per minute, of
     characters that had been there for 2 s before.
@@ -54,11 +55,14 @@ def target_figures(simulation: Simulation, act: Act, characters: int, seconds: f
         stays = (late * (distance < REACHED)).sum(dim=0), late.sum(dim=0)
         columns.append(torch.stack((away, left.float(), time, distance[-1], drift, late[-1 - stand], *stays)))
     away, left, time, rest, drift, stood, stayed, late = torch.cat(columns, dim=1)
-    lost = time.clamp(max=period) - away / WALKING
+    took = time.clamp(max=period)
+    lost = took - away / WALKING
     return {
         "reach_fraction": float(time.isfinite().float().mean()),
-        "reach_time_s": float(time.clamp(max=period).mean()),
+        "reach_time_s": float(took.mean()),
         "reach_time_ideal_s": float(ideal_seconds(away).mean()),
+        "reach_time_left_s": float(took[left > 0].mean()),
+        "reach_time_right_s": float(took[left == 0].mean()),
         "reach_lost_left_s": float(lost[left > 0].mean()),
         "reach_lost_right_s": float(lost[left == 0].mean()),
         "stay_fraction": float(stayed.sum() / late.sum()),

@@ -6,6 +6,7 @@ import torch
 
 from controller.rollout import Act
 from controller.simulation import Simulation
+from controller.tasks.arrival import see_point
 from controller.tasks.timed_target import ARRIVED, START_S, TimedTargetConfig, TimedTargetTask
 from controller.trials import rounds
 
@@ -24,15 +25,16 @@ def timed_target_figures(
     The arrival is the first moment within 0.4 m: to be there early and to wait is not on time. ``on_time_fraction``: of
     arrivals within 0.3 s of the set time. ``arrival_error_s``: mean of |arrival − set time|; who never arrives counts
     as arriving when the round ends. ``arrival_bias_s``: mean of arrival − set time. ``miss_m``: mean distance at the
-    set time.
+    set time; ``miss_left_m``, ``miss_right_m``: of targets to the left and right of the first facing.
     """
     task, fps = TimedTargetTask(simulation.character, TimedTargetConfig()), simulation.character.fps
     generator = torch.Generator().manual_seed(seed)
     period = START_S + task.config.farthest / task.config.slowest + SLACK_S
     state = simulation.character.reset(characters, generator)
-    errors, misses = [], []
+    errors, misses, sides = [], [], []
     for _ in range(rounds.count(seconds, period)):
         goal = task.draw_goal(state, generator)
+        sides.append(see_point(state, goal.position)[:, 1] > 0)
         place, state = rounds.play(
             simulation, act, state, goal, round(period * fps), lambda state, goal: state.position
         )
@@ -40,10 +42,12 @@ def timed_target_figures(
         errors.append(rounds.first(distance < ARRIVED, fps).clamp(max=period) - goal.seconds)
         frame = (goal.seconds * fps).round().long() - 1
         misses.append(distance.gather(0, frame[None])[0])
-    error = torch.cat(errors)
+    error, miss, left = torch.cat(errors), torch.cat(misses), torch.cat(sides)
     return {
         "on_time_fraction": float((error.abs() <= ON_TIME).float().mean()),
         "arrival_error_s": float(error.abs().mean()),
         "arrival_bias_s": float(error.mean()),
-        "miss_m": float(torch.cat(misses).mean()),
+        "miss_m": float(miss.mean()),
+        "miss_left_m": float(miss[left].mean()),
+        "miss_right_m": float(miss[~left].mean()),
     }

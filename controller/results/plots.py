@@ -1,0 +1,71 @@
+"""The results as pictures. Needs matplotlib: ``pip install -e ".[plots]"``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from controller.mvae.charts import COLOURS, chart
+from controller.results.suite import MONTE_CARLO, RANDOM
+from controller.results.tables import MOTION, TASKS, Column, Row, columns_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SHOWN = ("foot_skate_cm_per_frame", "float_cm_median", "nearest_pose_cm_median", "jerk_m_s3", "frechet_distance")
+"""Figures of any motion that are drawn: each can be had cheaply at another's cost."""
+
+
+def label(row: Row) -> str:
+    """A row's name beside its bar."""
+    task = row["task"].replace("_", " ")
+    return task if row["who"] == RANDOM else f"{task}: {row['who'].replace('_', ' ')}"
+
+
+def bars(axis: Axes, rows: Sequence[Row], column: Column, captured: float | None = None) -> None:
+    """One figure of rows, empty where one has it not, with its interval, and a line where the captured motion lies."""
+    for place, row in enumerate(rows):
+        value = row["figures"].get(column.key) or {"mean": None}
+        if value["mean"] is None:
+            continue
+        mean = column.factor * value["mean"]
+        ends = [] if value["low"] is None else [column.factor * value[end] for end in ("low", "high")]
+        error = [[abs(end - mean)] for end in ends] or None
+        colour = COLOURS[1] if row["who"] == MONTE_CARLO else COLOURS[0]
+        axis.barh(place, mean, xerr=error, color=colour, ecolor="#333333", height=0.7)
+    if captured is not None:
+        axis.axvline(column.factor * captured, color="#333333", linestyle="--", linewidth=1)
+    axis.set_yticks(range(len(rows)), [label(row) for row in rows])
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.set_xlim(left=min(0.0, axis.get_xlim()[0]) if axis.dataLim.x0 < 0 else 0.0)
+    axis.grid(visible=False, axis="y")
+    axis.set_xlabel(column.title)
+
+
+def motion(results: dict[str, Any]) -> bytes:
+    """Figures of everybody's motion beside the captured motion's (dashed): an SVG file."""
+    columns = [column for column in MOTION if column.key in SHOWN]
+    rows, captured = results["rows"], results["captured"]
+
+    def draw(figure: Figure) -> None:
+        for axis, column in zip(figure.subplots(1, len(columns), sharey=False), columns, strict=True):
+            bars(axis, rows, column, captured.get(column.key))
+            if axis is not figure.axes[0]:
+                axis.set_yticklabels([])
+
+    return chart(draw, (11.0, 0.6 + 0.24 * len(rows)))
+
+
+def tasks(results: dict[str, Any]) -> bytes:
+    """The first figure of each task's trial, whoever acts: an SVG file."""
+    names = dict.fromkeys(row["task"] for row in results["rows"])
+    groups = {name: [row for row in results["rows"] if row["task"] == name] for name in names}
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(len(groups), 1, height_ratios=[len(rows) + 1 for rows in groups.values()], squeeze=False)
+        for axis, (name, rows) in zip(axes[:, 0], groups.items(), strict=True):
+            columns = TASKS.get(name) or columns_of(name, rows)
+            bars(axis, rows, columns[0])
+
+    return chart(draw, (6.0, 0.6 * len(groups) + 0.3 * len(results["rows"])))

@@ -1,0 +1,101 @@
+"""What is shipped does today what it did when it was shipped."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from synthetic import character as tiny
+from synthetic import strict_json
+
+from controller import assets
+from controller.character import Character
+from controller.evaluation import acting
+from controller.monte_carlo import MonteCarloConfig
+from controller.policy import model_fingerprint
+from controller.results import golden, suite
+from controller.results.golden import TOLERANCE_M, TOLERANCE_RAD
+from controller.results.suite import Entry, SuiteConfig
+from controller.results.symmetry import JUDGED, symmetry_figures
+
+FILE = Path(__file__).with_name("golden.json")
+ANEW = "write them anew if it was meant: python -m controller.results.golden --out tests/golden.json"
+
+shipped = pytest.mark.skipif(not assets.MVAE.is_file(), reason="assets/mvae.safetensors")
+
+
+@cache
+def character() -> Character:
+    return Character.load(assets.MVAE)
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Everybody that is shipped, at every task."""
+    everybody = suite.entries(character(), SuiteConfig(tries_tasks=()), MonteCarloConfig(), [])
+    return {f"{entry.task}: {entry.who}": entry for entry in everybody}
+
+
+@shipped
+def test_rollouts_are_the_golden_ones() -> None:
+    """Within a centimetre and half a degree after two seconds: 5 cm of walking are a frame."""
+    kept = json.loads(FILE.read_text(encoding="utf-8"))
+    assert kept["model"] == model_fingerprint(character()), f"another motion VAE is shipped; {ANEW}"
+    assert set(kept["rollouts"]) == set(entries()), f"other policies are shipped; {ANEW}"
+    for name, entry in entries().items():
+        metres, radians = golden.apart(kept["rollouts"][name], golden.rollout(entry))
+        assert metres < TOLERANCE_M and radians < TOLERANCE_RAD, f"{name}: {metres:.3f} m, {radians:.3f} rad; {ANEW}"
+
+
+@shipped
+def test_the_tolerance_is_wide_enough_for_rounding_and_narrow_enough_for_a_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry, reset = entries()["joystick: joystick"], Character.reset
+    as_it_is = golden.rollout(entry)
+
+    def apart_if(change: float) -> float:
+        def changed(self, batch, generator=None):  # type: ignore[no-untyped-def]
+            state = reset(self, batch, generator)
+            return type(state)(state.pose * (1 + change), state.position, state.yaw)
+
+        monkeypatch.setattr(Character, "reset", changed)
+        return golden.apart(as_it_is, golden.rollout(entry))[0]
+
+    assert apart_if(1e-6) < TOLERANCE_M / 5  # ten times what single precision rounds by
+    assert apart_if(0.1) > TOLERANCE_M
+
+
+@shipped
+@pytest.mark.parametrize("task", JUDGED)
+def test_left_and_right_are_within_a_tenth(task: str) -> None:
+    """The first policy of each task; all of them are in docs/results.md."""
+    chosen = [entry for entry in entries().values() if entry.task == task]
+    if not chosen:
+        pytest.skip("not shipped")
+    simulation, control = chosen[0].simulation, chosen[0].control
+    assert control is not None
+    with torch.inference_mode():
+        ratio = symmetry_figures(simulation, acting(simulation, control), 16, 10.0, 1)["left_right_ratio"]
+    assert ratio == pytest.approx(1, abs=0.1)
+
+
+def test_distances_are_the_largest_and_angles_go_the_short_way() -> None:
+    one = {"position": [[[0.0, 0.0], [1.0, 1.0]]], "yaw": [[3.1, 0.0]]}
+    other = {"position": [[[0.3, 0.4], [1.0, 1.1]]], "yaw": [[-3.1, 0.01]]}
+    assert golden.apart(one, other) == pytest.approx((0.5, 2 * 3.14159265 - 6.2), abs=1e-6)
+
+
+def test_the_command_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mvae: Path) -> None:
+    monkeypatch.setattr(assets, "MVAE", mvae)
+    monkeypatch.setattr(assets, "FOLDER", tmp_path)
+    monkeypatch.setattr(golden, "SuiteConfig", lambda **options: SuiteConfig(**options, policies=tmp_path))
+    monkeypatch.setattr("sys.argv", ["golden", "--out", str(tmp_path / "golden.json")])
+    golden.main()
+    written = strict_json((tmp_path / "golden.json").read_text())
+    assert isinstance(written, dict) and written["model"] == model_fingerprint(tiny())
+    assert list(written["rollouts"]) == ["random: random"]
+    assert golden.apart(*[written["rollouts"]["random: random"]] * 2) == (0, 0)
