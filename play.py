@@ -60,12 +60,15 @@ class Options:
     Mouse: drag turns the camera, the wheel zooms. P lets the next policy steer, Space pauses, R resets, C changes the
     camera, F1 helps, Esc quits.
 
-    1 to 8 switch the task in mid-walk: 1 joystick; 2 target and 3 timed target, in which a click on the ground sets the
-    flag; 4 path, which a drag over the ground draws, and 4 again takes the next shape; 5 maze, in which a click or drag
-    sets the exit, V shows the rays by which it sees, and 5 again makes another one; 6 crowd, in which a click on
-    somebody, or N, follows that one, and a click elsewhere sends it there, or everybody under the camera that sees all;
-    7 random walk, in which sliders hold units of z, N has the others drawn at random or be 0, and 0 lets all go;
-    8 Monte Carlo control of the target task.
+    1 to 8 switch the task in mid-walk:
+    1. joystick, as above;
+    2. target: a click on the ground sets the flag;
+    3. timed target: the same, by the clock;
+    4. path: a drag over the ground draws it; 4 again: figure-8, heart, zigzag, spiral;
+    5. maze: a click or drag sets the exit; V: the rays by which it sees; 5 again: another maze;
+    6. crowd: N, or a click on somebody, follows another; a click elsewhere sends it there, or all under camera "all";
+    7. random walk: sliders hold units of z; N: the others at random or 0; 0: let all go;
+    8. Monte Carlo control of the target task: no policy.
 
     With --keys nobody need be there. The camera then looks along world +Z all the time: w walks towards +Z, s towards
     -Z, a towards +X, d towards -X.
@@ -106,8 +109,8 @@ class Options:
     mvae: Path = assets.MVAE
     """The motion VAE."""
     policy: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
-    """A policy; the shipped ones unless given. Several: the option again. Each task is played by those trained for it
-    or, if it extends the joystick's, for that; the first starts, P switches."""
+    """A policy; the shipped ones unless given. Several: the option again. A task is played by those trained for it, or
+    for the joystick, if it extends that; P switches."""
     threads: int = 1
     """Threads of torch; networks this small gain nothing from more."""
 

@@ -685,7 +685,7 @@ def test_sliders_title_and_clock_are_drawn_at_their_places(screen: Screen) -> No
     for texts, rows, columns in (
         (Texts("60 fps", title="2 target"), slice(12, 40), slice(12, 90)),
         (Texts("60 fps", clock="4.5 s"), slice(12, 60), slice(210, 308)),
-        (Texts("60 fps", sliders=sliders), slice(12, 140), slice(160, 308)),
+        (Texts("60 fps", sliders=sliders), slice(12, 120), slice(186, 308)),
     ):
         changed = np.abs(window(texts) - plain).max(-1) > 10
         assert changed[rows, columns].mean() > 0.4

@@ -12,6 +12,7 @@ from controller.viewer.sliders import Sliders
 
 INK, FAINT, PLATE = (236, 240, 244), (120, 130, 140), (18, 24, 32, 185)
 FREE, HELD, TRACK = (126, 170, 214), (240, 150, 60), (58, 68, 80)
+BROADEST = 0.38  # of the window
 ROWS = 16  # sliders below each other, before the next column begins
 PAD, HEAD, ROW, LABEL, TRACK_WIDTH = 10, 44, 16, 22, 88  # pixels
 COLUMN = LABEL + TRACK_WIDTH + PAD
@@ -39,7 +40,7 @@ class Panel:
     def place(self, window: tuple[int, int], margin: int = 12) -> tuple[int, int, int, int]:
         """Left, top, width and height in a window of that size: in its upper right corner, smaller if need be."""
         width, height = self.size
-        scale = min(1.0, (window[1] - 4 * margin) / height, 0.5 * window[0] / width)
+        scale = min(1.0, (window[1] - 6 * margin) / height, BROADEST * window[0] / width)
         return round(window[0] - margin - scale * width), margin, round(scale * width), round(scale * height)
 
     def hit(self, pixel: tuple[int, int], window: tuple[int, int]) -> Hit | None:
