@@ -148,7 +148,7 @@ class Gif:
         from PIL import Image
 
         some = self.frames[:: max(len(self.frames) // 8, 1)]
-        palette = Image.fromarray(np.concatenate([self._picture(frame) for frame in some])).quantize(255)
+        palette = shared_palette(np.concatenate([self._picture(frame) for frame in some]))
         images = (
             Image.fromarray(self._picture(frame)).quantize(palette=palette, dither=Image.Dither.NONE)
             for frame in self.frames
@@ -159,6 +159,19 @@ class Gif:
 
     def _picture(self, frame: bytes) -> np.ndarray:
         return np.frombuffer(zlib.decompress(frame), np.uint8).reshape(self.shape)
+
+
+def shared_palette(pixels: np.ndarray) -> Any:
+    """255 colours for (height, width, 3) pixels: half of them where most pixels are, for smooth skies, half of them
+    spread over all the colours there are, for small things that stand out."""
+    from PIL import Image
+
+    sheet = Image.fromarray(pixels)
+    common = sheet.quantize(128, Image.Quantize.MEDIANCUT).getpalette() or []
+    spread = sheet.quantize(127, Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*common[: 3 * 128], *spread[: 3 * 127]])
+    return palette
 
 
 class Film:

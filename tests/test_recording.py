@@ -76,6 +76,21 @@ def test_gif_moves_and_keeps_time(tmp_path: Path) -> None:
     assert sum(milliseconds) / len(milliseconds) == pytest.approx(1000 / 15, abs=1)
 
 
+def test_a_gif_keeps_the_colours_of_small_things(tmp_path: Path) -> None:
+    """Four pixels of each colour before a ground of very many shades of grey and blue."""
+    ground = np.linspace(90, 180, 270 * 480).reshape(270, 480, 1) + np.array((0, 6, 12))
+    pixels = (ground + np.random.default_rng(0).normal(0, 8, (270, 480, 3))).clip(0, 255).astype(np.uint8)
+    colours = [(red, green, blue) for red in (30, 120, 230) for green in (30, 120) for blue in (30, 190)]
+    for number, colour in enumerate(colours):
+        pixels[20:22, 20 * number + 10 : 20 * number + 12] = colour
+    with Recording([tmp_path / "out.gif"], CLIP.skeleton, 30.0) as record:
+        record.add(CLIP.positions[0], CLIP.global_rotations()[0])
+        record.add_picture(pixels)
+    with Image.open(tmp_path / "out.gif") as gif:
+        off = np.abs(np.asarray(gif.convert("RGB")).astype(int) - pixels).max(axis=-1)
+    assert off[20, 10 : 20 * len(colours) : 20].max() < 20 and off.mean() < 8
+
+
 @pytest.mark.skipif(importlib.util.find_spec("imageio_ffmpeg") is None, reason="imageio-ffmpeg is not installed")
 def test_mp4_is_a_film_of_all_frames(tmp_path: Path) -> None:
     import imageio_ffmpeg
