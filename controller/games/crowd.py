@@ -20,8 +20,8 @@ STAY, STAY_SENT = 1.0, 6.0
 """s that one stays where it went: by its own choice, or sent there."""
 TOUCH = 0.6
 """m: who points nearer than this to somebody means that one."""
-PLACE = 2.0
-"""m²: ground for each of those who are sent to one point."""
+PLACE = 3.0
+"""m²: ground for each of those who are sent to one point; on less, who is there first bars the way."""
 GOLDEN = math.pi * (3 - math.sqrt(5))
 """radians: from one to the next, which spreads any number of points evenly over a disc (Vogel 1979)."""
 
