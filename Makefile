@@ -22,7 +22,7 @@ gifs:
 	$(PLAY) --task timed_target --clicks "0:1.5/3,150:-1.5/0" --frames 280 --distance 5 --elevation 22 \
 		--record docs/timed_target.gif
 	$(PLAY) --task path --keys "0-1:4" --frames 480 --distance 10.5 --elevation 38 --record docs/path.gif
-	$(PLAY) --task maze --frames 450 --distance 12.5 --elevation 58 --record docs/maze.gif
+	$(PLAY) --task maze --frames 450 --distance 14 --elevation 58 --record docs/maze.gif
 	$(PLAY) --task crowd --characters 20 --clicks "45:0/0" --frames 105 --distance 14 --elevation 32 \
 		--record docs/crowd.gif
 	$(PLAY) --task random --frames 210 --distance 5 --record docs/random.gif

@@ -40,7 +40,7 @@ HELP = "\n".join(
         "F\tlock the way it faces: S walks backward, A and D sideways",
         *(page for game in GAMES.values() for page in game.pages),
         "mouse drag, wheel\tturn the camera, zoom; with the right button where the left one draws",
-        "C\tcamera: orbit, chase (behind its back), above, all, still",
+        "C\tcamera: orbit, chase (behind its back), above, all",
         "P\tthe next policy, if there are several",
         "Space, R\tpause, reset",
         "game pad\tsticks walk and look, triggers fast and slow, shoulders turn",
@@ -97,7 +97,7 @@ class Options:
     size: str = "960x540"
     """Width and height of the picture in pixels."""
     camera: Literal["orbit", "chase", "above", "all", "still"] = "orbit"
-    """How the camera begins; C changes it."""
+    """How the camera begins; C changes it. still: it does not follow."""
     distance: float = 4.4
     """Metres from which the camera looks on; the wheel changes it."""
     elevation: float = 18.0

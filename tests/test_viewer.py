@@ -21,7 +21,7 @@ from controller.errors import ConfigError, DisplayError
 from controller.skeleton import Skeleton, forward_kinematics
 from controller.viewer import quality, sun
 from controller.viewer.body import Body
-from controller.viewer.camera import DISTANCES, ELEVATIONS, MODES, FollowCamera
+from controller.viewer.camera import DISTANCES, ELEVATIONS, MODES, STILL, FollowCamera
 from controller.viewer.capsule import capsule
 from controller.viewer.clicks import ClickScript
 from controller.viewer.clock import FixedStep
@@ -427,6 +427,19 @@ def test_the_camera_flies_back_until_everybody_is_in_the_picture_and_back_again(
     for _ in range(120):
         camera.follow(root, 0.0, 1 / 30, place)
     assert camera.eye == pytest.approx(alone, abs=0.01)
+
+
+def test_a_still_camera_lets_the_character_walk_away_until_another_mode_is_chosen() -> None:
+    camera = FollowCamera()
+    camera.mode = STILL
+    camera.jump(np.zeros(3))
+    eye = camera.eye
+    camera.follow(np.array((5.0, 0.9, 5.0)), 1.0, 1.0)
+    assert camera.eye == pytest.approx(eye)
+    camera.next_mode()
+    assert camera.mode == "orbit" and STILL not in MODES
+    camera.follow(np.array((5.0, 0.9, 5.0)), 1.0, 3.0)
+    assert camera.aim == pytest.approx((5.0, 0.86, 5.0), abs=1e-3)
 
 
 def test_with_nobody_else_the_camera_that_sees_all_orbits() -> None:

@@ -14,7 +14,8 @@ DISTANCE, DISTANCES = 4.4, (1.5, 14.0)
 ELEVATIONS = (math.radians(-4), math.radians(85))
 AIM = 0.86  # metres above the ground: about the hips, so that walking does not bob the picture
 
-MODES = ("orbit", "chase", "above", "all", "still")
+MODES = ("orbit", "chase", "above", "all")
+STILL = "still"  # for recordings: a person at the window would lose the character
 STEEP = math.radians(38)  # the least elevation from which a crowd is overlooked
 MARGIN, NARROWEST = 0.85, 1.5  # the share of the picture that a crowd fills; width ÷ height from which on it fits
 
@@ -45,7 +46,8 @@ class FollowCamera:
         self.distance = float(np.clip(self.distance * 0.88**notches, *DISTANCES))
 
     def next_mode(self) -> None:
-        self.mode = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
+        """The next one of MODES; after standing still, the first."""
+        self.mode = MODES[0] if self.mode == STILL else MODES[(MODES.index(self.mode) + 1) % len(MODES)]
 
     def jump(self, root: np.ndarray) -> None:
         """Be there at once, as after a reset."""
@@ -59,7 +61,7 @@ class FollowCamera:
         if self.mode == "chase":
             behind = math.remainder(facing - self.azimuth, 2 * math.pi)
             self.azimuth += behind * (1 - 0.5 ** (seconds / 0.7))
-        if self.mode != "still":
+        if self.mode != STILL:
             self._aim.step((root[0], AIM, root[2]), seconds)
         self._boom.step(self._boom_target(), seconds)
         if others is not None:
