@@ -31,7 +31,7 @@ class Options:
 
     task: str = "joystick"
     """The task, by its name in `controller.tasks`, or MODULE:NAME for one that the module registers. random:
-    free-running rollouts with z drawn at random and no policy."""
+    free-running rollouts with z drawn at random and no policy. With --all, MODULE:NAME joins the others."""
     characters: int = 64
     """Characters measured at once."""
     seconds: float = 20.0
@@ -104,6 +104,7 @@ def measure(options: Options) -> dict[str, Any]:
 def measure_all(options: Options) -> dict[str, Any]:
     """Every task's results, written where the options say. Progress goes to standard error."""
     assert options.out is not None
+    task_type(options.task)  # which registers one of a module's
     data = MotionDataset.load(options.data) if options.data else None
     character = Character.load(options.mvae)
     config, tries = options.suite, options.monte_carlo

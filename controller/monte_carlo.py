@@ -22,9 +22,9 @@ from controller.simulation import Simulation
 class MonteCarloConfig:
     """How much is tried before each frame."""
 
-    samples: int = 100
+    samples: int = 50
     """Tries for each character."""
-    horizon: int = 8
+    horizon: int = 16
     """Frames that a try goes on."""
     deviation: float = 1.0
     """Deviation of the latents tried; 1 as the decoder knows them. Codes are drawn as often as captured motion has
@@ -46,7 +46,7 @@ class MonteCarlo:
     frame of a try, most of what sets one sum apart from another is the luck of the later frames, which is thrown away
     when the next frame is tried anew, and to look deeper makes the choice worse.
 
-    Goals stand still meanwhile: a quarter of a second later they are hardly others.
+    Goals stand still meanwhile: half a second later they are hardly others.
     """
 
     def __init__(self, simulation: Simulation, config: MonteCarloConfig | None = None) -> None:

@@ -20,7 +20,7 @@ from test_trials import follow, go
 from torch import Tensor
 
 from controller import assets, evaluate, geometry, metrics
-from controller.character import CharacterState
+from controller.character import Character, CharacterState
 from controller.errors import ConfigError
 from controller.evaluation import acting, world_joints
 from controller.features import root_trajectory
@@ -28,7 +28,7 @@ from controller.monte_carlo import MonteCarloConfig
 from controller.policy import Actor, Policy
 from controller.results import diversity, overview, suite, tables, write
 from controller.results.bootstrap import estimate
-from controller.results.suite import SuiteConfig
+from controller.results.suite import Captured, SuiteConfig
 from controller.results.symmetry import JUDGED, MirroredCharacter, mirrored_goal, symmetry_figures
 from controller.simulation import Simulation
 from controller.skeleton import forward_kinematics
@@ -345,6 +345,15 @@ def test_the_papers_figures_stand_beside_ours_and_the_data_are_told_apart() -> N
     assert "| foot skate, target, cm/frame | 0.270 | 0.500 ± 0.200 |" in page
     assert "| response, s | 1.62 | 0.50 ± 0.20 |" in page
     assert "17 minutes" in page and "38 minutes of somewhere" in page and "Not measured: maze, policy" in page
+
+
+def test_without_data_there_is_what_the_model_tells_of_its_own() -> None:
+    header = {"captured": {"skating_ratio": 0.1}}
+    who = Character(character().model, character().layout, character().reset_poses, header)
+    told = suite.captured_row(who, Captured.of(None, who))
+    assert told == header["captured"]
+    page = tables.page(results() | {"data": None, "captured": told})
+    assert "| foot skate, captured, cm/frame | 0.100 | – |" in page and "the motion this model was trained on" in page
 
 
 def test_a_task_of_ones_own_is_shown_by_the_keys_of_its_trial() -> None:

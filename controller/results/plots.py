@@ -43,12 +43,21 @@ def bars(axis: Axes, rows: Sequence[Row], column: Column, captured: float | None
     axis.set_xlabel(column.title)
 
 
+def fixed(figure: Figure, left: float, bottom: float, **spaces: float) -> None:
+    """Places for the panels that depend on nothing: those that matplotlib solves for differ in the last digits from one
+    time to the next. ``left`` is a share of the width, ``bottom`` inches."""
+    figure.set_layout_engine(None)
+    height = float(figure.get_size_inches()[1])
+    figure.subplots_adjust(left=left, right=0.98, bottom=bottom / height, top=1 - 0.1 / height, **spaces)
+
+
 def motion(results: dict[str, Any]) -> bytes:
     """Figures of everybody's motion beside the captured motion's (dashed): an SVG file."""
     columns = [column for column in MOTION if column.key in SHOWN]
     rows, captured = results["rows"], results["captured"]
 
     def draw(figure: Figure) -> None:
+        fixed(figure, left=0.17, bottom=0.5, wspace=0.12)
         for axis, column in zip(figure.subplots(1, len(columns), sharey=False), columns, strict=True):
             bars(axis, rows, column, captured.get(column.key))
             if axis is not figure.axes[0]:
@@ -63,6 +72,7 @@ def tasks(results: dict[str, Any]) -> bytes:
     groups = {name: [row for row in results["rows"] if row["task"] == name] for name in names}
 
     def draw(figure: Figure) -> None:
+        fixed(figure, left=0.3, bottom=0.4, hspace=1.0)
         axes = figure.subplots(len(groups), 1, height_ratios=[len(rows) + 1 for rows in groups.values()], squeeze=False)
         for axis, (name, rows) in zip(axes[:, 0], groups.items(), strict=True):
             columns = TASKS.get(name) or columns_of(name, rows)

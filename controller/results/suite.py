@@ -166,15 +166,18 @@ def run_seed(
     return figures, run
 
 
-def pooled_figures(character: Character, runs: list[Rollout], captured: Captured) -> dict[str, float]:
+def pooled_figures(entry: Entry, runs: list[Rollout], captured: Captured) -> dict[str, float]:
     """Figures of all runs together, which have no interval: distances between distributions are the larger the less
-    motion there is, so that those of single runs would be of something else."""
+    motion there is, so that those of single runs would be of something else. The Fréchet distance of z at random is of
+    rollouts that have been by themselves for a minute, as the diagnosis has it."""
     if captured.data is None:
         return {}
+    character = entry.simulation.character
     poses = torch.cat([character.model.normalizer.denormalize(run.pose) for run in runs], dim=1)
     root = poses[..., captured.data.layout.root_velocity].flatten(0, -2)
     figures = diagnose.agreement(captured.rates, diagnose.rates(root))
     if captured.extractor and captured.gaussian and len(poses) >= captured.extractor.config.window:
+        poses = diagnose.settled_poses(character) if entry.control is None else poses
         ours = frechet.rollouts_gaussian(captured.extractor, captured.data.layout, poses)
         figures["frechet_distance"] = frechet.distance(captured.gaussian, ours)
     return figures
@@ -186,7 +189,7 @@ def row(entry: Entry, config: SuiteConfig, seed: int, captured: Captured) -> dic
     figures = {name: estimate([figures.get(name) for figures, _ in results]) for name in results[0][0]}
     if "left_right_ratio" in figures:
         figures["left_right_ratio"] = overall_ratio([figures for figures, _ in results], JUDGED[entry.task])
-    pooled = pooled_figures(entry.simulation.character, [run for _, run in results], captured)
+    pooled = pooled_figures(entry, [run for _, run in results], captured)
     figures |= {name: Estimate(value, None, None, 1) for name, value in pooled.items() if math.isfinite(value)}
     header = entry.control.header if isinstance(entry.control, Policy) else {}
     return {

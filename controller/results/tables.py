@@ -101,6 +101,11 @@ TASKS: dict[str, tuple[Column, ...]] = {
 """What each task's trial measures. A task that is not here shows the first figures of its trial by their keys."""
 WHO = {MONTE_CARLO: "Monte Carlo control", RANDOM: "z at random"}
 
+CAPTURED_NOTE = (
+    "Of the captured motion, the distance to the nearest captured pose and the Fréchet distance are those of clips "
+    "that were held out from the others: nothing need be nearer."
+)
+
 
 def who(row: Row) -> str:
     """Whose row it is, in words."""
@@ -197,7 +202,7 @@ def page(results: dict[str, Any]) -> str:
     for task in dict.fromkeys(row["task"] for row in results["rows"]):
         rows = [row for row in results["rows"] if row["task"] == task]
         parts += [f"### {task.replace('_', ' ').capitalize()}", task_table(task, rows)]
-    parts += ["### The motion itself", motion_table(results)]
+    parts += ["### The motion itself", motion_table(results), CAPTURED_NOTE]
     parts += ["### Left and right", symmetry_table(results)]
     parts += ["### Beside the paper", paper_table(results), data_note(results)]
     if results["left_out"]:
