@@ -155,6 +155,7 @@ def test_a_maze_without_an_exit_one_can_come_to_is_refused(exit: Any, said: str)
         (lambda: Labyrinth(2, 2, torch.zeros(1, 3)), r"passages is \(1, 3\); allowed: \(labyrinths, 4\), one for each"),
         (lambda: MazeConfig(rows=0), "rows is 0; allowed: 1 to 20, two cells or more"),
         (lambda: MazeConfig(cell=0.5), "cell is 0.5; allowed: 0.8 to 20 m"),
+        (lambda: MazeConfig(narrowest=2.0), "narrowest is 2.0; allowed: up to widest = 1.6 m"),
         (lambda: MazeConfig(speed=0.0), "speed is 0.0; allowed: above 0"),
         (lambda: MazeConfig(hold_frames=0.0), "hold_frames is 0.0; allowed: 1 or more"),
     ],

@@ -83,6 +83,10 @@ class MazeConfig:
     """Cells along the other side."""
     cell: float = 1.2
     """m from one wall's middle line to the next."""
+    narrowest: float = 1.0
+    """m: the same of the narrowest mazes in training."""
+    widest: float = 1.6
+    """m: and of the widest ones. A policy that knew one width alone would not heed what it sees of it."""
     speed: float = 1.3
     """m/s: to walk at, where there is room."""
     hold_frames: float = 30.0
@@ -90,7 +94,9 @@ class MazeConfig:
 
     def __post_init__(self) -> None:
         check_size(self.rows, self.columns)
-        require(0.8 <= self.cell <= 20, "cell", self.cell, "0.8 to 20 m")
+        for name in ("cell", "narrowest", "widest"):
+            require(0.8 <= getattr(self, name) <= 20, name, getattr(self, name), "0.8 to 20 m")
+        require(self.narrowest <= self.widest, "narrowest", self.narrowest, f"up to widest = {self.widest} m")
         require(0 < self.speed <= 10, "speed", self.speed, "above 0, up to 10 m/s")
         require(self.hold_frames >= 1, "hold_frames", self.hold_frames, "1 or more frames")
 
@@ -130,21 +136,37 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
         self._radii[0] = TORSO
 
     def lay(
-        self, state: CharacterState, labyrinth: Labyrinth, entrance: Tensor, exit: Tensor, yaw: Tensor, beside: Tensor
+        self,
+        state: CharacterState,
+        labyrinth: Labyrinth,
+        entrance: Tensor,
+        exit: Tensor,
+        yaw: Tensor,
+        beside: Tensor | None = None,
+        cell: Tensor | None = None,
     ) -> MazeGoal:
-        """Labyrinths around characters: each stands in its cell ``entrance`` (B,), ``beside`` (B, 2) metres from the
-        middle, and has to go to ``exit`` (B,); the labyrinth's rows lead along the world's ``yaw`` (B,)."""
-        steps, size = labyrinth.steps_to(exit), self.config.cell
-        middles, walls = size * labyrinth.middles().to(yaw), size * labyrinth.walls()
-        corner = middles[entrance] + beside
-        middles = state.position[:, None] + geometry.turn(middles - corner[:, None], yaw[:, None])
-        walls = state.position[:, None, None] + geometry.turn(walls - corner[:, None, None], yaw[:, None, None])
-        return MazeGoal(walls, middles, labyrinth.following(steps), size * steps)
+        """Labyrinths around characters: each stands in its cell ``entrance`` (B,) and has to go to ``exit`` (B,); the
+        labyrinth's rows lead along the world's ``yaw`` (B,).
+
+        ``beside`` (B, 2) metres is where it stands from the middle of the cell, there unless given; ``cell`` (B,)
+        metres the size of the cells, the task's own unless given.
+        """
+        cell = torch.full_like(yaw, self.config.cell) if cell is None else cell
+        steps, middles = labyrinth.steps_to(exit), cell[:, None, None] * labyrinth.middles().to(yaw)
+        corner = middles.gather(1, entrance[:, None, None].expand(-1, 1, 2))[:, 0]
+        corner = corner if beside is None else corner + beside
+        walls = cell[:, None, None, None] * labyrinth.walls() - corner[:, None, None]
+        return MazeGoal(
+            state.position[:, None, None] + geometry.turn(walls, yaw[:, None, None]),
+            state.position[:, None] + geometry.turn(middles - corner[:, None], yaw[:, None]),
+            labyrinth.following(steps),
+            cell[:, None] * steps,
+        )
 
     def leading_to(self, goal: MazeGoal, labyrinth: Labyrinth, exit: Tensor) -> MazeGoal:
         """The same mazes, which ``labyrinth`` are, with other cells ``exit`` (B,) to go to."""
-        steps = labyrinth.steps_to(exit)
-        return MazeGoal(goal.walls, goal.middles, labyrinth.following(steps), self.config.cell * steps)
+        steps, cell = labyrinth.steps_to(exit), (goal.middles[:, 1] - goal.middles[:, 0]).norm(dim=-1)
+        return MazeGoal(goal.walls, goal.middles, labyrinth.following(steps), cell[:, None] * steps)
 
     def goal_in(
         self,
@@ -164,20 +186,22 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
         reachable = bool(labyrinth.steps_to(end)[0, begin].isfinite())
         require(reachable, "exit", exit, f"a cell to which a way leads from the entrance {entrance}")
         turned = state.yaw - labyrinth.bearing(begin, end) if yaw is None else torch.full_like(state.yaw, yaw)
-        return self.lay(state, labyrinth, begin, end, turned, torch.zeros_like(state.position))
+        return self.lay(state, labyrinth, begin, end, turned)
 
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> MazeGoal:
-        """A perfect labyrinth, laid any way around the character, who stands anywhere in any cell clear of the walls,
-        and any other cell as the exit."""
+        """A perfect labyrinth of any width from ``narrowest`` to ``widest``, laid any way around the character, who
+        stands anywhere in any cell clear of the walls, and any other cell as the exit."""
         config, count, device = self.config, len(state), generator.device
         labyrinth = Labyrinth.draw(count, config.rows, config.columns, generator)
         cells = config.rows * config.columns
         entrance, onward = torch.rand(2, count, generator=generator, device=device)
-        place, yaw = torch.rand(count, 3, generator=generator, device=device).to(state.yaw).split((2, 1), dim=1)
+        wide, yaw, *place = torch.rand(4, count, generator=generator, device=device).to(state.yaw)
         begin = (entrance * cells).long().clamp(max=cells - 1)
         end = (begin + 1 + (onward * (cells - 1)).long().clamp(max=cells - 2)) % cells
-        clear = max(config.cell - THICKNESS - 2 * (TORSO + BESIDE), 0.0)
-        return self.lay(state, labyrinth, begin, end, 2 * math.pi * yaw[:, 0], clear * (place - 0.5))
+        cell = config.narrowest + wide * (config.widest - config.narrowest)
+        clear = (cell - THICKNESS - 2 * (TORSO + BESIDE)).clamp(min=0)
+        beside = clear[:, None] * (torch.stack(place, dim=-1) - 0.5)
+        return self.lay(state, labyrinth, begin, end, 2 * math.pi * yaw, beside, cell)
 
     def renewal(self, state: CharacterState, goal: MazeGoal) -> Tensor:
         """Once the exit is reached, after ``hold_frames`` on average."""

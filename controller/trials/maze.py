@@ -35,7 +35,7 @@ def unseen_mazes(task: MazeTask, state: CharacterState, generator: torch.Generat
     exit = entrance + config.rows * config.columns - 1
     first = batch.select(state, slice(half))
     yaw = first.yaw - labyrinth.bearing(entrance, exit)
-    goal = task.lay(first, labyrinth, entrance, exit, yaw, torch.zeros_like(first.position))
+    goal = task.lay(first, labyrinth, entrance, exit, yaw)
     which, mirrored = torch.arange(count) % half, torch.arange(count) >= half
     flip = torch.stack((1 - 2.0 * mirrored, torch.ones(count)), dim=-1)
     return MazeGoal(
