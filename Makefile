@@ -26,3 +26,5 @@ gifs:
 	$(PLAY) --task crowd --characters 20 --clicks "45:0/0" --frames 105 --distance 14 --elevation 32 \
 		--record docs/crowd.gif
 	$(PLAY) --task random --frames 210 --distance 5 --record docs/random.gif
+	$(PLAY) --task monte_carlo --clicks "0:1/3,120:-1.6/1" --frames 240 --distance 5 --elevation 22 \
+		--record docs/monte_carlo.gif
