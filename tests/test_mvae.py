@@ -315,7 +315,7 @@ BAD: list[tuple[str, float]] = [
     ("rollouts_per_epoch", 0), ("rollout", 0), ("batch", 0),
     ("learning_rate", 0.0), ("learning_rate", 1.0), ("learning_rate", math.nan), ("final_learning_rate", -1e-9),
     ("beta", -0.1), ("beta", math.nan), ("free_bits", -0.1), ("foot_weight", -1.0),
-    ("balance", -0.1), ("balance", 1.1), ("gradient_norm", 0.0), ("gradient_norm", math.nan),
+    ("balance", -0.1), ("balance", 1.1), ("gradient_norm", -1.0), ("gradient_norm", math.nan),
 ]  # fmt: skip
 
 

@@ -177,6 +177,18 @@ def test_a_step_that_is_no_number_does_nothing(what: str) -> None:
     assert trainer.optimise(weight.square().mean()) and not same(tensors(trainer), before)
 
 
+def test_gradients_are_clipped_to_their_norm_and_without_one_are_left_as_they_are() -> None:
+    """By the first moment of Adam's first step, which is a tenth of the gradient."""
+    norms = []
+    for longest in (0.5, 1e6, 0.0):
+        trainer = Trainer(data(), replace(TINY, gradient_norm=longest), Path("nowhere"))
+        assert trainer.optimise(100 * trainer.model.decoder.output.weight.sum())
+        moments = [state["exp_avg"] for state in trainer.optimizer.state.values()]
+        norms.append(10 * float(torch.stack([moment.norm() for moment in moments]).norm()))
+    entries = trainer.model.decoder.output.weight.numel()
+    assert norms == pytest.approx([0.5, 100 * entries**0.5, 100 * entries**0.5], rel=1e-4)
+
+
 @pytest.mark.parametrize("through_time", [True, False])
 def test_a_poisoned_batch_stops_training_and_spoils_nothing(through_time: bool) -> None:
     trainer = Trainer(data(), replace(TINY, through_time=through_time), Path("nowhere"))

@@ -14,7 +14,8 @@ from controller.dataset import ClipEntry, MotionDataset
 from controller.mvae.train import TrainConfig, Trainer
 
 PUBLISHED = TrainConfig(
-    through_time=False, foot_weight=0, joint_weight=0, bone_weight=0, free_steps=0, balance=0, learning_rate=1e-4
+    through_time=False, foot_weight=0, joint_weight=0, bone_weight=0, free_steps=0, balance=0, gradient_norm=0,
+    learning_rate=1e-4,
 )  # fmt: skip
 """Settings with which an optimiser step does what one of the published loop does."""
 CALLS = 3

@@ -129,9 +129,10 @@ class Trainer:
         number in any process."""
         total.backward()
         longest, gradients = self.config.gradient_norm, [parameter.grad for parameter in self.parameters]
-        norm = torch.nn.utils.get_total_norm([gradient for gradient in gradients if gradient is not None])
+        measured = [gradient for gradient in gradients if longest and gradient is not None]
+        norm = torch.nn.utils.get_total_norm(measured)
         finite = processes.agreed(math.isfinite(float(norm) + float(total.detach())), self.device)
-        if finite and norm > longest:
+        if finite and norm > longest > 0:
             torch.nn.utils.clip_grads_with_norm_(self.parameters, longest, norm)
         if finite:
             self.optimizer.step()

@@ -64,7 +64,7 @@ class TrainConfig:
     balance: float = 0.3
     """How far rare speeds and turns are drawn more often: windows weigh (their count in a histogram)^−balance."""
     gradient_norm: float = 1.0
-    """Gradients are clipped to this norm."""
+    """Gradients are clipped to this norm. 0: it is not even taken, and what is no number shows in the loss alone."""
     seed: int = 1
     """Seed of initialisation, windows, coins and noise."""
 
@@ -83,6 +83,6 @@ class TrainConfig:
         require(0 <= self.free_renewal <= 1, "free_renewal", self.free_renewal, "a chance from 0 to 1")
         require(0 < self.learning_rate < 1, "learning_rate", self.learning_rate, "above 0 and below 1")
         require(0 <= self.balance <= 1, "balance", self.balance, "0 (as captured) to 1 (every speed and turn alike)")
-        require(self.gradient_norm > 0, "gradient_norm", self.gradient_norm, "above 0")
+        require(self.gradient_norm >= 0, "gradient_norm", self.gradient_norm, "0 or more")
         self.teacher.check(self.epochs)
         self.kl.check(self.epochs)
