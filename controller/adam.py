@@ -7,6 +7,8 @@ from typing import Any
 import torch
 
 HAS_KERNEL = hasattr(torch, "_fused_adam_")
+ONE = torch.tensor(1.0)
+"""What is added to the count of each parameter's steps: a number would be made a tensor for each of them."""
 
 
 class Adam(torch.optim.Adam):
@@ -24,7 +26,7 @@ class Adam(torch.optim.Adam):
         if closure is not None or not HAS_KERNEL or not all(states):
             return super().step(closure)  # which makes the state, too
         steps, means, squares = ([state[name] for state in states] for name in ("step", "exp_avg", "exp_avg_sq"))
-        torch._foreach_add_(steps, 1)
+        torch._foreach_add_(steps, ONE if steps[0].is_cpu else 1)
         torch._fused_adam_(
             parameters, [parameter.grad for parameter in parameters], means, squares, [], steps,
             lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=group["weight_decay"],
