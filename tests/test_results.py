@@ -26,7 +26,7 @@ from controller.evaluation import acting, world_joints
 from controller.features import root_trajectory
 from controller.monte_carlo import MonteCarloConfig
 from controller.policy import Actor, Policy
-from controller.results import diversity, overview, suite, tables, write
+from controller.results import diversity, overview, plots, suite, tables, write
 from controller.results.bootstrap import estimate
 from controller.results.suite import Captured, SuiteConfig
 from controller.results.symmetry import JUDGED, MirroredCharacter, mirrored_goal, symmetry_figures
@@ -38,6 +38,9 @@ from controller.tasks.path import PathGoal
 from controller.tasks.target import TargetConfig, TargetGoal, TargetTask
 from controller.trials import TRIALS
 from controller.trials.joystick import response_figures
+
+OURS = {name for name, task in TASKS.items() if task.__module__.startswith("controller.")}
+"""Tasks without those that examples register."""
 
 ROOT = Path(__file__).parents[1]
 
@@ -276,7 +279,7 @@ def test_a_task_without_a_policy_is_left_out_and_said_so(tmp_path: Path, monkeyp
 
 def test_a_task_of_ones_own_joins_by_its_registration(policies: Path) -> None:
     found = list(suite.entries(character(), SuiteConfig(policies=policies), MonteCarloConfig(), []))
-    assert {entry.task for entry in found} == set(TASKS)
+    assert {entry.task for entry in found} == OURS
     assert [entry.who for entry in found if entry.task == "target"] == ["target", "target_ppo", "monte_carlo"]
     assert [entry.who for entry in found if entry.task == "timed_target"] == ["joystick"]
 
@@ -319,7 +322,7 @@ def results() -> dict[str, Any]:
         trainer = None if who in tables.WHO else "shac"
         return {"task": task, "who": who, "trained_for": trained, "trainer": trainer, "figures": figures}
 
-    rows = [row(task, "random" if task == "random" else "joystick") for task in TASKS]
+    rows = [row(task, "random" if task == "random" else "joystick") for task in TASKS if task in OURS]
     tries = asdict(MonteCarloConfig())
     settings = {name: value for name, value in asdict(SuiteConfig()).items() if name != "policies"}
     return {
@@ -361,6 +364,12 @@ def test_a_task_of_ones_own_is_shown_by_the_keys_of_its_trial() -> None:
     assert [column.title for column in tables.columns_of("dance", [own])] == ["`grace`"]
 
 
+def test_a_task_of_ones_own_that_measures_nothing_has_no_place_in_the_picture() -> None:
+    told = results()
+    own = told["rows"][0] | {"task": "stroll", "figures": {column.key: 0.5 for column in tables.MOTION}}
+    assert plots.tasks(told | {"rows": [*told["rows"], own]}) == plots.tasks(told)
+
+
 def heads(markdown: str) -> dict[str, list[str]]:
     """The headings of a page and the column titles of the table under each."""
     parts = markdown.split("### ")[1:]
@@ -390,7 +399,7 @@ def test_the_readme_has_a_line_for_each_task_as_the_command_writes_it() -> None:
         return [[line[column].strip() for column in fixed] for line in lines]
 
     assert cells(block) == cells(overview.table(results()))
-    assert {line.name for line in overview.LINES} - {"monte_carlo"} >= set(TASKS)
+    assert {line.name for line in overview.LINES} - {"monte_carlo"} >= OURS
 
 
 def test_pages_are_filled_between_their_marks(tmp_path: Path) -> None:

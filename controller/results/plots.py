@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.mvae.charts import COLOURS, chart
 from controller.results.suite import MONTE_CARLO, RANDOM
-from controller.results.tables import MOTION, TASKS, Column, Row, columns_of
+from controller.results.tables import MOTION, Column, Row, columns_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,12 +70,13 @@ def tasks(results: dict[str, Any]) -> bytes:
     """The first figure of each task's trial, whoever acts: an SVG file."""
     names = dict.fromkeys(row["task"] for row in results["rows"])
     groups = {name: [row for row in results["rows"] if row["task"] == name] for name in names}
+    first = {name: columns_of(name, rows)[:1] for name, rows in groups.items()}
+    groups = {name: rows for name, rows in groups.items() if first[name]}  # a task of one's own may measure nothing
 
     def draw(figure: Figure) -> None:
         fixed(figure, left=0.3, bottom=0.4, hspace=1.0)
         axes = figure.subplots(len(groups), 1, height_ratios=[len(rows) + 1 for rows in groups.values()], squeeze=False)
         for axis, (name, rows) in zip(axes[:, 0], groups.items(), strict=True):
-            columns = TASKS.get(name) or columns_of(name, rows)
-            bars(axis, rows, columns[0])
+            bars(axis, rows, first[name][0])
 
-    return chart(draw, (6.0, 0.6 * len(groups) + 0.3 * len(results["rows"])))
+    return chart(draw, (6.0, 0.6 * len(groups) + 0.3 * sum(len(rows) for rows in groups.values())))
