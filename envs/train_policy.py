@@ -51,7 +51,7 @@ class PolicyConfig:
     pilot: Path | None = None
     """With shac: a joystick policy that walks as it is, while a network learns what to wish of it. For the maze the
     shipped one unless given; other tasks are learned without."""
-    steps: int = 6_000_000
+    steps: int = 9_000_000
     """Frames of experience, over all characters."""
     characters: int = 128
     """Characters that practise at once."""
