@@ -13,6 +13,7 @@ import pytest
 import torch
 from synthetic import data
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 from torch import Tensor
 
 from controller import checkpoint, train_mvae
@@ -268,6 +269,12 @@ def wrong_from(monkeypatch: pytest.MonkeyPatch, trouble: int, fatal: int) -> Non
 def state(folder: Path, name: str = "training") -> dict[str, Any]:
     """The header of a saved state."""
     return checkpoint.load_header(folder / f"{name}.safetensors", STATE_KIND)
+
+
+@pytest.fixture(autouse=True)
+def event_files_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard reads files of one second by the number that ends their names, as text: the 10th before the 9th."""
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
 
 
 def curve(folder: Path, name: str) -> list[tuple[int, float]]:
