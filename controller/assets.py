@@ -21,7 +21,7 @@ def policy_paths(task: str, folder: Path | None = None) -> list[Path]:
     """All shipped policies for a task, or those in a ``folder``, the best first: its own, then those of the task which
     it extends, each time the best one and the others by name; CheckpointError if none is shipped."""
     extended = TASKS[task].extends if task in TASKS else None
-    paths = [path for name in (task, extended) if name for path in _own(name, folder or FOLDER)]
+    paths = [path for name in (task, extended) if name for path in own_policies(name, folder or FOLDER)]
     if not paths:
         raise CheckpointError(
             f"{(folder or FOLDER) / task}.safetensors: no policy is shipped for the task {task!r}; "
@@ -30,6 +30,7 @@ def policy_paths(task: str, folder: Path | None = None) -> list[Path]:
     return paths
 
 
-def _own(task: str, folder: Path) -> list[Path]:
+def own_policies(task: str, folder: Path) -> list[Path]:
+    """The policies in a folder that were trained for just this task, the best one first; none if that is missing."""
     best = folder / f"{task}.safetensors"
     return [best, *sorted(folder.glob(f"{task}_*.safetensors"))] if best.is_file() else []

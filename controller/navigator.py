@@ -51,7 +51,7 @@ class Navigator(Network):
     def _held(self, velocity: Tensor, facing: Tensor) -> Tensor:
         """(B,) up to 1: by what to multiply velocities (B, 2) that are faster than the pilot knows them."""
         angle = torch.atan2(velocity[:, 1], velocity[:, 0]) - torch.atan2(facing[:, 1], facing[:, 0])
-        return (self.stick.speed_limit(angle) / velocity.norm(dim=-1).clamp(min=1e-6)).clamp(max=1)
+        return self.stick.slowing(velocity.norm(dim=-1), angle)
 
     def forward(self, observation: Tensor) -> Tensor:
         pose = observation[:, : self.pilot.sizes["observation"] - JoystickTask.goal_size]

@@ -293,7 +293,7 @@ def test_the_fastest_wish_is_half_an_ellipse_each_way() -> None:
     task = JoystickTask(puppet(), JoystickConfig(forward_speed=2.0, sideways_speed=0.6, backward_speed=0.75))
     quarter = math.pi / 2
     angles = torch.tensor([0.0, quarter, -quarter, math.pi, -math.pi, 0.5, -0.5, 2.5])
-    limits = task.speed_limit(angles)
+    limits = task.config.speed_limit(angles)
     torch.testing.assert_close(limits[:5], torch.tensor([2.0, 0.6, 0.6, 0.75, 0.75]))
     for angle, limit, ahead in ((0.5, limits[5], 2.0), (-0.5, limits[6], 2.0), (2.5, limits[7], 0.75)):
         forward, left = float(limit) * math.cos(angle), float(limit) * math.sin(angle)
@@ -314,7 +314,7 @@ def test_wishes_go_everywhere_at_every_speed_and_some_stand_or_look_aside() -> N
     off = geometry.wrap_angle(goal.facing - direction)[going]
     aside = off.abs() > 1e-4
     assert float(aside.float().mean()) == pytest.approx(task.config.strafe, abs=0.015)
-    assert float((speed[going] - task.speed_limit(off)).max()) < 1e-5
+    assert float((speed[going] - task.config.speed_limit(off)).max()) < 1e-5
     ahead = speed[going][~aside]
     assert float(ahead.max()) > 0.98 * task.config.forward_speed and float(ahead.min()) < 0.05
     assert float(ahead.mean()) == pytest.approx(task.config.forward_speed / 2, abs=0.03)

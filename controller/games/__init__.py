@@ -24,8 +24,5 @@ GAMES: dict[str, type[Game]] = {
         MonteCarloGame,
     )
 }
-KEYS = {
-    "joystick": "1", "target": "2", "timed_target": "3", "path": "4", "maze": "5", "crowd": "6", "random": "7",
-    "monte_carlo": "8",
-}  # fmt: skip
+KEYS = {name: str(number) for number, name in enumerate(GAMES, start=1)}
 """The key that chooses each."""

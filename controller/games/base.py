@@ -6,6 +6,7 @@ from collections.abc import Sequence, Set
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from controller.character import Character, CharacterState
 from controller.games.settings import Settings
@@ -85,10 +86,14 @@ class Game:
 
     def step(self, state: CharacterState) -> CharacterState:
         """The states 1/30 s later."""
-        assert self.policy is not None
-        after = self.simulation.move(state, self.policy(self.simulation.observe(state, self.goal)))
+        after = self.simulation.move(state, self.latent(state))
         self.goal = self.task.follow_goal(after, self.goal)
         return after
+
+    def latent(self, state: CharacterState) -> Tensor:
+        """The latents that go with the states: the policy's."""
+        assert self.policy is not None
+        return self.policy(self.simulation.observe(state, self.goal))
 
     def stage(self) -> Stage:
         """What is to be seen on the ground."""

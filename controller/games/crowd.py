@@ -98,9 +98,7 @@ class CrowdGame(Game):
         self.goal = self.crowd.goal_at(state, points)
 
     def step(self, state: CharacterState) -> CharacterState:
-        assert self.policy is not None
-        after = self.simulation.move(state, self.policy(self.simulation.observe(state, self.goal)))
-        after = self.revived(after)
+        after = self.revived(self.simulation.move(state, self.latent(state)))
         there = distance_to(after, self.goal.position) < REACHED
         self.waited = (self.waited + 1 / self.character.fps) * there
         done = self.waited > torch.where(self.sent, STAY_SENT, STAY)

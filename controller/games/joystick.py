@@ -20,11 +20,11 @@ class JoystickGame(Game):
     def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
         super().__init__(character, generator, settings)
         self.steering = Steering()
-        self.limits = JoystickTask(character)
+        self.stick = JoystickConfig()
 
     def board(self, policy: Policy) -> None:
         super().board(policy)
-        self.limits = JoystickTask(self.character, JoystickConfig(**policy.header["settings"]))
+        self.stick = JoystickConfig(**policy.header["settings"])
 
     def enter(self, state: CharacterState) -> CharacterState:
         self.steering.reset(float(state.yaw))
@@ -38,8 +38,7 @@ class JoystickGame(Game):
         """Make the wish the goal, but no faster than the policy was ever asked to go in that direction."""
         velocity, facing = torch.tensor(wish.velocity, dtype=torch.float32)[None], torch.tensor([wish.facing])
         angle = torch.atan2(velocity[:, 0], velocity[:, 1]) - facing
-        speed = velocity.norm(dim=-1).clamp(min=1e-6)
-        slower = (self.limits.speed_limit(angle) / speed).clamp(max=1)
+        slower = self.stick.slowing(velocity.norm(dim=-1), angle)
         self.goal = JoystickGoal(velocity * slower[:, None], facing)
         self.wish = Wish(self.goal.velocity[0].numpy(), wish.facing)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from controller.character import Character, CharacterState
 from controller.games.settings import Settings
@@ -23,7 +24,5 @@ class MonteCarloGame(TargetGame):
         self.control = MonteCarlo(self.simulation, config)
         self.status = f"best of {config.samples} tries, {config.horizon} frames deep"
 
-    def step(self, state: CharacterState) -> CharacterState:
-        after = self.simulation.move(state, self.control(state, self.goal))
-        self.goal = self.task.follow_goal(after, self.goal)
-        return after
+    def latent(self, state: CharacterState) -> Tensor:
+        return self.control(state, self.goal)

@@ -41,12 +41,12 @@ class RandomGame(Game):
         if self.sliders and "0" in keys:
             self.sliders.release()
 
-    def step(self, state: CharacterState) -> CharacterState:
+    def latent(self, state: CharacterState) -> Tensor:
         drawn = self.character.draw_latents(1, self.generator)
         if self.sliders is None:
-            return self.simulation.move(state, drawn)
+            return drawn
         self.sliders.draw(drawn[0].clamp(-LATENT_LIMIT, LATENT_LIMIT).numpy())
-        return self.simulation.move(state, torch.from_numpy(self.sliders.values[None]).float())
+        return torch.from_numpy(self.sliders.values[None]).float()
 
     @property
     def status(self) -> str:  # type: ignore[override]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from controller.games import KEYS
 from controller.mvae.study_tables import NONE, markdown
 from controller.results.suite import MONTE_CARLO
 from controller.results.tables import TASKS, Column, Row, best, figure
@@ -12,45 +13,39 @@ from controller.results.tables import TASKS, Column, Row, best, figure
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table: the ``key`` that chooses the task in the window, its ``name`` as ``--task`` has it, what a
-    person ``does`` there, and the figures that say how it went, as a pattern of the keys in :data:`FIGURES`."""
+    """A line of the table: the task's ``name`` as ``--task`` has it, what a person ``does`` there, and the figures that
+    say how it went, as a pattern of the keys of :data:`TASKS`."""
 
-    key: str
     name: str
     does: str
     measured: str
 
 
 LINES = (
-    Line("1", "joystick", "steers, and may hold the way it faces", "within 5° of a new heading in {response_s} s"),
+    Line("joystick", "steers, and may hold the way it faces", "within 5° of a new heading in {response_s} s"),
     Line(
-        "2",
         "target",
         "clicks on the ground; the flag moves",
         "{reach_fraction} % within 0.3 m, in {reach_time_s} s (ideal: {reach_time_ideal_s} s)",
     ),
-    Line("3", "timed_target", "clicks; a clock shows when to be there", "{on_time_fraction} % on time, ± 0.3 s"),
+    Line("timed_target", "clicks; a clock shows when to be there", "{on_time_fraction} % on time, ± 0.3 s"),
     Line(
-        "4",
         "path",
         "draws a path, or picks figure-8, heart, zigzag, spiral",
         "{cross_track_error_m} m off the path, at {path_speed_m_s} m/s",
     ),
     Line(
-        "5",
         "maze",
         "picks a maze, drags the exit",
         "{solved_fraction} % solved, {touch_fraction} % of them touch a wall",
     ),
     Line(
-        "6",
         "crowd",
         "watches many walk through each other",
         "{overlap_fraction} % of character-frames overlap, {targets_per_min} targets a minute each",
     ),
-    Line("7", "random", "watches; moves sliders for z", "{alive_fraction} % sane; futures {apd_cm} cm apart (APD)"),
+    Line("random", "watches; moves sliders for z", "{alive_fraction} % sane; futures {apd_cm} cm apart (APD)"),
     Line(
-        "8",
         MONTE_CARLO,
         "clicks, as for the target; nobody is trained: the best of many tries",
         "{reach_fraction} % within 0.3 m, in {reach_time_s} s",
@@ -86,7 +81,7 @@ def tried(results: dict[str, Any]) -> Row | None:
 def table(results: dict[str, Any]) -> str:
     """A line a task, with the picture of it."""
     rows = [
-        [line.key, f"`{line.name}`", line.does, filled(line, results), f"![{line.name}](docs/{line.name}.gif)"]
+        [KEYS[line.name], f"`{line.name}`", line.does, filled(line, results), f"![{line.name}](docs/{line.name}.gif)"]
         for line in LINES
     ]
     return markdown(["key", "task", "what a person does", "measured", ""], rows)

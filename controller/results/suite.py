@@ -141,9 +141,7 @@ def entries(
 
 def policies(kind: type[Task[Any, Any]], folder: Path) -> list[Path]:
     """All policies for a task, or the best one for the task that it extends."""
-    paths = assets.policy_paths(kind.name, folder)
-    own = [path for path in paths if path.stem.startswith(kind.name)]
-    return own or paths[:1]
+    return assets.own_policies(kind.name, folder) or assets.policy_paths(kind.name, folder)[:1]
 
 
 # -- measuring -------------------------------------------------------------------------------------------------------

@@ -58,6 +58,10 @@ class JoystickConfig:
         ahead = torch.where(cos >= 0, self.forward_speed, self.backward_speed)
         return ((cos / ahead).square() + (sin / self.sideways_speed).square()).rsqrt()
 
+    def slowing(self, speed: Tensor, angle: Tensor) -> Tensor:
+        """By what, up to 1, to multiply a wish of that speed (m/s) in that direction so that it keeps to the limit."""
+        return (self.speed_limit(angle) / speed.clamp(min=1e-6)).clamp(max=1)
+
 
 class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     """Track a wished velocity and a wished facing.
@@ -74,17 +78,13 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     goal_size: ClassVar[int] = 4
     config_type = JoystickConfig
 
-    def speed_limit(self, angle: Tensor) -> Tensor:
-        """The configuration's: see :meth:`JoystickConfig.speed_limit`."""
-        return self.config.speed_limit(angle)
-
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> JoystickGoal:
         """Any direction, any speed up to the limit that way; some stand, some face another way than they go."""
         drawn = torch.rand(5, len(state), generator=generator, device=generator.device)
         direction, offset, pace, stand, strafe = drawn.to(state.yaw.device)
         direction = (2 * direction - 1) * math.pi
         offset = torch.where(strafe < self.config.strafe, (2 * offset - 1) * math.pi, torch.zeros_like(offset))
-        speed = torch.where(stand < self.config.stand, torch.zeros_like(pace), pace * self.speed_limit(offset))
+        speed = torch.where(stand < self.config.stand, torch.zeros_like(pace), pace * self.config.speed_limit(offset))
         velocity = torch.stack((torch.sin(direction), torch.cos(direction)), dim=-1) * speed[:, None]
         return JoystickGoal(velocity, geometry.wrap_angle(direction + offset))
 
