@@ -126,6 +126,11 @@ class Extractor(nn.Module):
         checkpoint.save(path, KIND, record, dict(self.state_dict()))
 
     @classmethod
+    def shipped(cls) -> Extractor | None:
+        """The one that is shipped, if it is there: figures need data of one's own, and may do without."""
+        return cls.load() if SHIPPED.is_file() else None
+
+    @classmethod
     def load(cls, path: Path | str = SHIPPED) -> Extractor:
         """Read a checkpoint; CheckpointError says in a sentence what is wrong with another file."""
         header, tensors = checkpoint.load(path, KIND)

@@ -35,6 +35,12 @@ def atomic(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write(path: Path | str, content: str | bytes) -> None:
+    """Write a whole file or nothing, text as UTF-8; ControllerError as for :func:`atomic`."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
 def sweep(path: Path) -> None:
     """Remove what killed processes left of their writing to ``path``. Nothing may be writing to it meanwhile."""
     for left in path.parent.glob(f".{path.stem}-*{path.suffix}"):
@@ -68,5 +74,4 @@ def marked(path: Path, marker: str) -> tuple[str, str, str]:
 def fill(path: Path, marker: str, text: str) -> None:
     """Put ``text`` into the block of :func:`marked`, in place of what was there."""
     before, _, after = marked(path, marker)
-    with atomic(path) as temporary:
-        temporary.write_text(f"{before}\n{text}\n{after}", encoding="utf-8")
+    write(path, f"{before}\n{text}\n{after}")

@@ -15,12 +15,11 @@ from typing import Any
 import torch
 import tyro
 
-from controller import assets, checkpoint, files
+from controller import assets, checkpoint, files, markdown
 from controller.character import Character
 from controller.errors import require, run_command
 from controller.evaluation import evaluate
 from controller.policy import KIND, Policy
-from controller.simulation import Simulation
 from controller.tasks import task_type
 from envs.curves import history
 from envs.figures import training
@@ -54,16 +53,16 @@ def measure(options: Options, paths: Sequence[Path]) -> list[dict[str, Any]]:
     """The figures of the policies in these files, at the options' task."""
     torch.set_num_threads(1)
     character = Character.load(assets.MVAE)
-    simulation = Simulation(character, task_type(options.task)(character))
-    policies = [Policy.load_for(path, simulation) for path in paths]
-    return [evaluate(simulation, policy, options.characters, options.seconds, options.seed) for policy in policies]
+    loaded = [Policy.load_at_task(path, character, task_type(options.task)) for path in paths]
+    recording = (options.characters, options.seconds, options.seed)
+    return [evaluate(simulation, policy, *recording) for policy, simulation in loaded]
 
 
 def table(names: Sequence[str], figures: Sequence[dict[str, Any]]) -> str:
     """A Markdown table: a row for each figure, a column for each policy."""
     measured = [name for name, value in figures[0].items() if isinstance(value, float) and name != "seconds"]
-    rows = [f"| {name} | {' | '.join(f'{column[name]:.3f}' for column in figures)} |" for name in measured]
-    return "\n".join([f"| figure | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|", *rows])
+    rows = [[name, *(f"{column[name]:.3f}" for column in figures)] for name in measured]
+    return markdown.table(["figure", *names], rows)
 
 
 def curve(run: Path, names: Sequence[str]) -> str:
@@ -75,11 +74,8 @@ def curve(run: Path, names: Sequence[str]) -> str:
     columns = ("frames", "wall_s", *names)
     for name in columns:
         require(all(name in row for row in rows), "curve", name, f"a figure of {run / 'history.json'}")
-    lines = [
-        "| " + " | ".join(f"{row[name]:.4g}" if name in names else f"{row[name]:,}" for name in columns) + " |"
-        for row in rows
-    ]
-    return "\n".join(["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|", *lines])
+    lines = [[f"{row[name]:.4g}" if name in names else f"{row[name]:,}" for name in columns] for row in rows]
+    return markdown.table(columns, lines)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from controller import files
+from controller import files, markdown
 from controller.errors import ControllerError, DataError, require, run_command
 
 PANELS = (
@@ -59,12 +59,12 @@ def history(run: str) -> Run:
 def table(runs: list[Run]) -> str:
     """Where each run ended, as a Markdown table."""
     head = ["run", "frames", "minutes", *(label for _, label in PANELS)]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for name, rows in runs:
         last = rows[-1]
         figures = [f"{last[key]:.3f}" for key, _ in PANELS]
         lines.append([name, f"{last['frames'] / 1e6:.1f} M", f"{last['wall_s'] / 60:.1f}", *figures])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return markdown.table(head, lines)
 
 
 def draw(runs: list[Run], out: Path) -> None:

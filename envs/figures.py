@@ -16,13 +16,13 @@ from typing import Any
 import torch
 import tyro
 
-from controller import assets, checkpoint, files
+from controller import assets, checkpoint, files, markdown
 from controller.benchmark.machine import processor
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ControllerError, run_command
 from controller.evaluation import evaluate
-from controller.extractor import SHIPPED, Extractor
+from controller.extractor import Extractor
 from controller.mvae.diagnose import diagnose
 from controller.policy import Policy
 from controller.rollout import sane_fraction
@@ -70,14 +70,13 @@ def measure(options: Options) -> dict[str, Any]:
     walk = Simulation(character, RandomWalkTask(character))
     figures: dict[str, Any] = {
         "machine": {"processor": processor(), "torch": torch.__version__, "threads": 1},
-        "mvae": diagnose(character, data, Extractor.load(SHIPPED)),
+        "mvae": diagnose(character, data, Extractor.load()),
         "sane_for_two_minutes": sane_fraction(character, *STAMINA, options.seed),
         "random": evaluate(walk, None, 100, 1000 / character.fps, options.seed, data),
         "speed": speed(),
     }
-    simulation = Simulation(character, JoystickTask(character))
     for path in assets.policy_paths("joystick"):
-        policy = Policy.load(path, character, "joystick")
+        policy, simulation = Policy.load_at_task(path, character, JoystickTask)
         figures[path.stem] = evaluate(simulation, policy, 64, 60.0, options.seed, data)
     return figures
 
@@ -163,8 +162,8 @@ def heights(figures: dict[str, float]) -> str:
 
 def table(lines: list[tuple[str, str]], machine: str) -> str:
     """A Markdown table of (what, figure), and how it was measured."""
-    body = ["| what | figure |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in lines)]
-    return "\n".join([*body, "", f"Measured by `python -m envs.figures --data data/motion.npz` on {machine}."])
+    body = markdown.table(["what", "figure"], lines)
+    return "\n".join([body, "", f"Measured by `python -m envs.figures --data data/motion.npz` on {machine}."])
 
 
 def training(header: dict[str, Any]) -> str:
@@ -187,8 +186,7 @@ def _spent(header: dict[str, Any]) -> str:
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     figures = measure(options)
-    with files.atomic(assets.FOLDER / "figures.json") as temporary:
-        temporary.write_text(json.dumps(figures, indent=1) + "\n")
+    files.write(assets.FOLDER / "figures.json", json.dumps(figures, indent=1) + "\n")
     machine = "one core of {processor}, torch {torch}".format(**figures["machine"])
     for name, lines in rows(figures).items():
         files.fill(ROOT / name, "figures", table(lines, machine))

@@ -178,8 +178,7 @@ class PolicyTraining:
     def save(self) -> None:
         """Write policy, history and training state, each atomically."""
         self.policy().save(self.policy_path)
-        with files.atomic(self.config.out / "history.json") as temporary:
-            temporary.write_text(json.dumps(self.history, indent=1))
+        files.write(self.config.out / "history.json", json.dumps(self.history, indent=1))
         header = {
             "frames": self.frames,
             "seconds": self.seconds,

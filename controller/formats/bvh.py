@@ -83,8 +83,7 @@ def write(path: str | Path, clip: Clip, *, unit: float = 0.01, order: str = "ZXY
     text += ["MOTION", f"Frames: {len(clip)}", f"Frame Time: {1 / clip.fps:.10f}"]
     row = " ".join(["%.7f"] * columns.shape[1])
     text += [row % tuple(values) for values in columns.tolist()]
-    with files.atomic(path) as temporary:
-        temporary.write_text("\n".join(text) + "\n", encoding="utf-8", newline="\n")
+    files.write(path, "\n".join(text) + "\n")
 
 
 @dataclass

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 import tyro
 
-from controller import files
+from controller import files, markdown
 from controller.dataset import MotionDataset
 from controller.errors import ControllerError, require, run_command
 from controller.mvae.diagnose import diagnose
@@ -160,22 +160,19 @@ def figures(name: str, options: Options, data: MotionDataset) -> dict[str, Any]:
         print(name, flush=True)
         stopped = train(trainer)
         report = diagnose(trainer.character(), data)
-        with files.atomic(told) as temporary:
-            judged = {"stopped": stopped} | {key: report[key] for key in FROM_REPORT}
-            temporary.write_text(json.dumps(judged, indent=1, allow_nan=False))
+        judged = {"stopped": stopped} | {key: report[key] for key in FROM_REPORT}
+        files.write(told, json.dumps(judged, indent=1, allow_nan=False))
     found = {"run": name, "mended": RUNS[name]} | json.loads(told.read_text())
     return found | losses(trainer.config, trainer.history)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The figures of runs as a Markdown table."""
-    lines = [[title for _, title in COLUMNS], ["---"] * len(COLUMNS)]
-    lines += [[_short(row[key]) for key, _ in COLUMNS] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return markdown.table([title for _, title in COLUMNS], [[_short(row[key]) for key, _ in COLUMNS] for row in rows])
 
 
 def _short(value: Any) -> str:
-    return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
+    return markdown.NONE if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def run(options: Options) -> str:
@@ -184,10 +181,8 @@ def run(options: Options) -> str:
     rows: list[dict[str, Any]] = []
     for name in options.runs:
         rows.append(figures(name, options, data))
-        with files.atomic(options.out / "table.json") as temporary:
-            temporary.write_text(json.dumps(rows, indent=1))
-        with files.atomic(options.out / "table.md") as temporary:
-            temporary.write_text(table(rows) + "\n", encoding="utf-8")
+        files.write(options.out / "table.json", json.dumps(rows, indent=1))
+        files.write(options.out / "table.md", table(rows) + "\n")
     if options.write is not None:
         files.fill(options.write, "failure case", table(rows))
     return table(rows)

@@ -87,8 +87,7 @@ def draw() -> bytes:
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     drawn = draw()
-    with files.atomic(options.out) as temporary:
-        temporary.write_bytes(drawn)
+    files.write(options.out, drawn)
     print(f"schedules: {options.out}")
 
 

@@ -23,7 +23,7 @@ from controller import files
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import require, run_command
-from controller.extractor import SHIPPED, Extractor
+from controller.extractor import Extractor
 from controller.mvae import charts, diagnose, strips, verdict
 from controller.mvae.runs import Run, differing, read
 
@@ -293,10 +293,9 @@ def escape(text: str) -> str:
 def report(options: Options) -> Path:
     """Measure the runs and write the page; returns its path."""
     data = MotionDataset.load(options.data) if options.data else None
-    extractor = Extractor.load(SHIPPED) if SHIPPED.is_file() else None
+    extractor = Extractor.shipped()
     runs = [read(folder, data, extractor) for folder in options.runs]
-    with files.atomic(options.out) as temporary:
-        temporary.write_text(page(runs), encoding="utf-8")
+    files.write(options.out, page(runs))
     return options.out
 
 

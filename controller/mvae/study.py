@@ -22,7 +22,7 @@ from controller import files, train_mvae
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ControllerError, DataError, require, run_command
-from controller.extractor import SHIPPED, Extractor
+from controller.extractor import Extractor
 from controller.mvae import charts, diagnose, runs, study_tables, watch
 from controller.mvae.cases import SETS, USUAL, Case, SetName
 
@@ -94,11 +94,10 @@ def run(case: Case, data: Path, folder: Path) -> dict[str, Any]:
             raise
         stopped = str(error.__cause__)
     else:
-        extractor = Extractor.load(SHIPPED) if SHIPPED.is_file() else None
+        extractor = Extractor.shipped()
         figures = diagnose.diagnose(character, MotionDataset.load(data), extractor)
     outcome = {"settings": settings(case), "stopped": stopped, "figures": figures}
-    with files.atomic(folder / OUTCOME) as temporary:
-        temporary.write_text(json.dumps(outcome, indent=1))
+    files.write(folder / OUTCOME, json.dumps(outcome, indent=1))
     return outcome
 
 
@@ -169,17 +168,14 @@ def study(options: Options) -> str:
     cases = chosen(options)
     rows = run_all(cases, options.data, files.make_folder(options.out / options.set), options.processes)
     table = read_table(options.out) | {options.set: rows}
-    with files.atomic(options.out / TABLE) as temporary:
-        temporary.write_text(json.dumps(table, indent=1))
+    files.write(options.out / TABLE, json.dumps(table, indent=1))
     text = study_tables.tables(rows)
-    with files.atomic(options.out / f"{options.set}.md") as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    files.write(options.out / f"{options.set}.md", text + "\n")
     if options.write is not None:
         files.fill(options.write, options.set, text)
     if options.draw is not None:
         drawn = picture(rows, options.out / options.set)
-        with files.atomic(options.draw) as temporary:
-            temporary.write_bytes(drawn)
+        files.write(options.draw, drawn)
     return text
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
+
+from controller import markdown
 
 Row = dict[str, Any]
 """A run: ``name``, ``differs`` (what sets it apart: column → value), ``rollouts``, ``updates``, ``stopped`` (the
@@ -24,7 +25,6 @@ FIGURES = (
 JUDGED = ("eight_step_mm", "frechet_distance")
 """The figures by which runs are ranked, each the better the smaller: how well a model follows captured motion from its
 own poses, and how much it moves like it when it follows nothing."""
-NONE = "–"
 
 
 def figure(row: Row, name: str) -> Any:
@@ -70,7 +70,7 @@ def runs_table(rows: list[Row]) -> str:
         ]
         for row in ranked(rows)
     ]
-    return markdown(head, lines)
+    return markdown.table(head, lines)
 
 
 def effects_table(rows: list[Row]) -> str:
@@ -91,7 +91,7 @@ def effects_table(rows: list[Row]) -> str:
             alike = [row for row in rows if row["differs"][name] == value]
             rank = sum(ranks[row["name"]] for row in alike) / len(alike)
             lines.append([f"{name}: {value}", str(len(alike)), f"{rank:.1f}", *_means(alike)])
-    return markdown(["setting", "runs", "mean rank", *(column for _, column, _ in FIGURES)], lines)
+    return markdown.table(["setting", "runs", "mean rank", *(column for _, column, _ in FIGURES)], lines)
 
 
 def summary(row: Row) -> str:
@@ -100,11 +100,6 @@ def summary(row: Row) -> str:
         return str(row["stopped"])
     told = (f"{column} {_formatted(figure(row, name), form)}" for name, column, form in FIGURES)
     return f"{row['verdict']}; " + ", ".join(told)
-
-
-def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table of Markdown."""
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines))
 
 
 def _means(rows: list[Row]) -> list[str]:
@@ -117,7 +112,7 @@ def _means(rows: list[Row]) -> list[str]:
 
 
 def _formatted(value: Any, form: str) -> str:
-    return NONE if value is None else format(value, form)
+    return markdown.NONE if value is None else format(value, form)
 
 
 def _or_infinite(value: float | None) -> float:

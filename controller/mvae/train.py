@@ -250,8 +250,7 @@ class Trainer:
             self._write_history()
 
     def _write_history(self) -> None:
-        with files.atomic(self.history_path) as temporary:
-            temporary.write_text(json.dumps(self.history, indent=1))
+        files.write(self.history_path, json.dumps(self.history, indent=1))
 
     def resume(self) -> None:
         """Go on from the folder's training state; ControllerError if it belongs to other settings or data."""

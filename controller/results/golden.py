@@ -84,8 +84,7 @@ def main() -> None:
     torch.set_num_threads(1)
     character = Character.load(assets.MVAE)
     record = {"model": model_fingerprint(character), "rollouts": rollouts(character)}
-    with files.atomic(options.out) as temporary:
-        temporary.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    files.write(options.out, json.dumps(record) + "\n")
     print(options.out)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from controller import markdown
 from controller.games import KEYS
-from controller.mvae.study_tables import NONE, markdown
 from controller.results.suite import MONTE_CARLO
 from controller.results.tables import TASKS, Column, Row, best, figure
 
@@ -66,7 +66,7 @@ def filled(line: Line, results: dict[str, Any]) -> str:
     else:
         task, row = line.name, best(results, line.name)
     if row is None:
-        return NONE
+        return markdown.NONE
     return line.measured.format_map(
         {key: figure(row["figures"].get(key), column).partition(" ±")[0] for key, column in columns(task).items()}
     )
@@ -84,4 +84,4 @@ def table(results: dict[str, Any]) -> str:
         [KEYS[line.name], f"`{line.name}`", line.does, filled(line, results), f"![{line.name}](docs/{line.name}.gif)"]
         for line in LINES
     ]
-    return markdown(["key", "task", "what a person does", "measured", ""], rows)
+    return markdown.table(["key", "task", "what a person does", "measured", ""], rows)

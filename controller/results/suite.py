@@ -17,7 +17,7 @@ from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import CheckpointError, require
 from controller.evaluation import PERCENTILES, Control, acting, captured_figures, measure, nearest_pose_cm, world_joints
-from controller.extractor import SHIPPED, Extractor
+from controller.extractor import Extractor
 from controller.features import FPS, root_trajectory
 from controller.frechet import Gaussian
 from controller.monte_carlo import MonteCarlo, MonteCarloConfig
@@ -106,7 +106,7 @@ class Captured:
             return cls()
         data.require_skeleton(character.skeleton, "the character")
         captured = cls(data, rates=diagnose.captured_rates(data))
-        extractor = Extractor.load() if SHIPPED.is_file() else None
+        extractor = Extractor.shipped()
         if extractor and extractor.layout.skeleton.to_dict() == data.layout.skeleton.to_dict():
             captured.extractor, captured.gaussian = extractor, frechet.captured_gaussian(extractor, data)
         return captured

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controller.mvae.study_tables import NONE, markdown
+from controller import markdown
 from controller.results.published import FOOT_SKATE, MINUTES, RESPONSE
 from controller.results.suite import MONTE_CARLO, RANDOM
 from controller.results.symmetry import JUDGED
@@ -119,10 +119,10 @@ def who(row: Row) -> str:
 def figure(value: dict[str, Any] | float | None, column: Column) -> str:
     """A figure with half its interval, where it has one: 0.77 ± 0.02. The larger half, if they are not alike."""
     if value is None:
-        return NONE
+        return markdown.NONE
     estimate: dict[str, Any] = value if isinstance(value, dict) else {"mean": value, "low": None}
     if estimate["mean"] is None:
-        return NONE
+        return markdown.NONE
     text = f"{column.factor * estimate['mean']:.{column.digits}f}"
     if estimate["low"] is None:
         return text
@@ -142,7 +142,7 @@ def task_table(task: str, rows: Sequence[Row]) -> str:
     """Everybody who acts at one task."""
     columns = columns_of(task, rows)
     lines = [[who(row), *(figure(row["figures"].get(column.key), column) for column in columns)] for row in rows]
-    return markdown(["", *(column.title for column in columns)], lines)
+    return markdown.table(["", *(column.title for column in columns)], lines)
 
 
 def motion_table(results: dict[str, Any]) -> str:
@@ -152,7 +152,7 @@ def motion_table(results: dict[str, Any]) -> str:
     for row in results["rows"]:
         cells = (figure(row["figures"].get(column.key), column) for column in MOTION)
         lines.append([row["task"].replace("_", " "), who(row), *cells])
-    return markdown(["task", "", *(column.title for column in MOTION)], lines)
+    return markdown.table(["task", "", *(column.title for column in MOTION)], lines)
 
 
 def symmetry_table(results: dict[str, Any]) -> str:
@@ -163,7 +163,7 @@ def symmetry_table(results: dict[str, Any]) -> str:
         for row in results["rows"]
         if ratio.key in row["figures"]
     ]
-    return markdown(["task", "", "figure", ratio.title], lines)
+    return markdown.table(["task", "", "figure", ratio.title], lines)
 
 
 def best(results: dict[str, Any], task: str) -> Row | None:
@@ -182,7 +182,7 @@ def paper_table(results: dict[str, Any]) -> str:
     for column in TASKS["joystick"][:3]:
         ours = row and row["figures"].get(column.key)
         lines.append([column.title, f"{RESPONSE[column.key]:.2f}", figure(ours, column)])
-    return markdown(["", "paper", "here"], lines)
+    return markdown.table(["", "paper", "here"], lines)
 
 
 def data_note(results: dict[str, Any]) -> str:

@@ -8,11 +8,10 @@ from pathlib import Path
 import torch
 import tyro
 
-from controller import assets, files
+from controller import assets, files, markdown
 from controller.character import Character
 from controller.errors import require, run_command
 from controller.monte_carlo import MonteCarlo, MonteCarloConfig
-from controller.mvae.study_tables import markdown
 from controller.simulation import Simulation
 from controller.tasks import task_type
 
@@ -63,7 +62,7 @@ def table(options: Options) -> str:
                 for depth in HORIZONS
             )
             lines.append([name, str(samples), *(f"{reward:.3f}" for reward in rewards)])
-    return markdown(["task", "tries", *(f"{depth} deep" for depth in HORIZONS)], lines)
+    return markdown.table(["task", "tries", *(f"{depth} deep" for depth in HORIZONS)], lines)
 
 
 def main() -> None:
