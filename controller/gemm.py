@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 WORTH = 1_500_000
 """Multiply-adds below which MKL's product is as fast: oneDNN's operator takes some ten microseconds to begin, and
@@ -80,35 +81,56 @@ class _Blended(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(inputs, blend, weight, bias)
-        return product(_scaled(inputs, blend), weight.flatten(0, 1)).addmm_(blend, bias)
+        return blend_inputs(inputs, blend, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         inputs, blend, weight, bias = ctx.saved_tensors
         gradient = gradients[0].contiguous()
-        to_inputs, to_scaled = _to_inputs(gradient, blend, weight)
-        to_blend = (to_scaled * inputs[:, None]).sum(dim=2).addmm_(gradient, bias.t())
-        return to_inputs, to_blend, *_to_parameters(ctx, inputs, blend, gradient)
+        if ctx.needs_input_grad[2]:
+            to_parameters, to_inputs, to_blend = blended_back(gradient, inputs, blend, weight, bias)
+            return to_inputs, to_blend, *to_parameters
+        return *_blended_to_given(gradient, inputs, blend, weight, bias), None, None
 
 
-class _BlendedBeside(torch.autograd.Function):
-    """:func:`blended` of the ``wanted`` inputs ``together`` with others that want no gradient. It keeps each expert's
-    outputs, of which the blend's gradient is made: going back, only the wanted inputs' weights are multiplied with."""
+def blend_inputs(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """:func:`blended` by one product, of the inputs scaled by each expert's share. Not differentiable by itself."""
+    return product(_scaled(inputs, blend), weight.flatten(0, 1)).addmm_(blend, bias)
 
-    @staticmethod
-    def forward(ctx: Any, wanted: Tensor, together: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        outputs = torch.stack([product(together, expert) for expert in weight], dim=1)  # (B, E, O)
-        ctx.save_for_backward(together, outputs, blend, weight, bias)
-        ctx.wanted = wanted.shape[1]
-        return torch.baddbmm((blend @ bias)[:, None], blend[:, None], outputs).squeeze_(1)
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        together, outputs, blend, weight, bias = ctx.saved_tensors
-        gradient = gradients[0].contiguous()
-        to_inputs, _ = _to_inputs(gradient, blend, weight[:, : ctx.wanted])
-        to_blend = (outputs * gradient[:, None]).sum(dim=2).addmm_(gradient, bias.t())
-        return to_inputs, None, to_blend, *_to_parameters(ctx, together, blend, gradient)
+def blend_outputs(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """:func:`blended` by a product for each expert, and what each makes of the inputs ``(B, E, O)``, of which the
+    gradient to the shares is easily made."""
+    outputs = torch.stack([product(inputs, expert) for expert in weight], dim=1)
+    return torch.baddbmm((blend @ bias)[:, None], blend[:, None], outputs).squeeze_(1), outputs
+
+
+def blended_back(
+    gradient: Tensor, inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor
+) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
+    """From the gradient to blended outputs ``(B, O)`` those to weight and bias, to the inputs and to the shares."""
+    return blended_to_parameters(gradient, inputs, blend), *_blended_to_given(gradient, inputs, blend, weight, bias)
+
+
+def _blended_to_given(
+    gradient: Tensor, inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
+    to_inputs, to_scaled = blended_to_inputs(gradient, blend, weight)
+    return to_inputs, (to_scaled * inputs[:, None]).sum(dim=2).addmm_(gradient, bias.t())
+
+
+def blended_to_inputs(gradient: Tensor, blend: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """From the gradient to blended outputs ``(B, O)`` those to the inputs ``(B, I)`` and, before they are blended, to
+    each expert's ``(B, E, I)``."""
+    to_scaled = product(gradient, weight.flatten(0, 1).t()).unflatten(1, weight.shape[:2])
+    return torch.bmm(blend[:, None], to_scaled)[:, 0], to_scaled
+
+
+def blended_to_parameters(gradient: Tensor, inputs: Tensor, blend: Tensor) -> tuple[Tensor, Tensor]:
+    """From the gradient to blended outputs ``(B, O)`` those to the weights ``(E, I, O)`` and biases ``(E, O)``."""
+    turned = blend.t().contiguous()
+    scaled = turned[:, None] * inputs.t().contiguous()  # (E, I, B)
+    return product(scaled.flatten(0, 1), gradient).unflatten(0, scaled.shape[:2]), turned @ gradient
 
 
 def _scaled(inputs: Tensor, blend: Tensor) -> Tensor:
@@ -116,52 +138,46 @@ def _scaled(inputs: Tensor, blend: Tensor) -> Tensor:
     return (blend[:, :, None] * inputs[:, None]).flatten(1)
 
 
-def _to_inputs(gradient: Tensor, blend: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """From the gradient to blended outputs ``(B, O)`` those to the inputs ``(B, I)`` and, before they are blended, to
-    each expert's ``(B, E, I)``."""
-    to_scaled = product(gradient, weight.flatten(0, 1).t()).unflatten(1, weight.shape[:2])
-    return torch.bmm(blend[:, None], to_scaled)[:, 0], to_scaled
-
-
-def _to_parameters(ctx: Any, inputs: Tensor, blend: Tensor, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
-    """From the gradient to blended outputs ``(B, O)`` those to the weights ``(E, I, O)`` and biases ``(E, O)``; none
-    where the weights, last but one of a function's arguments, are frozen."""
-    if not ctx.needs_input_grad[-2]:
-        return None, None
-    turned = blend.t().contiguous()
-    scaled = turned[:, None] * inputs.t().contiguous()  # (E, I, B)
-    return product(scaled.flatten(0, 1), gradient).unflatten(0, scaled.shape[:2]), turned @ gradient
-
-
-def blended(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor, given: Tensor | None = None) -> Tensor:
+def blended(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Linear layers of E experts, their outputs blended, differentiable: ``(B, I)``, shares ``(B, E)``, ``(E, I, O)``
-    and ``(E, O)`` → ``(B, O)``. The last of the I inputs may be ``given`` apart.
+    and ``(E, O)`` → ``(B, O)``.
 
     Blending the experts' *outputs* equals blending their weights, and is one matrix product for the whole batch:
-    the inputs, scaled by each expert's share and laid side by side, times all experts' weights stacked. Where what is
-    given wants no gradient but the rest does, it is a product for each expert, and a smaller one going back.
+    the inputs, scaled by each expert's share and laid side by side, times all experts' weights stacked.
     """
-    together = inputs if given is None else torch.cat((inputs, given), dim=-1)
-    if together.dtype != weight.dtype or not _suits(together, weight.shape[0] * weight.shape[2]):
-        return torch.addmm(blend @ bias, _scaled(together, blend), weight.flatten(0, 1))
-    if given is None or given.requires_grad or not torch.is_grad_enabled():
-        return _Blended.apply(together, blend, weight, bias)
-    return _BlendedBeside.apply(inputs, together.detach(), blend, weight, bias)
+    if inputs.dtype != weight.dtype or not _suits(inputs, weight.shape[0] * weight.shape[2]):
+        return torch.addmm(blend @ bias, _scaled(inputs, blend), weight.flatten(0, 1))
+    outcome: Tensor = _Blended.apply(inputs, blend, weight, bias)
+    return outcome
+
+
+def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """``nn.Linear`` of ``(B, I)`` by the faster product. Not differentiable by itself."""
+    return _onednn(inputs, weight, bias) if _suits(inputs, len(weight)) else functional.linear(inputs, weight, bias)
+
+
+def linear_back(gradient: Tensor, inputs: Tensor, weight: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """From the gradient to a linear layer's outputs ``(B, O)`` those to weight and bias, and to the inputs."""
+    return linear_to_parameters(gradient, inputs), product(gradient, weight)
+
+
+def linear_to_parameters(gradient: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """From the gradient to a linear layer's outputs ``(B, O)`` those to weight and bias."""
+    return product(gradient.t(), inputs), gradient.sum(dim=0)
 
 
 class _LinearProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(inputs, weight)
-        return _onednn(inputs, weight, bias)
+        return linear(inputs, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         inputs, weight = ctx.saved_tensors
         gradient = gradients[0].contiguous()
         to_inputs = product(gradient, weight) if ctx.needs_input_grad[0] else None
-        to_weight = product(gradient.t(), inputs) if ctx.needs_input_grad[1] else None
-        to_bias = gradient.sum(dim=0) if ctx.needs_input_grad[2] else None
+        to_weight, to_bias = linear_to_parameters(gradient, inputs) if ctx.needs_input_grad[1] else (None, None)
         return to_inputs, to_weight, to_bias
 
 

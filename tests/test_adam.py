@@ -19,9 +19,9 @@ def test_our_adam_is_torchs_bit_by_bit_also_when_its_state_is_put_back() -> None
             gradient = torch.randn(parameters[0].shape, generator=generator)
             for parameter in parameters:
                 parameter.grad = None if index % 3 == 1 and len(parameter) == 7 else gradient.clone()
-        for optimizer in (mine, meant):
-            optimizer.param_groups[0]["lr"] = 1e-2 / (1 + index)
-            optimizer.step()
+        mine.param_groups[0]["lr"] = meant.param_groups[0]["lr"] = 1e-2 / (1 + index)
+        mine.update()
+        meant.step()
         if index == 6:
             again = Adam(ours, lr=1.0)
             again.load_state_dict(mine.state_dict())

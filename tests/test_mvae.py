@@ -23,6 +23,7 @@ from controller.metrics import FOOT_HEIGHT, contact_weight
 from controller.mvae import kl, loss
 from controller.mvae.model import Decoder, ExpertLinear, MotionVAEConfig
 from controller.mvae.schedules import KlWeight, TeacherForcing
+from controller.mvae.step import mixture_step
 from controller.mvae.train import TrainConfig
 from controller.mvae.windows import Windows
 from controller.normalizer import Normalizer
@@ -53,26 +54,26 @@ def test_blended_outputs_are_blended_weights_for_every_batch_size() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    rows=st.integers(1, 9), wanted=st.integers(1, 5), beside=st.integers(0, 6), experts=st.integers(1, 4),
-    outputs=st.integers(1, 7), frozen=st.booleans(), moves=st.booleans(),
+    rows=st.integers(1, 9), width=st.integers(1, 9), experts=st.integers(1, 4), outputs=st.integers(1, 7),
+    frozen=st.booleans(),
 )  # fmt: skip
 def test_blended_layers_have_the_gradients_of_blended_weights(
-    rows: int, wanted: int, beside: int, experts: int, outputs: int, frozen: bool, moves: bool
+    rows: int, width: int, experts: int, outputs: int, frozen: bool
 ) -> None:
-    """With some of the inputs given apart, which may want a gradient, too, and with weights that may want none."""
+    """Also with weights that want none."""
     generator = torch.Generator().manual_seed(rows)
 
     def leaf(*shape: int, wants: bool = True) -> Tensor:
         return torch.randn(*shape, generator=generator).requires_grad_(wants)
 
-    inputs, rest, shares = leaf(rows, wanted), leaf(rows, beside, wants=moves), leaf(rows, experts)
-    weight, bias = (leaf(*shape, outputs, wants=not frozen) for shape in ((experts, wanted + beside), (experts,)))
-    leaves, upstream = (inputs, rest, shares, weight, bias), leaf(rows, outputs, wants=False)
+    inputs, shares = leaf(rows, width), leaf(rows, experts)
+    weight, bias = (leaf(*shape, outputs, wants=not frozen) for shape in ((experts, width), (experts,)))
+    leaves, upstream = (inputs, shares, weight, bias), leaf(rows, outputs, wants=False)
     mixed = torch.einsum("be,eio->bio", shares, weight)
-    naive = torch.einsum("bi,bio->bo", torch.cat((inputs, rest), dim=1), mixed) + shares @ bias
+    naive = torch.einsum("bi,bio->bo", inputs, mixed) + shares @ bias
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gemm, "WORTH", 0)
-        ours = gemm.blended(inputs, shares, weight, bias, given=rest if beside else None)
+        ours = gemm.blended(inputs, shares, weight, bias)
     torch.testing.assert_close(ours, naive, atol=1e-5, rtol=1e-5)
     wanting = [leaf for leaf in leaves if leaf.requires_grad]
     gradients = (torch.autograd.grad(outcome, wanting, upstream, materialize_grads=True) for outcome in (ours, naive))
@@ -129,6 +130,47 @@ def test_z_is_the_mean_plus_sigma_times_noise() -> None:
     assert (made.encode(previous, following + 1)[0] - mean).abs().min() > 0
     huge = made.encode(1e6 * previous, 1e6 * following)[1]
     assert float(huge.min()) >= -12 and float(huge.max()) <= 6
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    rows=st.integers(1, 9),
+    worth=st.sampled_from((0, gemm.WORTH)),
+    moves=st.booleans(),
+    used=st.sets(st.integers(0, 2), min_size=1),
+)  # fmt: skip
+def test_the_step_that_is_written_out_is_the_models(rows: int, worth: int, moves: bool, used: set[int]) -> None:
+    """Values and gradients, whichever of its three outcomes are used, whether or not the previous pose wants one."""
+    made, generator = model(), torch.Generator().manual_seed(rows)
+    previous, following, seen = torch.randn(3, rows, layout().size, generator=generator)
+    noise, upstream = torch.randn(rows, 6, generator=generator), torch.randn(3, generator=generator)
+    leaves = [*made.parameters(), *([previous.requires_grad_()] if moves else [])]
+    outcomes, gradients = [], []
+    for made.written_out in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(gemm, "WORTH", worth)
+            step = made.loss(previous, following, seen, noise, 0)
+            terms = (step.predicted.sin().mean(), step.reconstruction, step.latent)
+            total = sum((upstream[index] * terms[index] for index in used), torch.zeros(()))
+            gradients.append(torch.autograd.grad(total, leaves, materialize_grads=True))
+        outcomes.append(step)
+    for mine, meant in zip(*outcomes, strict=True):
+        torch.testing.assert_close(mine, meant, atol=1e-5, rtol=1e-5)
+    for mine, meant in zip(*gradients, strict=True):
+        torch.testing.assert_close(mine, meant, atol=1e-6, rtol=1e-4)
+
+
+def test_the_step_that_is_written_out_has_the_derivative_of_its_values() -> None:
+    """By finite differences, in double precision."""
+    made = model().double()
+    drawn = torch.randn(3, 2, layout().size, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    noise = torch.full((2, 6), 0.3, dtype=torch.double)
+    parameters = list(made.parameters())
+
+    def outcome(*leaves: Tensor) -> tuple[Tensor, ...]:
+        return mixture_step(leaves[1:], leaves[0], drawn[1], drawn[2], noise)
+
+    assert torch.autograd.gradcheck(outcome, (drawn[0].requires_grad_(), *parameters), fast_mode=True)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 64, 130])

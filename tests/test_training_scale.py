@@ -223,7 +223,7 @@ def test_free_bits_cost_nothing_below_their_number() -> None:
     assert loss.item() == pytest.approx((0.5 + 2.0) / 2)
     loss.backward()
     assert mean.grad is not None and mean.grad[:, 0].eq(0).all() and mean.grad[:, 1].ne(0).all()
-    assert kl_loss(mean, log_variance, 0.0).item() == pytest.approx(float(units.mean()))
+    assert kl_loss(mean, log_variance, 0.0).item() == pytest.approx(float(units.mean().detach()))
 
 
 # -- other ways to compute -------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_half_precision_trains_and_leaves_the_weights_in_single() -> None:
         trainer = Trainer(data(), replace(TINY, free_from_epoch=0), Path("nowhere"), precision=precision)  # type: ignore[arg-type]
         losses.append(trainer.run_epoch()["reconstruction"])
         assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
-        assert trainer.free_running.poses.dtype == torch.float32
+        assert trainer.free_running.trails.dtype == torch.float32
     assert losses[0] != losses[1] and losses[1] == pytest.approx(losses[0], rel=0.02)
 
 

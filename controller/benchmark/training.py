@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ PUBLISHED = TrainConfig(
     learning_rate=1e-4,
 )  # fmt: skip
 """Settings with which an optimiser step does what one of the published loop does."""
-CALLS = 3
-"""Rollouts in a sample: a loop finds nothing of its own in the caches when it takes its turn, and does in training."""
+CALLS_PER_S = 5
+"""Rollouts in a sample, up to ten, for each second of measuring: a loop finds nothing of its own in the caches when it
+takes its turn, and does in training, where its turn never ends."""
 NOWHERE = Path("nowhere")
 """The folder of a training that is never saved."""
 ROWS = 1000
@@ -64,7 +66,7 @@ def updates(data: MotionDataset, device: torch.device, seconds: float) -> dict[s
         trainer.rollout(config.beta, teacher=0.0)
 
     loops = {"": finished(ours, device), "_reference": finished(theirs, device)}
-    timings = alternate(loops, seconds, CALLS)
+    timings = alternate(loops, seconds, min(10, math.ceil(CALLS_PER_S * seconds)))
     rates = {name: timing.per_s(config.rollout) for name, timing in timings.items()}
     keys = {f"mvae{name}_updates_per_s": rate for name, rate in rates.items()}
     return keys | {"mvae_updates_ratio": rates[""] / rates["_reference"]}

@@ -7,6 +7,7 @@ kinds of model (:mod:`controller.mvae.variants`) are subclasses and keep its pro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -16,6 +17,7 @@ from torch.nn import functional
 from controller.errors import require
 from controller.gemm import Linear, blended
 from controller.mvae.kl import aggregate, held, kl_loss, kl_per_unit
+from controller.mvae.step import mixture_step
 from controller.normalizer import Normalizer
 
 ROWS = 256
@@ -100,8 +102,8 @@ class ExpertLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(experts, inputs, outputs).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.full((experts, outputs), 0.01))
 
-    def forward(self, inputs: Tensor, blend: Tensor, given: Tensor | None = None) -> Tensor:
-        return blended(inputs, blend, self.weight, self.bias, given)
+    def forward(self, inputs: Tensor, blend: Tensor) -> Tensor:
+        return blended(inputs, blend, self.weight, self.bias)
 
 
 class Decoder(nn.Module):
@@ -124,12 +126,13 @@ class Decoder(nn.Module):
         """The experts' shares ``(B, E)`` of the next pose, not negative, summing to 1."""
         return self._blend(torch.cat((latent, previous), dim=-1))
 
-    def _blend(self, inputs: Tensor) -> Tensor:
-        return torch.softmax(self.gate(inputs), dim=-1)
+    def _blend(self, shown: Tensor) -> Tensor:
+        return torch.softmax(self.gate(shown), dim=-1)
 
     def forward(self, latent: Tensor, previous: Tensor) -> Tensor:
-        blend = self.blend(latent, previous)
-        hidden = functional.elu(self.first(latent, blend, given=previous), inplace=True)
+        shown = torch.cat((latent, previous), dim=-1)
+        blend = self._blend(shown)
+        hidden = functional.elu(self.first(shown, blend), inplace=True)
         hidden = functional.elu(self.second(torch.cat((latent, hidden), dim=-1), blend), inplace=True)
         return self.output(torch.cat((latent, hidden), dim=-1), blend)
 
@@ -151,6 +154,8 @@ class MotionVAE(nn.Module):
     """
 
     past, future = 0, 1
+    written_out = True
+    """Whether a step of training is :func:`mixture_step` where that can be; compiled networks are not."""
 
     def __init__(self, pose: int, config: MotionVAEConfig, normalizer: Normalizer | None = None) -> None:
         super().__init__()
@@ -196,9 +201,20 @@ class MotionVAE(nn.Module):
     def loss(self, previous: Tensor, following: Tensor, seen: Tensor, noise: Tensor, free_bits: float) -> Step:
         """A step from ``previous`` towards the captured ``following`` (B, D) with z = mean + σ·noise: the mean squared
         error in deviations, and the mean over latent units of the KL divergence."""
+        if self._is_written_out(previous, free_bits):
+            return Step(*mixture_step(self._parameters_in_order, previous, following, seen, noise))
         mean, log_variance = self.encode(previous, seen)
         latent = torch.addcmul(mean, torch.exp(0.5 * log_variance), noise)
         return Step(*self.reconstruct(latent, previous, following), kl_loss(mean, log_variance, free_bits))
+
+    def _is_written_out(self, poses: Tensor, free_bits: float) -> bool:
+        """Whether :func:`mixture_step` is this step: of just these networks, in single precision on a CPU."""
+        mixture = type(self.encoder) is Encoder and type(self.decoder) is Decoder and not free_bits
+        return mixture and self.written_out and poses.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+
+    @cached_property
+    def _parameters_in_order(self) -> list[nn.Parameter]:
+        return [*self.encoder.parameters(), *self.decoder.parameters()]
 
     def reconstruct(self, latent: Tensor, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
         """The predicted next pose (B, D), and the loss of its difference from the captured ``following`` one."""
