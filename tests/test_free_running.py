@@ -7,15 +7,18 @@ import torch
 from synthetic import data, layout, model
 from torch import Tensor
 
-from controller.errors import DataError
-from controller.mvae.free_running import TURNS, FreeRunning
+from controller.feet import Feet
+from controller.mvae.free_running import FreeRunning
 from controller.mvae.sliced_wasserstein import NEAR, SlicedWasserstein
+from controller.mvae.windows import Windows
 
 POOL, BATCH, STEPS = 40, 12, 5
 
 
 def free_running(renewal: float = 0.0) -> FreeRunning:
-    return FreeRunning(data(), data().normalizer(), POOL, STEPS, renewal, torch.Generator().manual_seed(3))
+    windows = Windows(*data().split(held_out=False), 5)
+    generator = torch.Generator().manual_seed(3)
+    return FreeRunning(windows, data().normalizer(), Feet(layout()), POOL, renewal, generator)
 
 
 # -- the distance ----------------------------------------------------------------------------------------------------
@@ -79,65 +82,38 @@ def test_what_is_watched_is_where_a_pose_goes_and_how_high_its_feet_are() -> Non
     torch.testing.assert_close(pool.watched(pool.normalizer.normalize(raw)), expected, atol=1e-5, rtol=1e-4)
 
 
-def test_what_is_watched_of_trails_is_where_they_went_and_what_has_changed() -> None:
-    pool, last, count = free_running(), 6 * STEPS, 1 + len(TURNS)
-    raw = torch.stack([data().poses[last - turns * STEPS] for turns in (0, *TURNS)])
-    trail = pool.normalizer.normalize(raw).flatten()[None]
-    expected = torch.cat((raw[:, :3].sum(dim=0) / count, raw[0, :3] - raw[1, :3]))
-    torch.testing.assert_close(pool.watched_of_trails(trail)[0], expected, atol=1e-5, rtol=1e-4)
-
-
-def test_a_captured_trail_is_of_one_clip() -> None:
-    """Each pose is found among the captured ones as many rows before the newest as its turns have steps."""
-    pool, poses = free_running(), data().normalizer().normalize(data().split(held_out=False)[0])
-    for trail in pool.trails[:8]:
-        rows = [int((poses - pose).abs().sum(dim=1).argmin()) for pose in trail]
-        assert [rows[0] - row for row in rows] == [STEPS * turn for turn in range(len(trail))]
-
-
 def test_poses_drawn_go_on_and_the_rest_stay() -> None:
     pool = free_running()
-    before, size = pool.trails.clone(), layout().size
-    free = pool.draw(BATCH, model())
-    assert free.at.shape == (BATCH, size) and free.latents.shape == (STEPS, BATCH, model().config.latent)
-    assert free.before.shape == (BATCH, len(TURNS) * size)
+    before = pool.poses.clone()
+    free = pool.draw(BATCH, STEPS, model())
+    assert free.at.shape == (BATCH, layout().size) and free.latents.shape == (STEPS, BATCH, model().config.latent)
     assert len(free.captured) == len(free.rest) + 2 * BATCH == POOL + BATCH
-    assert free.captured.shape[1] == free.rest.shape[1] == (1 + len(TURNS)) * size
-    pool.put_back(free.at + 0.125)
-    moved = (pool.trails[:, 0] != before[:, 0]).any(dim=1)
+    pool.put_back(free.at + 0.125, STEPS)
+    moved = (pool.poses != before).any(dim=1)
     assert int(moved.sum()) == BATCH and set(moved.nonzero().flatten().tolist()) == set(pool.rows.tolist())
-    held = (before[pool.rows, 0] + 0.125).clamp(pool.low, pool.high)
-    assert torch.equal(pool.trails[pool.rows, 0], held)
-    assert torch.equal(pool.trails[pool.rows, 1:], before[pool.rows, :-1])
-    assert torch.equal(pool.trails[pool.rows][:, TURNS].flatten(1), free.before)
-    assert torch.equal(pool.trails[~moved], before[~moved])
+    held = (before[pool.rows] + 0.125).clamp(pool.low, pool.high)
+    assert torch.equal(pool.poses[pool.rows], held)
 
 
 def test_a_pose_that_leaves_the_captured_range_is_held_and_one_that_is_no_number_begins_anew() -> None:
     pool = free_running()
-    free = pool.draw(BATCH, model())
+    free = pool.draw(BATCH, STEPS, model())
     wild = free.at.clone()
     wild[0], wild[1, 5] = 1e6, torch.nan
-    pool.put_back(wild)
-    assert torch.equal(pool.trails[pool.rows[0], 0], pool.high)
-    assert bool(torch.isfinite(pool.trails).all())
+    pool.put_back(wild, STEPS)
+    assert torch.equal(pool.poses[pool.rows[0]], pool.high)
+    assert bool(torch.isfinite(pool.poses).all())
 
 
 @pytest.mark.parametrize(("renewal", "renewed"), [(0.0, 0), (0.2, BATCH)])
 def test_poses_begin_anew_as_often_as_is_asked(renewal: float, renewed: int) -> None:
     """0.2 a step is certain after five."""
     pool = free_running(renewal)
-    free = pool.draw(BATCH, model())
-    pool.put_back(torch.zeros_like(free.at))
-    assert int((pool.trails[pool.rows, 0] != 0).any(dim=1).sum()) == renewed
-
-
-def test_no_clip_as_long_as_a_trail_is_refused() -> None:
-    with pytest.raises(DataError) as caught:
-        FreeRunning(data(), data().normalizer(), POOL, 1000, 0.1, torch.Generator())
-    assert "a window needs 6001" in str(caught.value)
+    free = pool.draw(BATCH, STEPS, model())
+    pool.put_back(torch.zeros_like(free.at), STEPS)
+    assert int((pool.poses[pool.rows] != 0).any(dim=1).sum()) == renewed
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    one, other = (free_running().draw(BATCH, model()) for _ in range(2))
+    one, other = (free_running().draw(BATCH, STEPS, model()) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))

@@ -96,7 +96,7 @@ def tensors(trainer: Trainer) -> dict[str, Tensor]:
     found = {f"model {name}": value.clone() for name, value in trainer.model.state_dict().items()}
     for index, state in trainer.optimizer.state_dict()["state"].items():
         found |= {f"optimizer {index} {name}": value.clone() for name, value in state.items()}
-    return found | {"generator": trainer.generator.get_state(), "pool": trainer.free_running.trails.clone()}
+    return found | {"generator": trainer.generator.get_state(), "pool": trainer.free_running.poses.clone()}
 
 
 FREE = replace(TINY, free_from_epoch=1, free_steps=2, free_batch=4, free_pool=16, free_renewal=0.1)
@@ -147,10 +147,10 @@ def test_a_model_to_start_from_keeps_its_statistics_and_free_poses_have_them_too
     other = replace(data(), poses=1.1 * data().poses)
     trainer = started(FREE, Path("nowhere"), Trainer(other, FREE, Path("nowhere")).character())
     assert torch.equal(trainer.model.normalizer.std, other.normalizer().std)
-    pool = trainer.model.normalizer.denormalize(trainer.free_running.trails.flatten(0, 1))
+    pool = trainer.model.normalizer.denormalize(trainer.free_running.poses)
     captured, _ = data().split(held_out=False)
     assert float(torch.cdist(pool, captured).amin(dim=1).max()) < 0.02  # as they were captured, but for rounding
-    assert trainer.unroll.free_running is trainer.free_running
+    assert trainer.unroll.distance is trainer.free_running.distance
 
 
 def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:

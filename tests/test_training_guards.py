@@ -223,11 +223,11 @@ def test_an_epoch_without_a_number_is_not_skipped() -> None:
 def test_poses_that_are_no_numbers_do_not_stay_in_the_pool() -> None:
     config = replace(TINY, free_steps=2, free_batch=8, free_pool=8, free_from_epoch=0)
     trainer = Trainer(data(), config, Path("nowhere"))
-    trainer.free_running.trails[3] = torch.nan
+    trainer.free_running.poses[3] = torch.nan
     assert trainer.rollout(0.01, 0.0) is None  # the NaN is in the loss
-    trainer.free_running.draw(8, trainer.model)
-    trainer.free_running.put_back(torch.full((8, trainer.layout.size), torch.nan))
-    assert torch.isfinite(trainer.free_running.trails).all()
+    trainer.free_running.draw(8, 2, trainer.model)
+    trainer.free_running.put_back(torch.full((8, trainer.layout.size), torch.nan), 2)
+    assert torch.isfinite(trainer.free_running.poses).all()
 
 
 # -- what becomes of the run -----------------------------------------------------------------------------------------

@@ -235,7 +235,7 @@ def test_half_precision_trains_and_leaves_the_weights_in_single() -> None:
         trainer = Trainer(data(), replace(TINY, free_from_epoch=0), Path("nowhere"), precision=precision)  # type: ignore[arg-type]
         losses.append(trainer.run_epoch()["reconstruction"])
         assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
-        assert trainer.free_running.trails.dtype == torch.float32
+        assert trainer.free_running.poses.dtype == torch.float32
     assert losses[0] != losses[1] and losses[1] == pytest.approx(losses[0], rel=0.02)
 
 

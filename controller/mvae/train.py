@@ -21,6 +21,7 @@ from controller.adam import Adam
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ControllerError, DataError
+from controller.feet import Feet
 from controller.mvae import diagnostics, variants, watch
 from controller.mvae.free_running import Free, FreeRunning
 from controller.mvae.schedules import linear_decay
@@ -62,7 +63,7 @@ class Trainer:
         self.windows = Windows(*data.split(held_out=False), length, config.balance)
         self.held_out = Windows(*data.split(held_out=True), length)
         self.free_running = self._free_running()
-        self.unroll = Unroll(self.model, self.layout, self.device, self.free_running)
+        self.unroll = Unroll(self.model, self.layout, self.device, self.free_running.distance)
         self.unroll_shared = DistributedDataParallel(self.unroll) if processes.count() > 1 else self.unroll
         if compiled:
             self.model.written_out = False
@@ -75,12 +76,12 @@ class Trainer:
     def _free_running(self) -> FreeRunning:
         """The pool of free steps as it is before the first. Its poses are z-scored by the model's own statistics."""
         config, generator = self.config, self.generator.manual_seed(self.config.seed)
-        sizes = (config.free_pool, max(1, config.free_steps), config.free_renewal)
-        return FreeRunning(self.data, self.model.normalizer, *sizes, generator)
+        size, renewal, feet = config.free_pool, config.free_renewal, Feet(self.layout, self.device)
+        return FreeRunning(self.windows, self.model.normalizer, feet, size, renewal, generator)
 
     def _renew_free_running(self) -> None:
         self.free_running = self._free_running()
-        self.unroll.free_running = self.free_running
+        self.unroll.distance = self.free_running.distance
 
     # -- one rollout ---------------------------------------------------------------------------------------------
 
@@ -99,7 +100,7 @@ class Trainer:
         config = self.config
         if self.epoch < config.free_from_epoch or not config.free_steps:
             return None
-        free = self.free_running.draw(config.free_batch, self.model)
+        free = self.free_running.draw(config.free_batch, config.free_steps, self.model)
         return free.share(processes.rank(), processes.count())
 
     def rollout(self, beta: float, teacher: float) -> dict[str, Tensor] | None:
@@ -121,7 +122,7 @@ class Trainer:
                 return None
             told.append(sums)
         if poses is not None:
-            self.free_running.put_back(poses)
+            self.free_running.put_back(poses, config.free_steps)
         return {name: torch.stack([sums[name] for sums in told if name in sums]).mean() for name in told[-1]}
 
     def optimise(self, total: Tensor) -> bool:
@@ -282,7 +283,7 @@ class Trainer:
         """Header and tensors of the training state."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= optimizer_tensors("optimizer", self.optimizer)
-        tensors |= {"generator": self.generator.get_state(), "pool": self.free_running.trails}
+        tensors |= {"generator": self.generator.get_state(), "pool": self.free_running.poses}
         header = {
             "epoch": self.epoch,
             "config": dataclasses.asdict(self.config),
@@ -304,7 +305,7 @@ class Trainer:
         self.model.load_state_dict({n[6:]: v for n, v in tensors.items() if n.startswith("model.")})
         load_optimizer("optimizer", self.optimizer, tensors)
         self._renew_free_running()
-        self.free_running.trails = tensors["pool"].to(self.device)
+        self.free_running.poses = tensors["pool"].to(self.device)
         self.generator.set_state(tensors["generator"])
         self.epoch, self.history = header["epoch"], header["history"]
         self.started_from, self.roll_backs = header.get("started_from"), header.get("roll_backs", 0)

@@ -13,8 +13,9 @@ from controller import processes
 from controller.features import PoseLayout
 from controller.feet import Feet
 from controller.mvae import loss
-from controller.mvae.free_running import Free, FreeRunning
+from controller.mvae.free_running import Free
 from controller.mvae.model import MotionVAE, Step
+from controller.mvae.sliced_wasserstein import SlicedWasserstein
 
 
 class Captured(NamedTuple):
@@ -69,9 +70,9 @@ class Weights(NamedTuple):
 class Unroll(nn.Module):
     """The loss as a module of its own, so that processes can share the work through DistributedDataParallel."""
 
-    def __init__(self, model: MotionVAE, layout: PoseLayout, device: torch.device, free_running: FreeRunning) -> None:
+    def __init__(self, model: MotionVAE, layout: PoseLayout, device: torch.device, distance: SlicedWasserstein) -> None:
         super().__init__()
-        self.model, self.layout, self.free_running = model, layout, free_running
+        self.model, self.layout, self.distance = model, layout, distance
         self.geometry = Feet(layout, device)
         self.parents = list(layout.skeleton.parents[1:])
         self.lengths = layout.skeleton.offsets[1:].norm(dim=-1).to(device)
@@ -100,9 +101,8 @@ class Unroll(nn.Module):
             free_terms, poses = self.free_steps(free)
             # Only a part of the poses that are compared has a gradient, and is to be moved as if it were all of them.
             # Among several processes the part is smaller by as much as the mean of their gradients makes of it.
-            for name in ("spread", "trails"):
-                total = total + weights.spread * len(free.captured) / len(free.at) * free_terms[name]
-            total = total + weights.slip * free_terms["slip"]
+            share = len(free.at) / len(free.captured)
+            total = total + weights.slip * free_terms["slip"] + weights.spread / share * free_terms["spread"]
             total = total + weights.bone * free_terms["free_bones"]
             terms, poses = terms | free_terms, poses.detach()
         return total, {name: value.detach() for name, value in terms.items()}, place, poses
@@ -151,8 +151,7 @@ class Unroll(nn.Module):
         """Steps with z ~ N(0, I): the terms of their loss, and the poses at the end, those of other processes, too.
 
         ``slip`` is the mean slip of standing feet in (cm)², ``spread`` how far the poses halfway and at the end, with
-        the rest of the pool, are distributed otherwise than the captured ones, and ``trails`` the same of the poses at
-        the end together with those before.
+        the rest of the pool, are distributed otherwise than the captured ones.
 
         The encoder's latents fill only a part of N(0, I). This holds the feet for the rest of it, and keeps the model
         from going anywhere too often, such as ever faster forward: nothing else tells it how often to stand.
@@ -166,13 +165,9 @@ class Unroll(nn.Module):
         root = poses[1:, :, self.layout.root_velocity].detach()
         moved, heights = self.geometry.displacement(feet[:-1], feet[1:], root), feet[..., 1]
         halfway, end = processes.gathered(scores[len(scores) // 2]), processes.gathered(scores[-1])
-        width, pool = end.shape[1], self.free_running
-        ended = torch.cat((torch.cat((end, processes.gathered(free.before)), dim=1), free.rest))
-        come_to = torch.cat((halfway, ended[:, :width]))
         terms = {
             "slip": loss.slip_loss(moved, torch.maximum(heights[:-1], heights[1:])),
-            "spread": pool.distance(come_to, free.captured[:, :width], free.slices),
-            "trails": pool.trail_distance(ended, free.captured[: len(ended)], free.trail_slices),
+            "spread": self.distance(torch.cat((halfway, end, free.rest)), free.captured, free.slices),
             "free_bones": loss.bone_loss(joints, self.parents, self.lengths),
         }
         return terms, end

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor
 
@@ -32,8 +30,8 @@ class Windows:
         _, which, counts = cells.unique(dim=0, return_inverse=True, return_counts=True)
         return counts[which].double().pow(-balance)
 
-    def draw(self, batch: int, generator: torch.Generator, frames: Iterable[int] | None = None) -> Tensor:
-        """``(batch, length, D)`` raw poses of windows drawn with replacement, or those of some ``frames`` of each."""
+    def draw(self, batch: int, generator: torch.Generator, poses: int | None = None) -> Tensor:
+        """``(batch, length, D)`` raw poses of windows drawn with replacement, or the first ``poses`` of each."""
         at = torch.rand(batch, generator=generator, dtype=torch.float64) * self.cumulative[-1]
         chosen = self.starts[torch.searchsorted(self.cumulative, at).clamp(max=len(self.starts) - 1)]
-        return self.poses[chosen[:, None] + torch.tensor([*(frames or range(self.length))])]
+        return self.poses[chosen[:, None] + torch.arange(poses or self.length)]
