@@ -93,6 +93,8 @@ def check(options: Options, device: torch.device) -> None:
 def start(options: Options, device: torch.device) -> Trainer:
     """The trainer, new or resumed; refuses to write over a run that it was not told to resume."""
     check(options, device)
+    if options.config.freeze_decoder and not options.resume:
+        require(options.start is not None, "start", None, "with freeze_decoder, the model whose decoder is to stay")
     data = MotionDataset.load(options.data)
     files.make_folder(options.out)
     skips = options.on_fatal == "go-on"

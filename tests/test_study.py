@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from synthetic import refusal
 from test_training import TINY
 
+from controller.character import Character
 from controller.mvae import cases, study, study_tables
 from controller.mvae.cases import SETS, Case
 
@@ -82,6 +84,15 @@ def test_a_run_with_other_settings_is_not_taken_for_this_one(tmp_path: Path, dat
         study.finished(TWO[1], folder)
 
 
+def test_a_case_may_start_from_a_trained_model(tmp_path: Path, data_file: Path) -> None:
+    study.run(TWO[0], data_file, tmp_path / "whole")
+    begin, config = tmp_path / "whole" / "mvae.safetensors", replace(TWO[1].config, freeze_decoder=True)
+    study.run(Case("encoder", {"β": "0.02"}, config, begin), data_file, tmp_path / "encoder")
+    before, after = (Character.load(path).model for path in (begin, tmp_path / "encoder" / "mvae.safetensors"))
+    assert torch.equal(before.decoder.output.weight, after.decoder.output.weight)
+    assert not torch.equal(before.encoder.mean.weight, after.encoder.mean.weight)
+
+
 def row(name: str, **figures: float | str | None) -> study_tables.Row:
     """A run of a study of two settings, coin and start."""
     coin, start = name.split("-")
@@ -100,6 +111,8 @@ ROWS = [
 def test_runs_are_ranked_by_the_mean_of_their_ranks() -> None:
     assert study_tables.mean_ranks(ROWS) == {"batch-1": 2.5, "sample-1": 2.5, "batch-2": 4.0, "sample-2": 1.0}
     assert [r["name"] for r in study_tables.ranked(ROWS)] == ["sample-2", "batch-1", "sample-1", "batch-2"]
+    alike = [one | {"frechet_distance": 1.0} for one in ROWS if one["eight_step_mm"]]
+    assert study_tables.mean_ranks(alike) == {"batch-1": 2.0, "sample-1": 1.5, "sample-2": 1.0}
 
 
 def test_tables_tell_every_run_and_the_mean_of_each_setting() -> None:
@@ -111,6 +124,11 @@ def test_tables_tell_every_run_and_the_mean_of_each_setting() -> None:
     assert "| coin: sample | 2 | 1.8 | 3.00 | – | – | 3.50 |" in effects
     assert "| coin: batch | 2 | 3.2 | 1.00 | – | – | 5.00 |" in effects  # the run without figures counts in none
     assert len(effects.splitlines()) == 2 + 4
+
+
+def test_a_set_may_tell_more_of_each_run() -> None:
+    ranks = study_tables.tables([ROWS[0] | {"aggregate_kl_nats": 0.345}], study_tables.MORE["encoder"]).splitlines()
+    assert "| sane | aggregate KL, nats | verdict |" in ranks[0] and "| 0.34 | healthy |" in ranks[2]
 
 
 def test_of_many_runs_the_picture_shows_where_each_came_to(tmp_path: Path) -> None:

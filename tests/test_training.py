@@ -18,9 +18,10 @@ from controller.character import Character
 from controller.errors import CheckpointError, ControllerError, DataError
 from controller.features import PoseLayout
 from controller.mvae import diagnostics
-from controller.mvae.model import MotionVAE, MotionVAEConfig
+from controller.mvae.model import MotionVAE, MotionVAEConfig, Variant
 from controller.mvae.schedules import KlWeight, TeacherForcing
 from controller.mvae.train import TrainConfig, Trainer
+from controller.policy import model_fingerprint
 
 SMALL = TrainConfig(
     model=MotionVAEConfig(latent=8, hidden=48, experts=2, gate_hidden=16),
@@ -34,6 +35,8 @@ TINY = replace(
     rollout=3,
     batch=8,
 )
+ALONE = TeacherForcing("constant", start=0.0)
+"""No step begins from a captured pose but the first."""
 
 
 @cache
@@ -111,12 +114,14 @@ def started(config: TrainConfig, folder: Path, model: Character | None) -> Train
     return trainer
 
 
-@pytest.mark.parametrize("model", [None, "of other data"])
-@pytest.mark.parametrize("through_time", [True, False])
+@pytest.mark.parametrize(
+    ("through_time", "model", "frozen"),
+    [(True, None, False), (False, None, False), (True, "of other data", False), (False, "of other data", True)],
+)
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
-    tmp_path: Path, through_time: bool, model: str | None
+    tmp_path: Path, through_time: bool, model: str | None, frozen: bool
 ) -> None:
-    config = replace(FREE, through_time=through_time)
+    config = replace(FREE, through_time=through_time, freeze_decoder=frozen)
     other = replace(data(), poses=1.1 * data().poses)
     begin = Trainer(other, config, tmp_path).character() if model else None
     whole = started(config, tmp_path, begin)
@@ -151,6 +156,26 @@ def test_a_model_to_start_from_keeps_its_statistics_and_free_poses_have_them_too
     captured, _ = data().split(held_out=False)
     assert float(torch.cdist(pool, captured).amin(dim=1).max()) < 0.02  # as they were captured, but for rounding
     assert trainer.unroll.distance is trainer.free_running.distance
+
+
+@pytest.mark.parametrize("variant", ["mixture", "codes"])
+def test_an_encoder_by_itself_follows_more_closely_and_leaves_the_rest_as_it_is(variant: Variant) -> None:
+    whole = replace(SMALL, model=replace(SMALL.model, variant=variant), epochs=1, teacher=ALONE, kl=KlWeight("none"))
+    trainer = started(whole, Path("nowhere"), None)
+    trainer.run_epoch()
+    before = trainer.character()
+
+    free = {"free_steps": 2, "free_from_epoch": 0, "free_batch": 4, "free_pool": 16}
+    alone = started(replace(whole, freeze_decoder=True, beta=0.001, epochs=4, **free), Path("nowhere"), before)
+    pool, followed = alone.free_running.poses.clone(), alone.validate()["rollout_mm"]
+    for _ in range(4):
+        alone.run_epoch()
+    assert alone.history[-1]["rollout_mm"] < 0.97 * followed
+    assert "slip" not in alone.history[-1] and torch.equal(alone.free_running.poses, pool)
+    states = before.model.state_dict(), alone.model.state_dict()
+    changed = {name for name in states[0] if not torch.equal(states[0][name], states[1][name])}
+    assert changed == {name for name in states[0] if name.startswith("encoder.")}
+    assert model_fingerprint(alone.character()) == model_fingerprint(before)  # so policies go on fitting
 
 
 def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
@@ -279,6 +304,7 @@ def test_bad_requests_are_one_sentence(
         (["--start", tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
         (["--start", short], "are of another skeleton than the model to start from"),
         (["--start", mvae, *WORDS], "the model to start from has"),
+        (["--freeze-decoder"], "start is None; allowed: with freeze_decoder, the model whose decoder is to stay"),
         (["--resume", *WORDS], "training.safetensors: no such checkpoint"),
     ):
         given = [] if "--data" in words else ["--data", data_file]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Literal, get_args
 
+from controller import assets
 from controller.mvae.model import Variant
 from controller.mvae.schedules import KlWeight, TeacherForcing
 from controller.mvae.train_config import TrainConfig
 
-SetName = Literal["reference", "gradient", "gradient-long", "grid", "seeds", "grid-long", "variants"]
+SetName = Literal["reference", "gradient", "gradient-long", "grid", "seeds", "grid-long", "variants", "encoder"]
 KlKind = Literal["none", "monotonic", "cyclical", "linear-then-cyclical"]
 Coin = Literal["batch", "sample"]
 STARTS = (1.0, 0.8, 0.5)
@@ -30,6 +32,8 @@ class Case:
     name: str
     differs: dict[str, str]
     config: TrainConfig
+    starts: Path | None = None
+    """A trained model to start from."""
 
 
 PLAIN = TrainConfig(
@@ -133,6 +137,24 @@ def reference() -> list[Case]:
     return [Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(config, beta=beta)) for beta in (1.0, 0.01)]
 
 
+def encoder() -> list[Case]:
+    """The shipped model's encoder trained on by itself, with the decoder's β and with lower ones. Feet and bones are
+    the decoder's part: all that an encoder can do for them is to ask for another motion than the captured one."""
+    config = TrainConfig(
+        freeze_decoder=True,
+        teacher=TeacherForcing("constant", start=0.0),
+        kl=KlWeight("none"),
+        rollouts_per_epoch=200,
+        joint_weight=0.1,
+        foot_weight=0.0,
+        bone_weight=0.0,
+    )
+    return [
+        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(config, beta=beta), assets.MVAE)
+        for beta in (0.08, 0.02, 0.01)
+    ]
+
+
 SETS: dict[SetName, Callable[[], list[Case]]] = {
     "reference": reference,
     "gradient": gradient,
@@ -141,4 +163,5 @@ SETS: dict[SetName, Callable[[], list[Case]]] = {
     "seeds": seeds,
     "grid-long": grid_long,
     "variants": variants,
+    "encoder": encoder,
 }

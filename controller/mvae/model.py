@@ -208,9 +208,13 @@ class MotionVAE(nn.Module):
         return Step(*self.reconstruct(latent, previous, following), kl_loss(mean, log_variance, free_bits))
 
     def _is_written_out(self, poses: Tensor, free_bits: float) -> bool:
-        """Whether :func:`mixture_step` is this step: of just these networks on a CPU, not compiled, and no autocast."""
-        mixture = type(self.encoder) is Encoder and type(self.decoder) is Decoder and not free_bits
-        return mixture and self.written_out and poses.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        """Whether :func:`mixture_step` is this step: of just these networks on a CPU, not compiled, and no autocast. Of
+        a frozen decoder it would make gradients in vain."""
+        if type(self.encoder) is not Encoder or type(self.decoder) is not Decoder or free_bits:
+            return False
+        if not self.decoder.output.weight.requires_grad:
+            return False
+        return self.written_out and poses.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
     @cached_property
     def _parameters_in_order(self) -> list[nn.Parameter]:

@@ -84,8 +84,9 @@ def run(case: Case, data: Path, folder: Path) -> dict[str, Any]:
     torch.set_num_threads(1)
     resume = (folder / runs.STATE).exists()
     options = train_mvae.Options(
-        data=data, out=folder, resume=resume, on_fatal="go-on", diagnose_every=case.config.epochs, config=case.config
-    )
+        data=data, out=folder, start=case.starts, resume=resume, on_fatal="go-on",
+        diagnose_every=case.config.epochs, config=case.config,
+    )  # fmt: skip
     stopped, figures = None, {}
     try:
         character = Character.load(train_mvae.train(options))
@@ -169,7 +170,7 @@ def study(options: Options) -> str:
     rows = run_all(cases, options.data, files.make_folder(options.out / options.set), options.processes)
     table = read_table(options.out) | {options.set: rows}
     files.write(options.out / TABLE, json.dumps(table, indent=1))
-    text = study_tables.tables(rows)
+    text = study_tables.tables(rows, study_tables.MORE.get(options.set, ()))
     files.write(options.out / f"{options.set}.md", text + "\n")
     if options.write is not None:
         files.fill(options.write, options.set, text)

@@ -10,8 +10,9 @@ from controller import markdown
 Row = dict[str, Any]
 """A run: ``name``, ``differs`` (what sets it apart: column → value), ``rollouts``, ``updates``, ``stopped`` (the
 sentence with which it ended early, or None), and the figures of its diagnosis, if it has one."""
+Columns = tuple[tuple[str, str, str], ...]
 
-FIGURES = (
+FIGURES: Columns = (
     ("kl_nats", "KL, nats", ".2f"),
     ("active_units", "active units", "d"),
     ("one_step_mm", "1 step, mm", ".2f"),
@@ -22,6 +23,8 @@ FIGURES = (
     ("sane_fraction", "sane", ".0%"),
 )
 """Figures of the tables: name, column, format."""
+MORE: dict[str, Columns] = {"encoder": (("aggregate_kl_nats", "aggregate KL, nats", ".2f"),)}
+"""Figures that a set's table of runs has beside those."""
 JUDGED = ("eight_step_mm", "frechet_distance")
 """The figures by which runs are ranked, each the better the smaller: how well a model follows captured motion from its
 own poses, and how much it moves like it when it follows nothing."""
@@ -39,8 +42,9 @@ def mean_ranks(rows: list[Row]) -> dict[str, float]:
     judged = [name for name in JUDGED if any(row.get(name) is not None for row in rows)]
     ranks = dict.fromkeys((row["name"] for row in rows), 0.0)
     for name in judged:
-        for rank, row in enumerate(sorted(rows, key=lambda row: _or_infinite(row.get(name))), start=1):
-            ranks[row["name"]] += rank / len(judged)
+        values = {row["name"]: _or_infinite(row.get(name)) for row in rows}
+        for run, value in values.items():
+            ranks[run] += (1 + sum(other < value for other in values.values())) / len(judged)
     return ranks
 
 
@@ -50,20 +54,21 @@ def ranked(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: ranks[row["name"]])
 
 
-def tables(rows: list[Row]) -> str:
+def tables(rows: list[Row], more: Columns = ()) -> str:
     """All runs and, where several settings were varied, what each of their values came to on average."""
-    return "\n\n".join(part for part in (runs_table(rows), effects_table(rows)) if part)
+    return "\n\n".join(part for part in (runs_table(rows, more), effects_table(rows)) if part)
 
 
-def runs_table(rows: list[Row]) -> str:
-    """A line a run, the best first."""
-    head = [*rows[0]["differs"], "mean rank", *(column for _, column, _ in FIGURES), "verdict", "rollouts", "updates"]
+def runs_table(rows: list[Row], more: Columns = ()) -> str:
+    """A line a run, the best first, with :data:`FIGURES` and what ``more`` there is to tell."""
+    shown = (*FIGURES, *more)
+    head = [*rows[0]["differs"], "mean rank", *(column for _, column, _ in shown), "verdict", "rollouts", "updates"]
     ranks = mean_ranks(rows)
     lines = [
         [
             *row["differs"].values(),
             f"{ranks[row['name']]:.1f}",
-            *(_formatted(figure(row, name), form) for name, _, form in FIGURES),
+            *(_formatted(figure(row, name), form) for name, _, form in shown),
             row["stopped"] or row["verdict"],
             f"{row['rollouts']:,}",
             f"{row['updates']:,}",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from controller import checkpoint, files, processes
@@ -56,7 +56,7 @@ class Trainer:
             raise DataError(f"{data.source}: some of its poses are not finite numbers; build the data again")
         torch.manual_seed(config.seed)
         self.model = variants.build(self.layout.size, config.model, data.normalizer()).to(self.device)
-        self.parameters = list(self.model.parameters())
+        self.parameters = self._trained_parameters()
         self.optimizer = Adam(self.parameters, lr=config.learning_rate)
         self.generator = torch.Generator().manual_seed(config.seed)
         length = self.model.past + config.rollout + self.model.future
@@ -72,6 +72,13 @@ class Trainer:
         self.epoch, self.roll_backs = 0, 0
         self.started_from: dict[str, Any] | None = None
         self.history: list[dict[str, float]] = []
+
+    def _trained_parameters(self) -> list[nn.Parameter]:
+        """Those that training changes; all others want no gradient."""
+        if self.config.freeze_decoder:
+            self.model.requires_grad_(False)
+            self.model.encoder.requires_grad_(True)
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def _free_running(self) -> FreeRunning:
         """The pool of free steps as it is before the first. Its poses are z-scored by the model's own statistics."""
@@ -98,7 +105,7 @@ class Trainer:
     def draw_free(self) -> Free | None:
         """This process's share of the free steps that go with one batch of rollouts, once they have begun."""
         config = self.config
-        if self.epoch < config.free_from_epoch or not config.free_steps:
+        if self.epoch < config.free_from_epoch or not config.free_steps or config.freeze_decoder:
             return None
         free = self.free_running.draw(config.free_batch, config.free_steps, self.model)
         return free.share(processes.rank(), processes.count())

@@ -61,6 +61,10 @@ class TrainConfig:
     """Epochs after which free steps begin: a model that does not walk yet learns from them to stand."""
     through_time: bool = True
     """Gradients through the whole rollout, with one optimiser step a rollout; else detached, with one at every step."""
+    freeze_decoder: bool = False
+    """Train the encoder alone, against the decoder of the model to start from: it learns to follow captured motion
+    more closely, with a lower ``beta`` than the decoder would bear, and whatever plays the model is not touched. Free
+    steps, in which an encoder has no part, are left out."""
     balance: float = 0.3
     """How far rare speeds and turns are drawn more often: windows weigh (their count in a histogram)^−balance."""
     gradient_norm: float = 1.0
