@@ -188,10 +188,15 @@ def worth_exporting(trainer: Trainer) -> bool:
     return {found.name for found in watch.findings(trainer.history)}.isdisjoint(USELESS)
 
 
-def main() -> None:
-    path = train(tyro.cli(Options, description=__doc__))
+def train_and_tell(options: Options) -> None:
+    """Train, and print where the model is."""
+    path = train(options)
     if processes.speaks():
         print(path)
+
+
+def main() -> None:
+    train_and_tell(tyro.cli(Options, description=__doc__))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 from synthetic import character, command, data, layout, model, refusal, strict_json
 from torch import Tensor
 
-from controller import processes, train_mvae
+from controller import processes, train_encoder, train_mvae
 from controller.character import Character
 from controller.errors import CheckpointError, ControllerError, DataError
 from controller.features import PoseLayout
@@ -21,6 +21,7 @@ from controller.mvae import diagnostics
 from controller.mvae.model import MotionVAE, MotionVAEConfig, Variant
 from controller.mvae.schedules import KlWeight, TeacherForcing
 from controller.mvae.train import TrainConfig, Trainer
+from controller.mvae.train_config import ENCODER
 from controller.policy import model_fingerprint
 
 SMALL = TrainConfig(
@@ -176,6 +177,23 @@ def test_an_encoder_by_itself_follows_more_closely_and_leaves_the_rest_as_it_is(
     changed = {name for name in states[0] if not torch.equal(states[0][name], states[1][name])}
     assert changed == {name for name in states[0] if name.startswith("encoder.")}
     assert model_fingerprint(alone.character()) == model_fingerprint(before)  # so policies go on fitting
+
+
+def test_the_command_for_the_encoder_has_the_defaults_for_it(
+    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin, given = tmp_path / "whole.safetensors", list[train_mvae.Options]()
+    monkeypatch.setattr(train_encoder, "train_and_tell", given.append)
+    words = ["--data", data_file, "--start", begin, "--out", tmp_path / "run", "--epochs", "7"]
+    monkeypatch.setattr(sys, "argv", ["train_encoder", *map(str, words)])
+    train_encoder.main()
+    config = replace(ENCODER, epochs=7)
+    assert given == [train_mvae.Options(data=data_file, out=tmp_path / "run", start=begin, config=config)]
+    assert ENCODER.freeze_decoder and ENCODER.beta < TrainConfig().beta and ENCODER.teacher(0) == 0
+    monkeypatch.setattr(sys, "argv", ["train_encoder", "--data", str(data_file), "--out", "run"])
+    with pytest.raises(SystemExit) as left:
+        train_encoder.main()
+    assert left.value.code == 2 and "--start" in capsys.readouterr().err
 
 
 def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from controller import assets
 from controller.mvae.model import Variant
 from controller.mvae.schedules import KlWeight, TeacherForcing
-from controller.mvae.train_config import TrainConfig
+from controller.mvae.train_config import ENCODER, TrainConfig
 
 SetName = Literal["reference", "gradient", "gradient-long", "grid", "seeds", "grid-long", "variants", "encoder"]
 KlKind = Literal["none", "monotonic", "cyclical", "linear-then-cyclical"]
@@ -138,19 +138,9 @@ def reference() -> list[Case]:
 
 
 def encoder() -> list[Case]:
-    """The shipped model's encoder trained on by itself, with the decoder's β and with lower ones. Feet and bones are
-    the decoder's part: all that an encoder can do for them is to ask for another motion than the captured one."""
-    config = TrainConfig(
-        freeze_decoder=True,
-        teacher=TeacherForcing("constant", start=0.0),
-        kl=KlWeight("none"),
-        rollouts_per_epoch=200,
-        joint_weight=0.1,
-        foot_weight=0.0,
-        bone_weight=0.0,
-    )
+    """The shipped model's encoder trained on by itself, with the decoder's β and with lower ones."""
     return [
-        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(config, beta=beta), assets.MVAE)
+        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(ENCODER, beta=beta), assets.MVAE)
         for beta in (0.08, 0.02, 0.01)
     ]
 

@@ -62,9 +62,8 @@ class TrainConfig:
     through_time: bool = True
     """Gradients through the whole rollout, with one optimiser step a rollout; else detached, with one at every step."""
     freeze_decoder: bool = False
-    """Train the encoder alone, against the decoder of the model to start from: it learns to follow captured motion
-    more closely, with a lower ``beta`` than the decoder would bear, and whatever plays the model is not touched. Free
-    steps, in which an encoder has no part, are left out."""
+    """Train the encoder alone, against the decoder of the model to start from. Free steps, in which an encoder has no
+    part, are left out."""
     balance: float = 0.3
     """How far rare speeds and turns are drawn more often: windows weigh (their count in a histogram)^−balance."""
     gradient_norm: float = 1.0
@@ -90,3 +89,17 @@ class TrainConfig:
         require(self.gradient_norm >= 0, "gradient_norm", self.gradient_norm, "0 or more")
         self.teacher.check(self.epochs)
         self.kl.check(self.epochs)
+
+
+ENCODER = TrainConfig(
+    freeze_decoder=True,
+    teacher=TeacherForcing("constant", start=0.0),
+    kl=KlWeight("none"),
+    rollouts_per_epoch=200,
+    beta=0.02,
+    joint_weight=0.1,
+    foot_weight=0.0,
+    bone_weight=0.0,
+)
+"""The encoder by itself, when the decoder is done: it can bear a lower β than the decoder could. Feet and bones are the
+decoder's part; all that an encoder can do for them is to ask for another motion than the captured one."""
