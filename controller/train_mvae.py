@@ -68,6 +68,8 @@ class Options:
         require(self.save_every >= 1, "save_every", self.save_every, "1 or more epochs")
         require(self.diagnose_every >= 1, "diagnose_every", self.diagnose_every, "1 or more epochs")
         require(self.roll_backs >= 0, "roll_backs", self.roll_backs, "0 or more")
+        begins = self.start is not None or self.resume or not self.config.freeze_decoder
+        require(begins, "start", None, "with freeze_decoder, the model whose decoder is to stay")
 
 
 # -- before training -------------------------------------------------------------------------------------------------
@@ -93,8 +95,6 @@ def check(options: Options, device: torch.device) -> None:
 def start(options: Options, device: torch.device) -> Trainer:
     """The trainer, new or resumed; refuses to write over a run that it was not told to resume."""
     check(options, device)
-    if options.config.freeze_decoder and not options.resume:
-        require(options.start is not None, "start", None, "with freeze_decoder, the model whose decoder is to stay")
     data = MotionDataset.load(options.data)
     files.make_folder(options.out)
     skips = options.on_fatal == "go-on"

@@ -57,6 +57,18 @@ def speed() -> dict[str, Any]:
     return json.loads(done.stdout) | {"headless": headless_fps()}
 
 
+def kept_speed(machine: dict[str, Any]) -> dict[str, Any]:
+    """The times as they were taken last; ControllerError if there are none, or if they are of another machine."""
+    try:
+        kept: dict[str, Any] = json.loads(FIGURES.read_text())
+        same, times = kept["machine"] == machine, kept["speed"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ControllerError(f"{FIGURES}: no times in it that could stay; leave --no-times out") from error
+    if not same:
+        raise ControllerError(f"{FIGURES}: its times are of {kept['machine']}, not of {machine}; leave --no-times out")
+    return times
+
+
 def headless_fps() -> str:
     """What ``play.py --headless --fps-report`` prints for 960×540."""
     command = [sys.executable, "play.py", "--headless", "--frames", "300", "--keys", "0-300:w", "--fps-report"]
@@ -67,6 +79,8 @@ def headless_fps() -> str:
 def measure(options: Options) -> dict[str, Any]:
     """Every figure, by the part it is of."""
     torch.set_num_threads(1)
+    machine = {"processor": processor(), "torch": torch.__version__, "threads": 1}
+    kept = None if options.times else kept_speed(machine)
     data = MotionDataset.load(options.data)
     character = Character.load(assets.MVAE)
     trained_on = character.header.get("data", {}).get("fingerprint")
@@ -74,11 +88,11 @@ def measure(options: Options) -> dict[str, Any]:
         raise ControllerError(f"{options.data}: not the data that assets/mvae.safetensors was trained on")
     walk = Simulation(character, RandomWalkTask(character))
     figures: dict[str, Any] = {
-        "machine": {"processor": processor(), "torch": torch.__version__, "threads": 1},
+        "machine": machine,
         "mvae": diagnose(character, data, Extractor.load()),
         "sane_for_two_minutes": sane_fraction(character, *STAMINA, options.seed),
         "random": evaluate(walk, None, 100, 1000 / character.fps, options.seed, data),
-        "speed": speed() if options.times else json.loads(FIGURES.read_text())["speed"],
+        "speed": speed() if kept is None else kept,
     }
     for path in assets.policy_paths("joystick"):
         policy, simulation = Policy.load_at_task(path, character, JoystickTask)

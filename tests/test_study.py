@@ -87,7 +87,7 @@ def test_a_run_with_other_settings_is_not_taken_for_this_one(tmp_path: Path, dat
 def test_a_case_may_start_from_a_trained_model(tmp_path: Path, data_file: Path) -> None:
     study.run(TWO[0], data_file, tmp_path / "whole")
     begin, config = tmp_path / "whole" / "mvae.safetensors", replace(TWO[1].config, freeze_decoder=True)
-    study.run(Case("encoder", {"β": "0.02"}, config, begin), data_file, tmp_path / "encoder")
+    study.run(Case("encoder", {"β": "0.02"}, config), data_file, tmp_path / "encoder", begin)
     before, after = (Character.load(path).model for path in (begin, tmp_path / "encoder" / "mvae.safetensors"))
     assert torch.equal(before.decoder.output.weight, after.decoder.output.weight)
     assert not torch.equal(before.encoder.mean.weight, after.encoder.mean.weight)
@@ -127,8 +127,8 @@ def test_tables_tell_every_run_and_the_mean_of_each_setting() -> None:
 
 
 def test_a_set_may_tell_more_of_each_run() -> None:
-    ranks = study_tables.tables([ROWS[0] | {"aggregate_kl_nats": 0.345}], study_tables.MORE["encoder"]).splitlines()
-    assert "| sane | aggregate KL, nats | verdict |" in ranks[0] and "| 0.34 | healthy |" in ranks[2]
+    told = study_tables.tables([ROWS[0] | {"aggregate_kl_nats": 0.345}], study_tables.MORE["encoder"]).splitlines()
+    assert "| sane | aggregate KL, nats | verdict |" in told[0] and "| 0.34 | healthy |" in told[2]
 
 
 def test_of_many_runs_the_picture_shows_where_each_came_to(tmp_path: Path) -> None:

@@ -117,7 +117,10 @@ def started(config: TrainConfig, folder: Path, model: Character | None) -> Train
 
 @pytest.mark.parametrize(
     ("through_time", "model", "frozen"),
-    [(True, None, False), (False, None, False), (True, "of other data", False), (False, "of other data", True)],
+    [
+        *((through_time, model, False) for through_time in (True, False) for model in (None, "of other data")),
+        (False, "of other data", True),
+    ],
 )
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
     tmp_path: Path, through_time: bool, model: str | None, frozen: bool

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 from typing import Literal, get_args
 
-from controller import assets
 from controller.mvae.model import Variant
 from controller.mvae.schedules import KlWeight, TeacherForcing
 from controller.mvae.train_config import ENCODER, TrainConfig
@@ -32,8 +30,6 @@ class Case:
     name: str
     differs: dict[str, str]
     config: TrainConfig
-    starts: Path | None = None
-    """A trained model to start from."""
 
 
 PLAIN = TrainConfig(
@@ -138,11 +134,9 @@ def reference() -> list[Case]:
 
 
 def encoder() -> list[Case]:
-    """The shipped model's encoder trained on by itself, with the decoder's β and with lower ones."""
-    return [
-        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(ENCODER, beta=beta), assets.MVAE)
-        for beta in (0.08, 0.02, 0.01)
-    ]
+    """A trained model's encoder by itself, with the decoder's β and with lower ones."""
+    betas = (0.08, 0.02, 0.01)
+    return [Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(ENCODER, beta=beta)) for beta in betas]
 
 
 SETS: dict[SetName, Callable[[], list[Case]]] = {

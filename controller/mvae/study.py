@@ -18,7 +18,7 @@ from typing import Any
 import torch
 import tyro
 
-from controller import files, train_mvae
+from controller import assets, files, train_mvae
 from controller.character import Character
 from controller.dataset import MotionDataset
 from controller.errors import ControllerError, DataError, require, run_command
@@ -43,6 +43,8 @@ class Options:
     """The set of trainings."""
     best: int = 2
     """How many of the short grid's best the set grid-long runs."""
+    start: Path = assets.MVAE
+    """The trained model with whose decoder the set encoder begins."""
     processes: int = 1
     """Trainings at once, each on one thread."""
     write: Path | None = None
@@ -75,16 +77,16 @@ def settings(case: Case) -> dict[str, Any]:
     return plain
 
 
-def run(case: Case, data: Path, folder: Path) -> dict[str, Any]:
+def run(case: Case, data: Path, folder: Path, start: Path = assets.MVAE) -> dict[str, Any]:
     """Train a case in ``folder``, or go on with it there, and diagnose the model; what it came to is kept there, too.
 
-    A training goes on to its end even if its latent has collapsed. If its loss is no number any more, that is what it
-    came to.
+    A case that freezes the decoder begins with ``start``. A training goes on to its end even if its latent has
+    collapsed. If its loss is no number any more, that is what it came to.
     """
     torch.set_num_threads(1)
     resume = (folder / runs.STATE).exists()
     options = train_mvae.Options(
-        data=data, out=folder, start=case.starts, resume=resume, on_fatal="go-on",
+        data=data, out=folder, start=start if case.config.freeze_decoder else None, resume=resume, on_fatal="go-on",
         diagnose_every=case.config.epochs, config=case.config,
     )  # fmt: skip
     stopped, figures = None, {}
@@ -117,13 +119,14 @@ def chosen(options: Options) -> list[Case]:
     return [case for case in cases if case.name in names]
 
 
-def run_all(cases: list[Case], data: Path, folder: Path, processes: int) -> list[dict[str, Any]]:
+def run_all(cases: list[Case], options: Options) -> list[dict[str, Any]]:
     """Run what is not finished, each in a process of its own, and return a row for each case."""
+    folder = files.make_folder(options.out / options.set)
     done = {case.name: outcome for case in cases if (outcome := finished(case, folder / case.name))}
     todo = [case for case in cases if case.name not in done]
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, spawn, max_tasks_per_child=1) as pool:
-        running = [pool.submit(run, case, data, folder / case.name) for case in todo]
+    with ProcessPoolExecutor(options.processes, spawn, max_tasks_per_child=1) as pool:
+        running = [pool.submit(run, case, options.data, folder / case.name, options.start) for case in todo]
         for number, (case, future) in enumerate(zip(todo, running, strict=True), start=1):
             done[case.name] = future.result()
             print(f"{number}/{len(todo)} {case.name}: {study_tables.summary(row(case, done[case.name]))}", flush=True)
@@ -167,7 +170,7 @@ def study(options: Options) -> str:
     if not options.data.is_file():
         raise DataError(f"{options.data}: no such data file")
     cases = chosen(options)
-    rows = run_all(cases, options.data, files.make_folder(options.out / options.set), options.processes)
+    rows = run_all(cases, options)
     table = read_table(options.out) | {options.set: rows}
     files.write(options.out / TABLE, json.dumps(table, indent=1))
     text = study_tables.tables(rows, study_tables.MORE.get(options.set, ()))
