@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from controller import checkpoint, devices, geometry, solo
+from controller import checkpoint, checks, devices, geometry, solo
 from controller.errors import CheckpointError, ConfigError, first_line
 from controller.features import FPS, PoseLayout
 from controller.mvae import variants
@@ -91,10 +91,14 @@ class Character:
 
     def step(self, state: CharacterState, latent: Tensor) -> CharacterState:
         """The next state, 1/30 s later, for latents ``(B, latent)``. One character alone takes a faster path:
-        a compiled one on the CPU, if there is one for its decoder, a recorded one on a GPU."""
+        a compiled one on the CPU, if there is one for its decoder, a recorded one on a GPU.
+
+        Raises ActionError if the latents or the state have another shape or dtype, or if a latent is not finite."""
         row = latent, state.pose, state.position, state.yaw
         if self.model.has_kernels and solo.fits(*row):
-            return CharacterState(*self._solo.step(*row))
+            return CharacterState(*self._solo.step(*row))  # which checks them
+        checks.check_state(self.layout.size, *row[1:])
+        checks.check_rows("latent", latent, len(state), self.latent, state.pose.dtype)
         if solo.fits(*row, cuda=True):
             return CharacterState(*self._replay(*row))
         return CharacterState(*self._step(*row))
@@ -116,8 +120,9 @@ class Character:
 
     def joints(self, state: CharacterState) -> tuple[Tensor, Tensor]:
         """World root positions ``(B, 3)`` and world joint rotations ``(B, J, 3, 3)``: all that drawing needs."""
-        if self.model.has_kernels and solo.fits(state.pose):
+        if self.model.has_kernels and solo.fits(state.pose, state.position, state.yaw):
             return self._solo.joints(state.pose, state.position, state.yaw)
+        checks.check_state(self.layout.size, state.pose, state.position, state.yaw)
         pose = self.model.normalizer.denormalize(state.pose)
         height = pose[..., self.layout.hip_height]
         root = torch.stack((state.position[..., 0], height, state.position[..., 1]), dim=-1)
@@ -152,7 +157,9 @@ class Character:
             layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
             reset_poses = tensors.pop("reset_poses")
             model = variants.build(layout.size, MotionVAEConfig(**header["config"]))
+            checks.check_tensors(path, KIND, tensors, model.state_dict())
+            checks.check_reset_poses(path, KIND, reset_poses, layout.size)
             model.load_state_dict(tensors)
         except (KeyError, TypeError, RuntimeError, ConfigError) as error:
-            raise CheckpointError(f"{path}: not a whole motion-vae checkpoint ({first_line(error)})") from error
+            raise CheckpointError(f"{path}: not a complete motion-vae checkpoint ({first_line(error)})") from error
         return cls(model.to(device), layout, reset_poses.to(device), header)

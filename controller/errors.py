@@ -26,6 +26,10 @@ class CheckpointError(ControllerError):
     """A checkpoint is missing, damaged, or made for another model or skeleton."""
 
 
+class ActionError(ControllerError, ValueError):
+    """An action, a latent or an observation has a wrong shape or dtype, or is not finite."""
+
+
 class DisplayError(ControllerError):
     """No window or no OpenGL driver could be had."""
 

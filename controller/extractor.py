@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from controller import assets, checkpoint, metrics
+from controller import assets, checkpoint, checks, metrics
 from controller.dataset import ClipEntry
 from controller.errors import CheckpointError, first_line, require
 from controller.features import FPS, PoseLayout
@@ -137,7 +137,8 @@ class Extractor(nn.Module):
         try:
             layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
             made = cls(layout, ExtractorConfig(**header["config"]), header)
+            checks.check_tensors(path, KIND, tensors, made.state_dict())
             made.load_state_dict(tensors)
         except (KeyError, TypeError, RuntimeError) as error:
-            raise CheckpointError(f"{path}: not a whole {KIND} checkpoint ({first_line(error)})") from error
+            raise CheckpointError(f"{path}: not a complete {KIND} checkpoint ({first_line(error)})") from error
         return made.eval().requires_grad_(False)

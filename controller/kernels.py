@@ -17,6 +17,7 @@ from numba import njit
 # Sums may be reordered and multiply-adds fused. NaN and infinity keep their meaning: a pose that is not a number must
 # still be one after the step, so that it can be seen.
 compiled = njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, error_model="numpy")
+LARGEST = np.finfo(np.float32).max
 ROWS = 8  # of the weights at once, so that sums are loaded and stored an eighth as often
 
 
@@ -28,6 +29,15 @@ def _linear(weight: Any, bias: Any, inputs: Any, outputs: Any) -> None:
         for i in range(inputs.shape[0]):
             total += weight[o, i] * inputs[i]
         outputs[o] = total
+
+
+@compiled
+def is_finite(row: Any) -> bool:
+    """Whether all values of a row (1, N) are finite. A sum would overflow where each of them is."""
+    finite = True
+    for i in range(row.shape[1]):
+        finite &= abs(row[0, i]) <= LARGEST  # a comparison that NaN fails
+    return finite
 
 
 @compiled

@@ -7,15 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import Tensor
 
-from controller import checkpoint, solo
+from controller import checkpoint, checks, solo
 from controller.actors import Actor, CodeActor
 from controller.character import Character
 from controller.errors import CheckpointError, first_line
 from controller.navigator import Navigator
 from controller.simulation import Simulation
 from controller.solo import SoloActor
+from controller.tasks import TASKS
 from controller.tasks.base import Task
 
 KIND = "policy"
@@ -44,6 +46,7 @@ class Policy:
     def __init__(self, actor: AnyActor, header: dict[str, Any]) -> None:
         self.actor = actor.eval().requires_grad_(False)
         self.header = header
+        self._width: int = actor.sizes["observation"]
 
     @property
     def task(self) -> str:
@@ -54,7 +57,11 @@ class Policy:
         return SoloActor(self.actor, cast(Actor, self.actor).limit)
 
     def __call__(self, observation: Tensor) -> Tensor:
-        return self._solo(observation) if self.actor.has_kernels and solo.fits(observation) else self.actor(observation)
+        """Latents for observations; ActionError if these have another width or dtype, or are not finite."""
+        if self.actor.has_kernels and solo.fits(observation):
+            return self._solo(observation)  # which checks it
+        checks.check_rows("observation", observation, None, self._width, torch.float32)
+        return self.actor(observation)
 
     def save(self, path: Path | str) -> None:
         checkpoint.save(path, KIND, self.header, dict(self.actor.state_dict()))
@@ -93,7 +100,7 @@ class Policy:
         try:
             config = kind.config_type(**header["settings"]) if header.get("task") == kind.name else None
         except (KeyError, TypeError) as error:
-            raise CheckpointError(f"{path}: not a whole policy checkpoint ({first_line(error)})") from error
+            raise CheckpointError(f"{path}: not a complete policy checkpoint ({first_line(error)})") from error
         simulation = Simulation(character, kind(character, config))
         return cls.load_for(path, simulation), simulation
 
@@ -104,10 +111,12 @@ class Policy:
         try:
             sizes = header["actor"]
             actor = built(sizes)
+            checks.check_tensors(path, KIND, tensors, actor.state_dict())
             actor.load_state_dict(tensors)
             trained_for, model = header["task"], header["model"]
+            width, latents = sizes["observation"], actor(torch.zeros(1, sizes["observation"])).shape[1]
         except (KeyError, TypeError, RuntimeError) as error:
-            raise CheckpointError(f"{path}: not a whole policy checkpoint ({first_line(error)})") from error
+            raise CheckpointError(f"{path}: not a complete policy checkpoint ({first_line(error)})") from error
         if trained_for not in tasks:
             expected = " or ".join(repr(task) for task in tasks)
             raise CheckpointError(f"{path}: a policy for the task {trained_for!r} found; {expected} is expected")
@@ -116,4 +125,10 @@ class Policy:
                 f"{path}: this policy was trained on another motion VAE; "
                 f"train it on this one, or name its own with --mvae"
             )
+        allowed = character.layout.size + TASKS[trained_for].goal_size
+        if width != allowed:
+            raise CheckpointError(f"{path}: a policy for observations of {width} values found; {allowed} are expected")
+        if latents != character.latent:
+            expected = f"{character.latent} are expected"
+            raise CheckpointError(f"{path}: a policy that gives {latents} latent values found; {expected}")
         return cls(actor.to(character.reset_poses.device), header)

@@ -57,16 +57,21 @@ class Recording:
         self._motions = [path for path in paths if path.suffix.lower() in MOTION]
         self._pictures = [WRITERS[path.suffix.lower()](path, fps) for path in paths if path not in self._motions]
         self.wants_pictures = bool(self._pictures)
+        self._frames = 0
         self._roots: list[Tensor] = []
         self._rotations: list[Tensor] = []
 
     def __len__(self) -> int:
-        return len(self._roots)
+        """How many frames were added, kept or not."""
+        return self._frames
 
     def add(self, root: Tensor, rotations: Tensor) -> None:
-        """One frame of motion: the root (3,) in metres and global joint rotations (J, 3, 3)."""
-        self._roots.append(root)
-        self._rotations.append(rotations)
+        """One frame of motion: the root (3,) in metres and global joint rotations (J, 3, 3). It is kept only if a file
+        wants it: a game that records nothing may run all day."""
+        self._frames += 1
+        if self._motions:
+            self._roots.append(root)
+            self._rotations.append(rotations)
 
     def add_picture(self, picture: np.ndarray) -> None:
         """One frame of pictures: (height, width, 3) uint8, the same size each time."""

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from controller import checks
 from controller.features import PoseLayout
 from controller.mvae.model import Decoder, MotionVAE
 
@@ -17,7 +18,9 @@ def fits(*tensors: Tensor, cuda: bool = False) -> bool:
     graph = torch.is_grad_enabled()
     for tensor in tensors:
         there = tensor.is_cuda if cuda else tensor.is_cpu
-        if not there or tensor.shape[0] != 1 or tensor.dtype != torch.float32 or (graph and tensor.requires_grad):
+        if not there or not tensor.dim() or tensor.shape[0] != 1 or tensor.dtype != torch.float32:
+            return False
+        if graph and tensor.requires_grad:
             return False
     return True
 
@@ -50,19 +53,29 @@ class SoloCharacter:
         self._statistics = _array(model.normalizer.mean), _array(model.normalizer.std)
         self._columns = layout.hip_height, layout.orientations.start
         self._seconds = seconds
+        self._latent_shape, self._pose_shape = (1, model.config.latent), (1, layout.size)
 
     def step(self, latent: Tensor, pose: Tensor, position: Tensor, yaw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The next pose (1, D), position (1, 2) and yaw (1,)."""
         arrays = _array(latent), _array(pose), _array(position), _array(yaw)
+        self._check_state(arrays[1:], pose, position, yaw)
+        if arrays[0].shape != self._latent_shape or not self._kernels.is_finite(arrays[0]):
+            checks.check_rows("latent", latent, 1, self._latent_shape[1], torch.float32)
         following, place, facing = self._kernels.step(*self._weights, *self._statistics, self._seconds, *arrays)
         return torch.from_numpy(following), torch.from_numpy(place), torch.from_numpy(facing)
 
     def joints(self, pose: Tensor, position: Tensor, yaw: Tensor) -> tuple[Tensor, Tensor]:
         """World root position (1, 3) and joint rotations (1, J, 3, 3)."""
-        root, rotations = self._kernels.joints(
-            *self._statistics, *self._columns, _array(pose), _array(position), _array(yaw)
-        )
+        arrays = _array(pose), _array(position), _array(yaw)
+        self._check_state(arrays, pose, position, yaw)
+        root, rotations = self._kernels.joints(*self._statistics, *self._columns, *arrays)
         return torch.from_numpy(root), torch.from_numpy(rotations)
+
+    def _check_state(self, arrays: tuple[Any, ...], *state: Tensor) -> None:
+        """Raise ActionError unless the arrays of a state have the shapes that compiled code takes them to have."""
+        pose, position, yaw = arrays
+        if pose.shape != self._pose_shape or position.shape != (1, 2) or yaw.shape != (1,):
+            checks.check_state(self._pose_shape[1], *state)
 
 
 class SoloActor:
@@ -74,9 +87,14 @@ class SoloActor:
         self._kernels: Any = kernels
         self._layers = tuple(_layers(actor))
         self._limit = limit
+        self._shape = (1, self._layers[0][0].shape[1])
 
     def __call__(self, observation: Tensor) -> Tensor:
-        return torch.from_numpy(self._kernels.act(self._layers, self._limit, _array(observation)))
+        """(1, latent) for an observation (1, O); ActionError if it has another shape, or is not finite."""
+        array = _array(observation)
+        if array.shape != self._shape or not self._kernels.is_finite(array):
+            checks.check_rows("observation", observation, 1, self._shape[1], torch.float32)
+        return torch.from_numpy(self._kernels.act(self._layers, self._limit, array))
 
 
 def see_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from controller.errors import ActionError
 from controller.simulation import Simulation
 from envs.episodes import Episodes
 
@@ -24,6 +25,25 @@ def spaces(simulation: Simulation) -> tuple[Box, Box | Discrete]:
     observation, codes = Box(low.numpy(), high.numpy(), dtype=np.float32), simulation.character.codes
     action = Box(-1.0, 1.0, (simulation.character.latent,), np.float32) if codes is None else Discrete(len(codes))
     return observation, action
+
+
+def action_array(actions: Any, space: Space[Any]) -> NDArray[Any]:
+    """Actions as an array of a space's shape and dtype, for one character or a batch.
+
+    Raises ActionError if the shape is another one, if the numbers are of a kind that the space has not (a fraction
+    where it counts, a complex number, an object), or if one is not finite or, where actions are numbered, unknown.
+    """
+    array, dtype, shape = np.asarray(actions), cast(np.dtype[Any], space.dtype), space.shape
+    if array.shape != shape:
+        raise ActionError(f"action has shape {array.shape}; allowed: {shape}")
+    if array.dtype.kind not in ("f", "i", "u") or not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise ActionError(f"action has dtype {array.dtype}; allowed: {dtype}")
+    if dtype.kind == "f" and not np.isfinite(array).all():
+        raise ActionError("action is not finite: it has a NaN or an infinity")
+    array = array.astype(dtype, copy=False)
+    if dtype.kind == "i" and not space.contains(array if shape else dtype.type(array)):
+        raise ActionError(f"action is {array.tolist()}; allowed: {space}")
+    return array
 
 
 class CharacterEnv(gymnasium.Env[Any, Any]):
@@ -83,7 +103,8 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
         return self.episodes.reset(episode_seed)[0].cpu().numpy(), {}
 
     def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        row = np.asarray(action, self.action_space.dtype)[None]
+        """One frame on; ActionError for an action that :func:`action_array` refuses, and nothing has moved then."""
+        row = action_array(action, self.action_space)[None]
         result = self.episodes.advance(torch.from_numpy(row).to(self.episodes.device))
         info = {"reward_terms": {name: float(value) for name, value in result.terms.items()}}
         observation = result.observation[0].cpu().numpy()
@@ -128,7 +149,8 @@ class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
         return self.episodes.reset(int(self.np_random.integers(2**62)), rows).cpu().numpy(), {}
 
     def step(self, actions: NDArray[Any]) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        rows = np.asarray(actions, self.action_space.dtype)
+        """One frame on; ActionError for actions that :func:`action_array` refuses, and nobody has moved then."""
+        rows = action_array(actions, self.action_space)
         result = self.episodes.step(torch.from_numpy(rows).to(self.episodes.device))
         observation, reward, terminated, truncated = (part.cpu().numpy() for part in result[:4])
         info: dict[str, Any] = {}

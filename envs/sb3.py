@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from envs.character_env import spaces
+from envs.character_env import action_array, spaces
 from envs.episodes import Episodes
 
 
@@ -27,6 +28,7 @@ class CharacterVecEnv(VecEnv):
         self.reward_scale = reward_scale
         self.render_mode = None
         super().__init__(episodes.count, *spaces(episodes.simulation))
+        self._batched = batch_space(self.action_space, episodes.count)
         self.returns = np.zeros(episodes.count, np.float32)
         self.lengths = np.zeros(episodes.count, np.int64)
         self.started = time.perf_counter()
@@ -38,7 +40,7 @@ class CharacterVecEnv(VecEnv):
         return self.episodes.reset(seed).cpu().numpy()
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        rows = np.asarray(actions, self.action_space.dtype)
+        rows = action_array(actions, self._batched)
         self.actions = torch.from_numpy(rows).to(self.episodes.device)
 
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:

@@ -161,7 +161,7 @@ def test_a_character_with_something_missing_is_refused(
     path = tmp_path / "a.safetensors"
     path.write_bytes(mvae.read_bytes())
     altered(path, change)
-    with pytest.raises(CheckpointError, match=r"a\.safetensors: not a whole motion-vae checkpoint") as caught:
+    with pytest.raises(CheckpointError, match=r"a\.safetensors: not a complete motion-vae checkpoint") as caught:
         Character.load(path)
     assert "\n" not in str(caught.value)
 
@@ -224,5 +224,5 @@ def test_a_policy_with_something_missing_is_refused(tmp_path: Path, missing: str
     whole = policy()
     header = {name: value for name, value in whole.header.items() if name != missing}
     checkpoint.save(path, "policy", header, {} if missing == "weights" else dict(whole.actor.state_dict()))
-    with pytest.raises(CheckpointError, match=r"policy\.safetensors: not a whole policy checkpoint"):
+    with pytest.raises(CheckpointError, match=r"policy\.safetensors: not a complete policy checkpoint"):
         Policy.load(path, character(), "joystick")

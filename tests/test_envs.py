@@ -179,12 +179,11 @@ def test_the_info_tells_the_rewards_terms(puppet_mvae: Path) -> None:
     assert isinstance(reward, float)
 
 
-def test_an_action_that_is_no_number_ends_one_episode_and_shows_numbers(puppet_mvae: Path) -> None:
+def test_a_pose_that_is_not_finite_ends_one_episode_and_shows_numbers(puppet_mvae: Path) -> None:
     env = VectorCharacterEnv(3, task="random", mvae=str(puppet_mvae))
     env.reset(seed=0)
-    action = pulled(3)
-    action[1] = math.nan
-    seen, reward, terminated, truncated, info = env.step(action)
+    env.episodes.state.pose[1] = math.nan
+    seen, reward, terminated, truncated, info = env.step(pulled(3))
     assert terminated.tolist() == [False, True, False] and not truncated.any()
     assert np.isfinite(seen).all() and np.isfinite(reward).all() and np.isfinite(info["final_obs"][1]).all()
     seen, reward, terminated, *_ = env.step(pulled(3))

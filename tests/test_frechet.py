@@ -226,7 +226,7 @@ def test_a_file_of_it_embeds_the_same(tmp_path: Path) -> None:
     assert torch.equal(read.embed(poses, entries, 50), extractor().embed(poses, entries, 50))
     assert read.header["figures"] == {"held_out_error": 1.0} and not read.training
     checkpoint.save(path, KIND, {"config": {}, "skeleton": layout().skeleton.to_dict()}, {"centre": torch.zeros(2)})
-    with pytest.raises(CheckpointError, match="not a whole motion-extractor checkpoint"):
+    with pytest.raises(CheckpointError, match="not a complete motion-extractor checkpoint"):
         Extractor.load(path)
     with pytest.raises(CheckpointError, match="a motion-vae checkpoint found; a motion-extractor checkpoint"):
         Extractor.load(assets.MVAE)

@@ -221,7 +221,7 @@ def test_settings_that_are_none_of_the_tasks_are_one_sentence(
     made.header["settings"] = {"velocity": 3}
     made.save(tmp_path / "target.safetensors")
     words: list[str | Path] = ["--task", "target", "--mvae", mvae, "--policy", tmp_path / "target.safetensors"]
-    assert "target.safetensors: not a whole policy checkpoint" in refusal(evaluate.main, words, monkeypatch, capsys)
+    assert "target.safetensors: not a complete policy checkpoint" in refusal(evaluate.main, words, monkeypatch, capsys)
 
 
 # -- everything ------------------------------------------------------------------------------------------------------

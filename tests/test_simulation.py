@@ -276,12 +276,11 @@ def test_a_pose_that_is_no_number_is_a_fall(value: float, column: int) -> None:
     assert alive.tolist() == [True, False, True]
 
 
-def test_a_latent_that_is_no_number_ends_that_character_alone() -> None:
+def test_a_pose_that_is_not_finite_ends_that_character_alone() -> None:
     simulation = Simulation(puppet(), RandomWalkTask(puppet()))
     state, goal = simulation.reset(3, torch.Generator())
-    latent = torch.zeros(3, PUPPET_LATENT)
-    latent[1, 0] = math.nan
-    step = simulation.advance(state, goal, latent)
+    state.pose[1, 0] = math.nan
+    step = simulation.advance(state, goal, torch.zeros(3, PUPPET_LATENT))
     assert step.terminated.tolist() == [False, True, False]
     assert step.reward[[0, 2]].isfinite().all() and step.state.position[[0, 2]].isfinite().all()
 

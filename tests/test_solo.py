@@ -109,9 +109,9 @@ def test_what_does_not_fit(other: Tensor) -> None:
 
 def test_nonsense_stays_nonsense() -> None:
     """Compiled arithmetic must not make a number of what is none: the fall would go unnoticed."""
-    state = character().reset(1)
+    latent = torch.zeros(1, character().latent)
     for wrong in (torch.nan, torch.inf):
-        latent = torch.full((1, character().latent), wrong)
+        state = CharacterState(torch.full((1, layout().size), wrong), torch.zeros(1, 2), torch.zeros(1))
         with torch.no_grad():
             assert not bool(character().alive(character().step(state, latent)))
 
