@@ -1,4 +1,5 @@
-"""Steer the character: ``python play.py``, or without anybody: ``python play.py --headless --keys "0-150:w"``."""
+"""Steer the character: ``python play.py``, or without anybody: ``python play.py --headless --keys
+"0-150:w"``."""
 
 from __future__ import annotations
 
@@ -14,26 +15,27 @@ import numpy as np
 import torch
 import tyro
 
-from controller import assets, recording
-from controller.errors import ConfigError, require, run_command
-from controller.games import GAMES, KEYS
+from controller.control import shipped
+from controller.control.monte_carlo import MonteCarloConfig
+from controller.core.errors import ConfigError, require, run_command
+from controller.games import GAMES, KEYS, recording
+from controller.games.player import Player
+from controller.games.pointing import Pointing
+from controller.games.recording import Recording
 from controller.games.settings import MOST, Settings
-from controller.monte_carlo import MonteCarloConfig
-from controller.player import Player
-from controller.pointing import Pointing
-from controller.recording import Recording
-from controller.viewer import quality
-from controller.viewer.camera import DISTANCES, ELEVATIONS
-from controller.viewer.clicks import ClickScript
-from controller.viewer.clock import FixedStep
-from controller.viewer.keys import KeyScript
+from controller.viewer.gl import quality
+from controller.viewer.input.clicks import ClickScript
+from controller.viewer.input.keys import KeyScript
+from controller.viewer.input.window import Input
+from controller.viewer.scene.camera import DISTANCES, ELEVATIONS
+from controller.viewer.scene.clock import FixedStep
+from controller.viewer.scene.texts import Texts
 from controller.viewer.screen import Screen
-from controller.viewer.texts import Texts
-from controller.viewer.window import Input
 
 HELP = "\n".join(
     (
-        "1 to 8\ttask: joystick, target, timed target, path, maze, crowd, random walk, Monte Carlo control",
+        "1 to 8\ttask: joystick, target, timed target, path, maze, crowd, random walk, Monte Carlo "
+        "control",
         "W A S D, arrows\twalk, as seen by the camera",
         "Shift, Ctrl\tfaster, slower",
         "Q, E\tturn the way it faces, left and right",
@@ -55,10 +57,10 @@ HUD_STEPS = 6  # steps between two updates of the text: figures that change fast
 class Options:
     """Steer the character with the keyboard, the mouse or a game pad.
 
-    W A S D or the arrows walk, relative to the camera; Shift faster, Ctrl slower; Q and E turn the way it faces while
-    it walks on; F locks the way it faces, so that S walks backward and A and D sideways, until F is pressed again.
-    Mouse: drag turns the camera, the wheel zooms. P lets the next policy steer, Space pauses, R resets, C changes the
-    camera, F1 helps, Esc quits.
+    W A S D or the arrows walk, relative to the camera; Shift faster, Ctrl slower; Q and E turn the
+    way it faces while it walks on; F locks the way it faces, so that S walks backward and A and D
+    sideways, until F is pressed again. Mouse: drag turns the camera, the wheel zooms. P lets the
+    next policy steer, Space pauses, R resets, C changes the camera, F1 helps, Esc quits.
 
     1 to 8 switch the task in mid-walk:
     1. joystick, as above;
@@ -66,24 +68,30 @@ class Options:
     3. timed target: the same, by the clock;
     4. path: a drag over the ground draws it; 4 again: figure-8, heart, zigzag, spiral;
     5. maze: a click or drag sets the exit; V: the rays by which it sees; 5 again: another maze;
-    6. crowd: N, or a click on somebody, follows another; a click elsewhere sends it there, or all under camera "all";
+    6. crowd: N, or a click on somebody, follows another; a click elsewhere sends it there, or all
+       under camera "all";
     7. random walk: sliders hold units of z; N: the others at random or 0; 0: let all go;
     8. Monte Carlo control of the target task: no policy.
 
-    With --keys nobody need be there. The camera then looks along world +Z all the time: w walks towards +Z, s towards
-    -Z, a towards +X, d towards -X.
+    With --keys nobody need be there. The camera then looks along world +Z all the time: w walks
+    towards +Z, s towards -Z, a towards +X, d towards -X.
     """
 
     headless: bool = False
     """No window: plays --frames as fast as it can, drawing off-screen if pictures are recorded."""
     frames: int | None = None
-    """Quit after this many simulation frames, 30 a second. Unless given: the end of --keys and --clicks, or never."""
+    """Quit after this many simulation frames, 30 a second. Unless given: the end of --keys and
+    --clicks, or never."""
     keys: str = ""
-    """Keys held by a script, START-END:KEY,... in simulation frames, the end not included: "0-150:w,60-120:shift".
-    Keys: w a s d up left down right shift ctrl q e f r p n v 0 1 2 3 4 5 6 7 8."""
+    """Keys held by a script, START-END:KEY,... in simulation frames, the end not included:
+    "0-150:w,60-120:shift". Keys: w a s d up left down right shift ctrl q e f r p n v 0 1 2 3 4 5 6
+    7 8."""
     clicks: str = ""
-    """Clicks on the ground by a script, FRAME:X/Z,... in simulation frames and metres: "0:3/4,90:-2/1.5"."""
-    task: Literal["joystick", "target", "timed_target", "path", "maze", "crowd", "random", "monte_carlo"] = "joystick"
+    """Clicks on the ground by a script, FRAME:X/Z,... in simulation frames and metres:
+    "0:3/4,90:-2/1.5"."""
+    task: Literal[
+        "joystick", "target", "timed_target", "path", "maze", "crowd", "random", "monte_carlo"
+    ] = "joystick"
     """What is played first; the keys 1 to 8 switch."""
     characters: int = 30
     """Characters of the crowd, up to 200."""
@@ -92,8 +100,8 @@ class Options:
     seed: int = 0
     """Seed of the starting pose."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """File to record to: .bvh (centimetres), .npz, .png (the last frame), .gif or .mp4. Several: with commas between
-    them, or the option again."""
+    """File to record to: .bvh (centimetres), .npz, .png (the last frame), .gif or .mp4. Several:
+    with commas between them, or the option again."""
     size: str = "960x540"
     """Width and height of the picture in pixels."""
     camera: Literal["orbit", "chase", "above", "all", "still"] = "orbit"
@@ -106,30 +114,49 @@ class Options:
     """Of the picture; auto: high with a graphics card, low without."""
     fps_report: bool = False
     """Print how many pictures a second were played and drawn. Headless only."""
-    mvae: Path = assets.MVAE
+    mvae: Path = shipped.MVAE
     """The motion VAE."""
     policy: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
-    """A policy; the shipped ones unless given. Several: the option again. A task is played by those trained for it, or
-    for the joystick, if it extends that; P switches."""
+    """A policy; the shipped ones unless given. Several: the option again. A task is played by those
+    trained for it, or for the joystick, if it extends that; P switches."""
     threads: int = 1
     """Threads of torch; networks this small gain nothing from more."""
 
     def check(self) -> None:
-        """Raise :class:`ConfigError` about the first option that makes no sense, before anything is played.
+        """Raise :class:`ConfigError` about the first option that makes no sense, before anything is
+        played.
 
-        Not done on construction: there tyro would catch the error and say it in a box of many lines.
+        Not done on construction: there tyro would catch the error and say it in a box of many
+        lines.
         """
         require(self.frames is None or self.frames >= 1, "--frames", self.frames, "1 or more")
         require(self.threads >= 1, "--threads", self.threads, "1 or more")
         require(0 <= self.seed < 2**63, "--seed", self.seed, "0 to 2^63 - 1")
         require(1 <= self.characters <= MOST, "--characters", self.characters, f"1 to {MOST}")
         if not self.length and self.headless:
-            raise ConfigError("--headless needs --frames, --keys or --clicks, for nobody is there to quit")
-        require(DISTANCES[0] <= self.distance <= DISTANCES[1], "--distance", self.distance, "1.5 to 14 m")
+            raise ConfigError(
+                "--headless needs --frames, --keys or --clicks, for nobody is there to quit"
+            )
+        require(
+            DISTANCES[0] <= self.distance <= DISTANCES[1],
+            "--distance",
+            self.distance,
+            "1.5 to 14 m",
+        )
         lowest, highest = map(math.degrees, ELEVATIONS)
-        require(lowest <= self.elevation <= highest, "--elevation", self.elevation, f"{lowest:.0f} to {highest:.0f}°")
+        require(
+            lowest <= self.elevation <= highest,
+            "--elevation",
+            self.elevation,
+            f"{lowest:.0f} to {highest:.0f}°",
+        )
         recording.check(self.files)
-        require(all(16 <= side <= 8192 for side in self.pixels), "--size", self.size, "16x16 to 8192x8192")
+        require(
+            all(16 <= side <= 8192 for side in self.pixels),
+            "--size",
+            self.size,
+            "16x16 to 8192x8192",
+        )
 
     @cached_property
     def script(self) -> KeyScript:
@@ -161,7 +188,9 @@ class Options:
         """``size`` as numbers."""
         match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", self.size)
         if match is None:
-            raise ConfigError(f"--size is {self.size!r}; allowed: WIDTHxHEIGHT, for example 960x540")
+            raise ConfigError(
+                f"--size is {self.size!r}; allowed: WIDTHxHEIGHT, for example 960x540"
+            )
         return int(match[1]), int(match[2])
 
 
@@ -174,17 +203,21 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
         resizable=not record.wants_pictures,  # a film has one size
         quality=QUALITIES[options.quality],
     )
-    screen.camera.mode, screen.camera.distance = options.camera, options.distance
+    screen.camera.mode = options.camera
+    screen.camera.distance = options.distance
     screen.camera.elevation = math.radians(options.elevation)
     screen.camera.jump(player.root.numpy())
     return screen
 
 
 def play_headless(player: Player, options: Options, record: Recording) -> None:
-    """Play the script, a picture a step, as fast as it goes. Recording motion alone needs no OpenGL."""
+    """Play the script, a picture a step, as fast as it goes. Recording motion alone needs no
+    OpenGL."""
     drawn = record.wants_pictures or options.fps_report or not options.files
     screen = open_screen(player, options, record) if drawn else None
-    stepping, drawing, frames = 0.0, 0.0, options.length or 0
+    stepping = 0.0
+    drawing = 0.0
+    frames = options.length or 0
     for frame in range(frames):
         started = time.perf_counter()
         for point in options.clicked.at(frame):
@@ -198,21 +231,26 @@ def play_headless(player: Player, options: Options, record: Recording) -> None:
                 record.add_picture(screen.picture())
             else:
                 screen.renderer.finish()
-        stepping, drawing = stepping + stepped - started, drawing + time.perf_counter() - stepped
+        stepping = stepping + stepped - started
+        drawing = drawing + time.perf_counter() - stepped
     if options.fps_report and screen:
         width, height = screen.renderer.size
         print(
-            f"{frames / (stepping + drawing):.1f} fps at {width}x{height} on {screen.renderer.driver}: "
+            f"{frames / (stepping + drawing):.1f} fps at {width}x{height} on "
+            f"{screen.renderer.driver}: "
             f"{1000 * stepping / frames:.2f} ms a step, {1000 * drawing / frames:.2f} ms a picture"
         )
 
 
 class Session:
-    """Somebody at the window: steps at 30 Hz, pictures at the screen's rate between the two newest states."""
+    """Somebody at the window: steps at 30 Hz, pictures at the screen's rate between the two newest
+    states."""
 
     def __init__(self, player: Player, options: Options, record: Recording) -> None:
-        self.player, self.record = player, record
-        self.script, self.length = options.script if options.keys else None, options.length
+        self.player = player
+        self.record = record
+        self.script = options.script if options.keys else None
+        self.length = options.length
         self.clicked = options.clicked
         self.screen = open_screen(player, options, record)
         self.pointing = Pointing(player, self.screen)
@@ -235,7 +273,9 @@ class Session:
             for _ in range(steps):
                 self.step(seen)
                 self.held = seen.held
-            self.screen.draw(self.player.before.towards(self.player.now, self.clock.fraction), seconds)
+            self.screen.draw(
+                self.player.before.towards(self.player.now, self.clock.fraction), seconds
+            )
             for _ in range(steps if self.record.wants_pictures else 0):
                 self.record.add_picture(self.screen.picture())
             seconds = self.screen.show(self.texts())
@@ -267,18 +307,26 @@ class Session:
     def texts(self) -> Texts:
         """All that is written over the picture."""
         game = self.player.game
-        return Texts(self.line, self.title(), game.clock, HELP if self.helping else "", game.sliders)
+        return Texts(
+            self.line, self.title(), game.clock, HELP if self.helping else "", game.sliders
+        )
 
     def title(self) -> str:
-        """What is played, how it stands, and which policy plays; or why the key pressed last changed nothing."""
-        game, pilot = self.player.game, self.player.pilot
+        """What is played, how it stands, and which policy plays; or why the key pressed last
+        changed nothing."""
+        game = self.player.game
+        pilot = self.player.pilot
         if self.player.complaint:
             return self.player.complaint
-        number, count = self.player.chosen + 1, len(self.player.pilots)  # two may well have the same name
+        # two may well have the same name
+        number = self.player.chosen + 1
+        count = len(self.player.pilots)
         policy = f"policy {pilot.name}" if pilot else ""
         if count > 1:
             policy = f"P {policy} ({number}/{count})"
-        return "   ".join(filter(None, (f"{KEYS[game.name]} {game.name.replace('_', ' ')}", game.status, policy)))
+        return "   ".join(
+            filter(None, (f"{KEYS[game.name]} {game.name.replace('_', ' ')}", game.status, policy))
+        )
 
     def text(self) -> str:
         """The line at the bottom of the window."""
@@ -288,7 +336,11 @@ class Session:
             f"{self.screen.window.fps:.0f} fps",
             f"{speed:.2f} m/s",
             "1-8 task",
-            *(("WASD walk", "Shift fast", "Ctrl slow", "Q E turn", "F facing") if self.player.game.wish else ()),
+            *(
+                ("WASD walk", "Shift fast", "Ctrl slow", "Q E turn", "F facing")
+                if self.player.game.wish
+                else ()
+            ),
             f"C camera {self.screen.camera.mode}",
             *("Space pause", "R reset", "F1 help"),
         )

@@ -1,8 +1,8 @@
 """Gymnasium environments of the character. Importing this package registers them.
 
-One for each task in ``controller.tasks``, named after its class: ``MotionVAE/Joystick-v0``, ``MotionVAE/Target-v0``,
-``MotionVAE/TimedTarget-v0``, ``MotionVAE/Path-v0``, ``MotionVAE/Maze-v0``, ``MotionVAE/Crowd-v0``,
-``MotionVAE/RandomWalk-v0``. See :class:`envs.character_env.CharacterEnv`.
+One for each task in ``controller.tasks``, named after its class: ``MotionVAE/Joystick-v0``,
+``MotionVAE/Target-v0``, ``MotionVAE/TimedTarget-v0``, ``MotionVAE/Path-v0``, ``MotionVAE/Maze-v0``,
+``MotionVAE/Crowd-v0``, ``MotionVAE/RandomWalk-v0``. See :class:`envs.character_env.CharacterEnv`.
 """
 
 from typing import Any, TypeVar

@@ -1,6 +1,7 @@
 """Time the environments' faces and the policy's training: ``python -m envs.benchmark --json``.
 
-A part of ``python -m controller.benchmark``, which knows nothing of environments and runs this as a program.
+A part of ``python -m controller.benchmark``, which knows nothing of environments and runs this as a
+program.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from typing import Any
 import torch
 import tyro
 
-from controller import devices
 from controller.benchmark.options import Options
 from controller.benchmark.steps import Core, random_latents
 from controller.benchmark.timing import Call, Timing, alternate, finished, measure
-from controller.errors import run_command
-from controller.evaluate import table
-from controller.simulation import LATENT_LIMIT
+from controller.core import devices
+from controller.core.errors import run_command
+from controller.evaluation.results.evaluate import table
+from controller.tasks.simulation import LATENT_LIMIT
 from envs import EPISODE_FRAMES
 from envs.character_env import VectorCharacterEnv
 from envs.episodes import Episodes
@@ -35,7 +36,8 @@ CALLS = 10
 
 
 def faces(device: torch.device) -> dict[str, Call]:
-    """One step of :data:`CHARACTERS` characters, by name: the bare core, and the same latents through each face."""
+    """One step of :data:`CHARACTERS` characters, by name: the bare core, and the same latents
+    through each face."""
     vecenv = CharacterVecEnv(Episodes.make("joystick", CHARACTERS, EPISODE_FRAMES, None, device))
     gym = VectorCharacterEnv(CHARACTERS, "joystick", None, EPISODE_FRAMES, str(device))
     # One set of weights for all: three would push each other out of the cache.
@@ -53,25 +55,37 @@ def faces(device: torch.device) -> dict[str, Call]:
         steps = iter(range(10**12))
         return lambda: step(actions[next(steps) % len(actions)])
 
-    return {"core": finished(core, device), "vecenv": through(vecenv.step), "gym": through(gym.step)}
+    return {
+        "core": finished(core, device),
+        "vecenv": through(vecenv.step),
+        "gym": through(gym.step),
+    }
 
 
 @torch.inference_mode()
 def face_figures(device: torch.device, seconds: float) -> dict[str, Any]:
-    """Steps a second through each face, and by how much longer they take than the core's, measured in turns."""
+    """Steps a second through each face, and by how much longer they take than the core's, measured
+    in turns."""
     found = alternate(faces(device), seconds, CALLS)
     keys: dict[str, Any] = {"vecenv_core_us_b100": found["core"].median_us}
     for name in ("vecenv", "gym"):
-        keys[f"{name}_us_b100"], keys[f"{name}_us_b100_p99"] = found[name].median_us, found[name].p99_us
+        keys[f"{name}_us_b100"], keys[f"{name}_us_b100_p99"] = (
+            found[name].median_us,
+            found[name].p99_us,
+        )
         keys[f"{name}_steps_per_s_b100"] = found[name].per_s(CHARACTERS)
-        keys[f"{name}_overhead_percent"] = 100 * (found[name].median_us / found["core"].median_us - 1)
+        keys[f"{name}_overhead_percent"] = 100 * (
+            found[name].median_us / found["core"].median_us - 1
+        )
     return keys
 
 
 def ppo_figures(config: PolicyConfig, device: torch.device, repeats: int) -> dict[str, Any]:
-    """Frames of experience a second: rollouts by themselves, updates by themselves, both one after the other."""
+    """Frames of experience a second: rollouts by themselves, updates by themselves, both one after
+    the other."""
     episodes = Episodes.make(config.task, config.characters, config.episode_frames, None, device)
-    wholes, updates = [], []
+    wholes = []
+    updates = []
     with tempfile.TemporaryDirectory() as folder:
         trainer = PpoTrainer(episodes, config.ppo, config.hidden, config.seed, Path(folder))
         update = finished(trainer.ppo.train, device)
@@ -91,7 +105,10 @@ def ppo_figures(config: PolicyConfig, device: torch.device, repeats: int) -> dic
         "ppo_update": updates[1:],
         "ppo_rollout": [whole - part for whole, part in zip(wholes[1:], updates[1:], strict=True)],
     }
-    return {f"{name}_samples_per_s": Timing.of(t).per_s(trainer.frames_per_iteration) for name, t in times.items()}
+    return {
+        f"{name}_samples_per_s": Timing.of(t).per_s(trainer.frames_per_iteration)
+        for name, t in times.items()
+    }
 
 
 def shac_figures(config: PolicyConfig, device: torch.device, repeats: int) -> dict[str, Any]:
@@ -104,7 +121,8 @@ def shac_figures(config: PolicyConfig, device: torch.device, repeats: int) -> di
 
 def measured(options: Options) -> dict[str, Any]:
     """All figures, by their keys."""
-    device, config = devices.find(options.device), PolicyConfig()
+    device = devices.find(options.device)
+    config = PolicyConfig()
     torch.set_num_threads(options.threads)
     seconds, repeats = (1.5, 3) if options.quick else (15.0, 15)
     figures = face_figures(device, seconds) | ppo_figures(config, device, repeats)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.errors import require
-from controller.tasks.quality import Quality
+from controller.core.errors import require
+from controller.tasks.penalties import Quality
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """When the penalties on the feet set in, as shares of the training; between begin and end each rises linearly.
+    """When the penalties on the feet set in, as shares of the training; between begin and end each
+    rises linearly.
 
-    All of them from the start make standing still pay better than learning to walk. Gliding comes last, or turning
-    round pays better than learning to walk backward; and slowly, or standing does.
+    All of them from the start make standing still pay better than learning to walk. Gliding comes
+    last, or turning round pays better than learning to walk backward; and slowly, or standing does.
     """
 
     ground: tuple[float, float] = (0.12, 0.4)
@@ -24,13 +25,23 @@ class Curriculum:
     def __post_init__(self) -> None:
         for name in ("ground", "glide"):
             begin, end = getattr(self, name)
-            require(0 <= begin <= end <= 1, f"curriculum.{name}", getattr(self, name), "0 ≤ begin ≤ end ≤ 1")
+            require(
+                0 <= begin <= end <= 1,
+                f"curriculum.{name}",
+                getattr(self, name),
+                "0 ≤ begin ≤ end ≤ 1",
+            )
 
     def apply(self, quality: Quality, progress: float) -> None:
         """Set the penalties' scales at ``progress``, in [0, 1]."""
-        quality.ground, quality.gliding = rise(progress, *self.ground), rise(progress, *self.glide)
+        quality.ground = rise(progress, *self.ground)
+        quality.gliding = rise(progress, *self.glide)
 
 
 def rise(progress: float, begin: float, end: float) -> float:
     """0 before ``begin``, 1 from ``end`` on, a straight line between."""
-    return float(progress >= end) if begin == end else min(max((progress - begin) / (end - begin), 0.0), 1.0)
+    return (
+        float(progress >= end)
+        if begin == end
+        else min(max((progress - begin) / (end - begin), 0.0), 1.0)
+    )

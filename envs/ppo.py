@@ -14,12 +14,12 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor, nn
 
-from controller.actors import Actor, CodeActor, Network, new_actor
-from controller.character import Character
-from controller.errors import require
-from controller.mvae.schedules import linear_decay
-from controller.optimizer_state import load_optimizer, optimizer_tensors
-from controller.simulation import LATENT_LIMIT
+from controller.control.actors import Actor, CodeActor, Network, new_actor
+from controller.core.errors import require
+from controller.core.optimizer_state import load_optimizer, optimizer_tensors
+from controller.dynamics.character import Character
+from controller.tasks.simulation import LATENT_LIMIT
+from controller.training.schedules import linear_decay
 from envs.episodes import Episodes
 from envs.sb3 import CharacterVecEnv
 
@@ -35,8 +35,9 @@ class PpoConfig:
     epochs: int = 3
     """Passes over each update's frames. Few, since on a CPU they cost more than new experience."""
     learning_rate: float = 3e-6
-    """Adam's rate at the start; it falls linearly. This low, and with noise this small, since PPO goes on from an actor
-    that is near its best: at 3e-5 and a log_std of -3.7 a standing character's drift rose from 0.09 to 0.5 m/min."""
+    """Adam's rate at the start; it falls linearly. This low, and with noise this small, since PPO
+    goes on from an actor that is near its best: at 3e-5 and a log_std of -3.7 a standing
+    character's drift rose from 0.09 to 0.5 m/min."""
     final_learning_rate: float = 3e-7
     """Adam's rate at the end."""
     gamma: float = 0.97
@@ -50,11 +51,13 @@ class PpoConfig:
     entropy: float = 0.0
     """Weight of the entropy bonus."""
     log_std: float = -5.0
-    """Log of the exploration noise at the start, in units of the action's bound; it is learned. Codes have none."""
+    """Log of the exploration noise at the start, in units of the action's bound; it is learned.
+    Codes have none."""
     reward_scale: float = 0.1
     """Factor on rewards, which keeps the critic's targets near 1."""
     critic_frames: int = 250_000
-    """PPO's first frames, in which only the critic learns: a trained actor is not to be spoilt by a new critic."""
+    """PPO's first frames, in which only the critic learns: a trained actor is not to be spoilt by a
+    new critic."""
     critic_rate: float = 1e-3
     """Adam's rate in those frames."""
 
@@ -64,17 +67,28 @@ class PpoConfig:
         require(0 <= self.gae_lambda <= 1, "ppo.gae_lambda", self.gae_lambda, "0 to 1")
         require(0 < self.gamma < 1, "ppo.gamma", self.gamma, "above 0 and below 1")
         for name in ("learning_rate", "critic_rate"):
-            require(0 < getattr(self, name) < 1, f"ppo.{name}", getattr(self, name), "above 0 and below 1")
+            require(
+                0 < getattr(self, name) < 1,
+                f"ppo.{name}",
+                getattr(self, name),
+                "above 0 and below 1",
+            )
         for name in ("final_learning_rate", "critic_frames", "entropy"):
             require(getattr(self, name) >= 0, f"ppo.{name}", getattr(self, name), "0 or more")
         require(0 < self.clip_range < 1, "ppo.clip_range", self.clip_range, "above 0 and below 1")
         require(-5 <= self.log_std <= 1, "ppo.log_std", self.log_std, "-5 to 1")
-        require(self.target_kl is None or self.target_kl > 0, "ppo.target_kl", self.target_kl, "above 0, or None")
+        require(
+            self.target_kl is None or self.target_kl > 0,
+            "ppo.target_kl",
+            self.target_kl,
+            "above 0, or None",
+        )
         require(self.reward_scale > 0, "ppo.reward_scale", self.reward_scale, "above 0")
 
 
 class BoundedMean(nn.Module):
-    """tanh of a linear layer: the head of :class:`controller.policy.Actor` in units of its limit."""
+    """tanh of a linear layer: the head of :class:`controller.control.policy.Actor` in units of its
+    limit."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -85,8 +99,9 @@ class BoundedMean(nn.Module):
 
 
 class LatentPolicy(ActorCriticPolicy):
-    """stable-baselines3's actor-critic with a bounded mean. The action is clipped for the environment; the unclipped
-    one is scored, as the library does. Codes are drawn by the softmax of the head's logits."""
+    """stable-baselines3's actor-critic with a bounded mean. The action is clipped for the
+    environment; the unclipped one is scored, as the library does. Codes are drawn by the softmax of
+    the head's logits."""
 
     def _build(self, lr_schedule: Callable[[float], float]) -> None:
         super()._build(lr_schedule)
@@ -95,11 +110,17 @@ class LatentPolicy(ActorCriticPolicy):
             head.weight.mul_(0.1)
         if isinstance(self.action_dist, DiagGaussianDistribution):
             self.action_net = BoundedMean(head)
-        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+        self.optimizer = self.optimizer_class(
+            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
+        )  # type: ignore[call-arg]
 
     @property
     def head(self) -> nn.Linear:
-        return self.action_net.linear if isinstance(self.action_net, BoundedMean) else cast(nn.Linear, self.action_net)
+        return (
+            self.action_net.linear
+            if isinstance(self.action_net, BoundedMean)
+            else cast(nn.Linear, self.action_net)
+        )
 
     def acting(self) -> list[nn.Parameter]:
         """All that only the actor has."""
@@ -125,8 +146,11 @@ class LatentPolicy(ActorCriticPolicy):
 class PpoTrainer:
     """PPO over a :class:`CharacterVecEnv`; :meth:`iterate` is one rollout with its update."""
 
-    def __init__(self, episodes: Episodes, config: PpoConfig, hidden: tuple[int, ...], seed: int, out: Path) -> None:
-        self.episodes, self.config = episodes, config
+    def __init__(
+        self, episodes: Episodes, config: PpoConfig, hidden: tuple[int, ...], seed: int, out: Path
+    ) -> None:
+        self.episodes = episodes
+        self.config = config
         self.frames_per_iteration = episodes.count * config.rollout_frames
         self.rate = config.learning_rate
         self.critic_only = 0
@@ -163,14 +187,17 @@ class PpoTrainer:
         return self.policy.actor(self.episodes.simulation.character)
 
     def start_from(self, actor: Network) -> None:
-        """Begin with a trained actor's weights, which wait until the critic, which is new, has learned a little."""
+        """Begin with a trained actor's weights, which wait until the critic, which is new, has
+        learned a little."""
         self.policy.take(actor)
         self.critic_only = self.config.critic_frames
 
     def iterate(self, progress: float) -> dict[str, float]:
         """One rollout and its update. ``progress`` in [0, 1] sets the learning rate."""
         config = self.config
-        self.rate = linear_decay(round(1000 * progress), 1000, config.learning_rate, config.final_learning_rate)
+        self.rate = linear_decay(
+            round(1000 * progress), 1000, config.learning_rate, config.final_learning_rate
+        )
         learning = self.critic_only <= 0
         if not learning:
             self.rate = config.critic_rate
@@ -192,7 +219,9 @@ class PpoTrainer:
 
     def load(self, tensors: dict[str, Tensor], frames: int) -> None:
         """Take up :meth:`tensors` after ``frames`` frames. The characters begin new episodes."""
-        self.policy.load_state_dict({n[7:]: v for n, v in tensors.items() if n.startswith("policy.")})
+        self.policy.load_state_dict(
+            {n[7:]: v for n, v in tensors.items() if n.startswith("policy.")}
+        )
         load_optimizer("optimizer", self.policy.optimizer, tensors)
         self.critic_only = int(tensors["critic_only"])
         self.ppo.num_timesteps = frames

@@ -17,10 +17,12 @@ from envs.episodes import Episodes
 
 
 class CharacterVecEnv(VecEnv):
-    """:class:`Episodes` as stable-baselines3 wants them: reset in the same step, ``terminal_observation`` and
-    ``TimeLimit.truncated`` in the info of characters that ended, ``episode`` with return and length for its log.
+    """:class:`Episodes` as stable-baselines3 wants them: reset in the same step,
+    ``terminal_observation`` and ``TimeLimit.truncated`` in the info of characters that ended,
+    ``episode`` with return and length for its log.
 
-    Rewards are multiplied by ``reward_scale``, so that a critic's targets stay near 1; the logged return is not.
+    Rewards are multiplied by ``reward_scale``, so that a critic's targets stay near 1; the logged
+    return is not.
     """
 
     def __init__(self, episodes: Episodes, reward_scale: float = 1.0) -> None:
@@ -43,7 +45,9 @@ class CharacterVecEnv(VecEnv):
         rows = action_array(actions, self._batched)
         self.actions = torch.from_numpy(rows).to(self.episodes.device)
 
-    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+    def step_wait(
+        self,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         result = self.episodes.step(self.actions)
         rewards = result.reward.cpu().numpy()
         self.returns += rewards
@@ -62,7 +66,12 @@ class CharacterVecEnv(VecEnv):
                     },
                 }
                 self.returns[row], self.lengths[row] = 0, 0
-        return result.observation.cpu().numpy(), np.float32(self.reward_scale) * rewards, done, infos
+        return (
+            result.observation.cpu().numpy(),
+            np.float32(self.reward_scale) * rewards,
+            done,
+            infos,
+        )
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -71,14 +80,22 @@ class CharacterVecEnv(VecEnv):
         value = getattr(self, attr_name)
         return [value for _ in self._get_indices(indices)]
 
-    def set_attr(self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None) -> None:
+    def set_attr(
+        self, attr_name: str, value: Any, indices: int | Iterable[int] | None = None
+    ) -> None:
         setattr(self, attr_name, value)
 
     def env_method(
-        self, method_name: str, *args: Any, indices: int | Iterable[int] | None = None, **kwargs: Any
+        self,
+        method_name: str,
+        *args: Any,
+        indices: int | Iterable[int] | None = None,
+        **kwargs: Any,
     ) -> list[Any]:
         result = getattr(self, method_name)(*args, **kwargs)
         return [result for _ in self._get_indices(indices)]
 
-    def env_is_wrapped(self, wrapper_class: type, indices: int | Iterable[int] | None = None) -> list[bool]:
+    def env_is_wrapped(
+        self, wrapper_class: type, indices: int | Iterable[int] | None = None
+    ) -> list[bool]:
         return [False for _ in self._get_indices(indices)]

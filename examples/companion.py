@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 import envs
-from controller import geometry
-from controller.character import CharacterState
+from controller.dynamics.character import CharacterState
+from controller.motion import geometry
 from controller.tasks.arrival import around, see_point
 from controller.tasks.base import NoConfig, Task
 from controller.tasks.tracking import facing_reward, velocity_reward
@@ -30,7 +30,9 @@ class CompanionTask(Task[CompanionGoal, NoConfig]):
         return CompanionGoal(around(state.position, 3 * distance, side), 2 * math.pi * way)
 
     def follow_goal(self, state: CharacterState, goal: CompanionGoal) -> CompanionGoal:
-        return CompanionGoal(goal.position + geometry.turn(torch.tensor([0.0, 1.0]), goal.yaw) / 30, goal.yaw)
+        return CompanionGoal(
+            goal.position + geometry.turn(torch.tensor([0.0, 1.0]), goal.yaw) / 30, goal.yaw
+        )
 
     def renewal(self, state: CharacterState, goal: CompanionGoal) -> float:
         return 1 / 150  # another companion every five seconds
@@ -50,7 +52,10 @@ class CompanionTask(Task[CompanionGoal, NoConfig]):
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: CompanionGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
         offset = self.place(self.follow_goal(after, goal)) - after.position
-        wish = geometry.turn(torch.tensor([0.0, 1.0]), goal.yaw) + offset / (1 + offset.square().sum(-1, True)).sqrt()
+        wish = (
+            geometry.turn(torch.tensor([0.0, 1.0]), goal.yaw)
+            + offset / (1 + offset.square().sum(-1, True)).sqrt()
+        )
         velocity = velocity_reward(self.character.world_velocity(after), wish)
         facing = facing_reward(geometry.wrap_angle(goal.yaw - after.yaw))
         return self.with_penalties({"velocity": velocity, "facing": facing}, before, latent, after)

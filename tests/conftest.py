@@ -1,8 +1,10 @@
-"""Every test process: one thread (the tests run side by side already) and drawing without a display."""
+"""Every test process: one thread (the tests run side by side already) and drawing without a
+display."""
 
 import os
 
-# Before anything that reads them is imported, and in the environment so that subprocesses have them too.
+# Before anything that reads them is imported, and in the environment so that subprocesses have them
+# too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("SDL_VIDEODRIVER", "offscreen")
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
@@ -16,8 +18,8 @@ import torch
 
 torch.set_num_threads(1)
 
-# Machines that test are busy, so no example fails by being slow; the same examples every time, so that a change that
-# passed passes again. To search further: `pytest --hypothesis-profile=default`.
+# Machines that test are busy, so no example fails by being slow; the same examples every time, so
+# that a change that passed passes again. To search further: `pytest --hypothesis-profile=default`.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
 

@@ -19,13 +19,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from controller import dataset, errors, geometry
-from controller.character import Character, CharacterState
-from controller.dataset import MotionDataset, is_held_out
-from controller.features import PoseLayout
-from controller.mvae.model import MotionVAE, MotionVAEConfig
-from controller.normalizer import Normalizer
-from controller.skeleton import Clip, Skeleton
+from controller.core import errors
+from controller.data import dataset
+from controller.data.dataset import MotionDataset, is_held_out
+from controller.dynamics.character import Character, CharacterState
+from controller.model.mixture import MotionVAE, MotionVAEConfig
+from controller.model.normalizer import Normalizer
+from controller.motion import geometry
+from controller.motion.pose import PoseLayout
+from controller.motion.skeleton import Clip, Skeleton
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,7 +61,9 @@ def skeleton() -> Skeleton:
     """A person of 1.7 m with hanging arms, left and right exactly alike."""
     names = tuple(bone[0] for bone in BONES)
     parents = tuple(names.index(bone[1]) if bone[1] else -1 for bone in BONES)
-    return Skeleton(names, parents, torch.tensor([b[2] for b in BONES]), torch.tensor([b[3] for b in BONES]))
+    return Skeleton(
+        names, parents, torch.tensor([b[2] for b in BONES]), torch.tensor([b[3] for b in BONES])
+    )
 
 
 @cache
@@ -68,12 +72,13 @@ def layout() -> PoseLayout:
 
 
 def walk(
-    name: str = "walk", *, seconds: float = 3.0, speed: float = 1.2, turn: float = 0.0, yaw: float = 0.0,
-    aside: float = 0.0, fps: float = 30.0, floor: float = 0.0, start: tuple[float, float] = (0.0, 0.0),
-    sway: float = 0.15, phase: float = 0.0,
+    name: str = "walk", *, seconds: float = 3.0, speed: float = 1.2, turn: float = 0.0,
+    yaw: float = 0.0, aside: float = 0.0, fps: float = 30.0, floor: float = 0.0,
+    start: tuple[float, float] = (0.0, 0.0), sway: float = 0.15, phase: float = 0.0,
 ) -> Clip:  # fmt: skip
-    """A sinusoidal gait: the root at exactly ``speed`` m/s in the direction ``aside`` rad left of the facing, which
-    starts at ``yaw`` and turns by ``turn`` rad/s; the hips swing by ``sway`` rad about it with every stride."""
+    """A sinusoidal gait: the root at exactly ``speed`` m/s in the direction ``aside`` rad left of
+    the facing, which starts at ``yaw`` and turns by ``turn`` rad/s; the hips swing by ``sway`` rad
+    about it with every stride."""
     time = torch.arange(round(seconds * fps) + 1, dtype=torch.float64) / fps
     facing = yaw + turn * time
     towards = facing + aside
@@ -82,7 +87,8 @@ def walk(
         x = (math.cos(begin) - torch.cos(towards)) * speed / turn
         z = (torch.sin(towards) - math.sin(begin)) * speed / turn
     else:
-        x, z = speed * time * math.sin(begin), speed * time * math.cos(begin)
+        x = speed * time * math.sin(begin)
+        z = speed * time * math.cos(begin)
     stride = 2 * math.pi * STRIDE_HZ * time + phase
     effort = 0.35 * min(1.0, abs(speed))
     height = floor + HIPS_HEIGHT - 0.02 + 0.01 * torch.cos(2 * stride)
@@ -90,10 +96,14 @@ def walk(
     local = torch.eye(3, dtype=torch.float64).repeat(len(time), len(bones), 1, 1)
 
     def bend(joint: str, axis: str, angle: Tensor) -> None:
-        local[:, bones.index(joint)] = local[:, bones.index(joint)] @ geometry.axis_rotation(axis, angle)
+        local[:, bones.index(joint)] = local[:, bones.index(joint)] @ geometry.axis_rotation(
+            axis, angle
+        )
 
     bend("Hips", "Y", facing + sway * torch.sin(stride))
-    bend("Spine", "Y", -1.4 * sway * torch.sin(stride))  # the chest swings against the hips, not quite as far
+    bend(
+        "Spine", "Y", -1.4 * sway * torch.sin(stride)
+    )  # the chest swings against the hips, not quite as far
     for side, sign in (("Left", 1.0), ("Right", -1.0)):
         swing = sign * torch.sin(stride)
         bend(f"{side}UpLeg", "X", effort * swing)
@@ -108,7 +118,9 @@ def walk(
 def moved(clip: Clip, yaw: float, x: float, z: float) -> Clip:
     """The same motion elsewhere in the world: turned about the origin, then shifted."""
     rotation = geometry.yaw_matrix(torch.tensor(yaw, dtype=torch.float64))
-    positions = clip.positions.double() @ rotation.T + torch.tensor([x, 0.0, z], dtype=torch.float64)
+    positions = clip.positions.double() @ rotation.T + torch.tensor(
+        [x, 0.0, z], dtype=torch.float64
+    )
     rotations = clip.rotations.clone()
     rotations[:, 0] = rotation.float() @ rotations[:, 0]
     return replace(clip, positions=positions.float(), rotations=rotations)
@@ -116,12 +128,15 @@ def moved(clip: Clip, yaw: float, x: float, z: float) -> Clip:
 
 def names(held_out: bool) -> Iterator[str]:
     """Clip names that fall on that side of the split."""
-    return (name for name in (f"walk{number}" for number in count()) if is_held_out(name) == held_out)
+    return (
+        name for name in (f"walk{number}" for number in count()) if is_held_out(name) == held_out
+    )
 
 
 def clips() -> list[Clip]:
     """Straight, turning, backward and sideways walks for training, two for testing; 27 s in all."""
-    training, held_out = names(held_out=False), names(held_out=True)
+    training = names(held_out=False)
+    held_out = names(held_out=True)
     kinds = (
         {"speed": 0.6}, {"speed": 1.2}, {"speed": 1.2, "turn": 0.8}, {"speed": 1.2, "turn": -0.8},
         {"speed": 0.5, "aside": math.pi}, {"speed": 0.4, "aside": math.pi / 2}, {"speed": 0.0},
@@ -142,13 +157,16 @@ def model(seed: int = 0, **sizes: int) -> MotionVAE:
     """An untrained motion VAE for :func:`data`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        config = MotionVAEConfig(**{"latent": 6, "hidden": 24, "experts": 3, "gate_hidden": 8} | sizes)
+        config = MotionVAEConfig(
+            **{"latent": 6, "hidden": 24, "experts": 3, "gate_hidden": 8} | sizes
+        )
         return MotionVAE(layout().size, config, data().normalizer())
 
 
 @cache
 def character() -> Character:
-    """An untrained model's character: it moves at random, but never falls. Starts from captured poses."""
+    """An untrained model's character: it moves at random, but never falls. Starts from captured
+    poses."""
     made = model()
     return Character(made, layout(), made.normalizer.normalize(data().split(held_out=True)[0]))
 
@@ -158,11 +176,14 @@ PUPPET_LATENT = 5
 
 @cache
 def puppet() -> Character:
-    """A rigid figure on strings: z is (forward m/s, left m/s, turn rad/s, hips' height over 0.9 m, nothing).
+    """A rigid figure on strings: z is (forward m/s, left m/s, turn rad/s, hips' height over 0.9 m,
+    nothing).
 
-    A whole motion VAE whose decoder's last layer sees z alone, so that every pose is known beforehand.
+    A whole motion VAE whose decoder's last layer sees z alone, so that every pose is known
+    beforehand.
     """
-    size, part = layout().size, layout()
+    size = layout().size
+    part = layout()
     stand = data().poses[0].clone()
     stand[part.root_velocity] = 0
     stand[part.positions.start + 1] = 0.9
@@ -180,7 +201,7 @@ def puppet() -> Character:
     return Character(made, part, torch.zeros(1, size))
 
 
-# -- states ----------------------------------------------------------------------------------------------------------
+# -- states ----------------------------------------------------------------------------------------
 
 
 def anywhere(seed: int, count: int, who: Character | None = None) -> CharacterState:
@@ -188,7 +209,9 @@ def anywhere(seed: int, count: int, who: Character | None = None) -> CharacterSt
     generator = torch.Generator().manual_seed(seed)
     state = (who or character()).reset(count, generator)
     place = 10 * torch.randn(count, 2, generator=generator)
-    return CharacterState(state.pose, place, math.pi * (2 * torch.rand(count, generator=generator) - 1))
+    return CharacterState(
+        state.pose, place, math.pi * (2 * torch.rand(count, generator=generator) - 1)
+    )
 
 
 def latents(seed: int, *shape: int) -> Tensor:
@@ -201,7 +224,7 @@ def turned(state: CharacterState, yaw: float, x: float, z: float) -> CharacterSt
     return CharacterState(state.pose, place, geometry.wrap_angle(state.yaw + yaw))
 
 
-# -- commands --------------------------------------------------------------------------------------------------------
+# -- commands --------------------------------------------------------------------------------------
 
 
 def command(*words: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -218,7 +241,8 @@ def refusal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> str:
-    """Run a command in this process; it must leave with status 2 and one sentence, which is returned."""
+    """Run a command in this process; it must leave with status 2 and one sentence, which is
+    returned."""
     monkeypatch.setattr(sys, "argv", ["command", *map(str, words)])
     with pytest.raises(SystemExit) as left:
         errors.run_command(main)

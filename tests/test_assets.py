@@ -13,61 +13,74 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from controller import assets
-from controller.character import Character
-from controller.errors import CheckpointError
-from controller.evaluation import evaluate
-from controller.player import Player
-from controller.policy import Policy
-from controller.rollout import record
-from controller.simulation import Simulation
+from controller.control import shipped
+from controller.control.policy import Policy
+from controller.core.errors import CheckpointError
+from controller.dynamics.character import Character
+from controller.dynamics.rollout import record
+from controller.evaluation.figures import evaluate
+from controller.games.player import Player
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
+from controller.tasks.simulation import Simulation
 
-POLICY = assets.FOLDER / "joystick.safetensors"
-SHIPPED = (assets.MVAE, POLICY, assets.FOLDER / "joystick_ppo.safetensors")
+POLICY = shipped.FOLDER / "joystick.safetensors"
+SHIPPED = (shipped.MVAE, POLICY, shipped.FOLDER / "joystick_ppo.safetensors")
 
-shipped = pytest.mark.skipif(
-    not all(path.is_file() for path in SHIPPED), reason="assets/mvae.safetensors and assets/joystick.safetensors"
+needs_weights = pytest.mark.skipif(
+    not all(path.is_file() for path in SHIPPED),
+    reason="assets/mvae.safetensors and assets/joystick.safetensors",
 )
 
 
 @cache
 def character() -> Character:
-    return Character.load(assets.MVAE)
+    return Character.load(shipped.MVAE)
 
 
 @cache
 def policy() -> Policy:
-    return Policy.load(assets.policy_path("joystick"), character(), "joystick")
+    return Policy.load(shipped.policy_path("joystick"), character(), "joystick")
 
 
 def simulation() -> Simulation:
-    return Simulation(character(), JoystickTask(character(), JoystickConfig(**policy().header["settings"])))
+    return Simulation(
+        character(), JoystickTask(character(), JoystickConfig(**policy().header["settings"]))
+    )
 
 
-def test_the_best_policy_comes_first_and_the_others_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "FOLDER", tmp_path)
-    for name in ("walk_ppo.safetensors", "walk_bc.safetensors", "walk_ppo.md", "walker.safetensors"):
+def test_the_best_policy_comes_first_and_the_others_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    for name in (
+        "walk_ppo.safetensors",
+        "walk_bc.safetensors",
+        "walk_ppo.md",
+        "walker.safetensors",
+    ):
         (tmp_path / name).touch()
     with pytest.raises(CheckpointError, match="no policy is shipped for the task 'walk'"):
-        assets.policy_paths("walk")
+        shipped.policy_paths("walk")
     (tmp_path / "walk.safetensors").touch()
-    assert [path.stem for path in assets.policy_paths("walk")] == ["walk", "walk_bc", "walk_ppo"]
-    assert assets.policy_path("walk") == assets.policy_paths("walk")[0]
+    assert [path.stem for path in shipped.policy_paths("walk")] == ["walk", "walk_bc", "walk_ppo"]
+    assert shipped.policy_path("walk") == shipped.policy_paths("walk")[0]
 
 
 def test_nothing_pickled_is_shipped() -> None:
-    """Neither by its name nor inside: a pickle starts with its protocol, torch's archive is a zip that holds one."""
-    files = [path for path in assets.FOLDER.rglob("*") if path.is_file()]
+    """Neither by its name nor inside: a pickle starts with its protocol, torch's archive is a zip
+    that holds one."""
+    files = [path for path in shipped.FOLDER.rglob("*") if path.is_file()]
     assert files
     for path in files:
         assert path.suffix not in {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"}, path
         assert not re.match(rb"\x80[\x01-\x05]", path.read_bytes()[:2]), path
         if zipfile.is_zipfile(path):
-            assert not [name for name in zipfile.ZipFile(path).namelist() if name.endswith(".pkl")], path
+            assert not [
+                name for name in zipfile.ZipFile(path).namelist() if name.endswith(".pkl")
+            ], path
 
 
-@shipped
+@needs_weights
 def test_every_checkpoint_has_its_card() -> None:
     for path in SHIPPED:
         card = path.with_suffix(".md")
@@ -75,7 +88,7 @@ def test_every_checkpoint_has_its_card() -> None:
         assert len(card.read_text(encoding="utf-8")) > 500
 
 
-@shipped
+@needs_weights
 def test_the_model_was_measured_and_its_latent_is_alive() -> None:
     header = character().header
     assert header["figures"]["active_units"] >= 8
@@ -85,17 +98,17 @@ def test_the_model_was_measured_and_its_latent_is_alive() -> None:
     assert len(character().reset_poses) >= 100
 
 
-@shipped
+@needs_weights
 def test_the_model_and_the_policy_fit_each_other() -> None:
     state, goal = simulation().reset(3, torch.Generator().manual_seed(0))
     latent = policy()(simulation().observe(state, goal))
     assert latent.shape == (3, character().latent) and float(latent.abs().max()) <= 2
 
 
-@shipped
+@needs_weights
 def test_every_shipped_policy_can_be_switched_to() -> None:
-    player = Player.load(assets.MVAE, [], seed=0)
-    assert len(player.pilots) == len(assets.policy_paths("joystick"))
+    player = Player.load(shipped.MVAE, [], seed=0)
+    assert len(player.pilots) == len(shipped.policy_paths("joystick"))
     for _ in player.pilots:
         start = float(player.root[2])
         for _ in range(60):
@@ -104,14 +117,14 @@ def test_every_shipped_policy_can_be_switched_to() -> None:
         player.next_policy()
 
 
-@shipped
+@needs_weights
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_weights_are_numbers(path: Path) -> None:
     for name, value in load_file(path).items():
         assert torch.isfinite(value.float()).all(), name
 
 
-@shipped
+@needs_weights
 def test_sixteen_characters_stay_alive_on_a_wild_stick() -> None:
     figures = evaluate(simulation(), policy(), characters=16, seconds=10.0, seed=7)
     assert figures["alive_fraction"] == 1.0
@@ -119,19 +132,25 @@ def test_sixteen_characters_stay_alive_on_a_wild_stick() -> None:
     assert figures["response_s"] < 4 and figures["stop_s"] < 4
 
 
-@shipped
+@needs_weights
 @torch.inference_mode()
 def test_a_person_who_steers_ahead_gets_ahead() -> None:
     play = simulation()
     ahead = JoystickGoal(torch.tensor([[0.0, 1.2]] * 8), torch.zeros(8))
     start = character().reset(8, torch.Generator().manual_seed(0))
-    run = record(character(), lambda state, goal: policy()(play.observe(state, goal)), start, lambda *_: ahead, 300)
+    run = record(
+        character(),
+        lambda state, goal: policy()(play.observe(state, goal)),
+        start,
+        lambda *_: ahead,
+        300,
+    )
     assert run.alive.all()
     assert float(run.position[-1, :, 1].min()) > 5
     assert float(run.position[-1, :, 0].abs().max()) < 3
 
 
-@shipped
+@needs_weights
 @torch.inference_mode()
 def test_a_control_step_leaves_a_screens_frame_its_time() -> None:
     play = simulation()

@@ -15,25 +15,27 @@ import torch
 from synthetic import ROOT, character, command, refusal, strict_json
 from torch import nn
 
-from controller import assets, files
-from controller.actors import Actor
 from controller.benchmark import __main__ as benchmark
 from controller.benchmark import machine, memory, programs, report, steps, training, viewer
 from controller.benchmark.limits import Limits, Work
 from controller.benchmark.published import PublishedLoop
 from controller.benchmark.timing import Timing, alternate, measure, threads
-from controller.character import Character
-from controller.errors import ControllerError
-from controller.mvae.model import ExpertLinear, MotionVAE, MotionVAEConfig
-from controller.policy import Policy
-from controller.simulation import Simulation
+from controller.control import shipped
+from controller.control.actors import Actor
+from controller.control.policy import Policy
+from controller.core import files
+from controller.core.errors import ControllerError
+from controller.dynamics.character import Character
+from controller.model.mixture import ExpertLinear, MotionVAE, MotionVAEConfig
 from controller.tasks.joystick import JoystickTask
+from controller.tasks.simulation import Simulation
 from envs import benchmark as envs_benchmark
 
 PROMISED = (
-    "control_step_us_b1", "control_step_us_b1_p99", "core_steps_per_s_b100", "core_steps_per_s_b1000",
-    "vecenv_steps_per_s_b100", "crowd500_ms", "gemm_gflops", "floor_ratio_b1", "floor_ratio_b100", "floor_ratio_b1000",
-    "mvae_updates_per_s", "mvae_reference_updates_per_s", "mvae_updates_ratio",
+    "control_step_us_b1", "control_step_us_b1_p99", "core_steps_per_s_b100",
+    "core_steps_per_s_b1000", "vecenv_steps_per_s_b100", "crowd500_ms", "gemm_gflops",
+    "floor_ratio_b1", "floor_ratio_b100", "floor_ratio_b1000", "mvae_updates_per_s",
+    "mvae_reference_updates_per_s", "mvae_updates_ratio",
 )  # fmt: skip
 LAYERS = ("first", "second", "output")
 DRAWN = (*viewer.KEYS, "cold_start_s")
@@ -49,7 +51,8 @@ class Hand:
         return self.now
 
     def takes(self, *nanoseconds: int) -> Any:
-        """A function that takes so long, each call the next of these times, the last one for ever."""
+        """A function that takes so long, each call the next of these times, the last one for
+        ever."""
         times = list(nanoseconds)
 
         def run() -> None:
@@ -58,7 +61,7 @@ class Hand:
         return run
 
 
-# -- timing ----------------------------------------------------------------------------------------------------------
+# -- timing ----------------------------------------------------------------------------------------
 
 
 def test_the_median_and_the_99th_percentile_of_samples() -> None:
@@ -69,17 +72,25 @@ def test_the_median_and_the_99th_percentile_of_samples() -> None:
 
 
 def test_functions_take_turns_and_one_slow_call_is_no_median() -> None:
-    clock, order = Hand(), []
-    ours, theirs = clock.takes(1000), clock.takes(*[3000] * 99, 10**6, 3000)
-    functions = {"ours": lambda: order.append("ours") or ours(), "theirs": lambda: order.append("theirs") or theirs()}
+    clock = Hand()
+    order = []
+    ours = clock.takes(1000)
+    theirs = clock.takes(*[3000] * 99, 10**6, 3000)
+    functions = {
+        "ours": lambda: order.append("ours") or ours(),
+        "theirs": lambda: order.append("theirs") or theirs(),
+    }
     found = alternate(functions, 1e-3, calls=2, clock=clock)
     assert found["ours"] == Timing(1.0, 1.0)
-    assert found["theirs"].median_us == 3.0 and found["theirs"].p99_us == pytest.approx((3 + 1000) / 2)
+    assert found["theirs"].median_us == 3.0 and found["theirs"].p99_us == pytest.approx(
+        (3 + 1000) / 2
+    )
     assert order[:6] == ["ours", "ours", "theirs", "theirs", "ours", "ours"]
 
 
 def test_the_first_calls_do_not_count_and_the_least_samples_are_taken() -> None:
-    clock, calls = Hand(), []
+    clock = Hand()
+    calls = []
     slow_at_first = clock.takes(10**9, 5000)
 
     def counted() -> None:
@@ -103,7 +114,7 @@ def test_threads_are_as_many_as_before() -> None:
     assert torch.get_num_threads() == before
 
 
-# -- floors ----------------------------------------------------------------------------------------------------------
+# -- floors ----------------------------------------------------------------------------------------
 
 
 def test_work_and_floors_by_hand() -> None:
@@ -119,7 +130,7 @@ def test_the_shipped_decoders_work_by_hand() -> None:
     gate = 275 * 64 + 64 * 64 + 64 * 6
     experts = 6 * (275 * 256 + 288 * 256 + 288 * 243)
     biases = 64 + 64 + 6 + 6 * (256 + 256 + 243)
-    work = Work.of(Character.load(assets.MVAE).model.decoder)
+    work = Work.of(Character.load(shipped.MVAE).model.decoder)
     assert work == Work(flops=2 * (gate + experts), weight_bytes=4 * (gate + experts + biases))
 
 
@@ -132,7 +143,7 @@ def test_the_machines_limits_are_measured() -> None:
     assert all(0.1 < getattr(found, field.name) < 1e6 for field in fields(found))
 
 
-# -- steps -----------------------------------------------------------------------------------------------------------
+# -- steps -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +157,16 @@ def small() -> tuple[Simulation, Policy]:
 def test_figures_are_floors_over_timings(small: tuple[Simulation, Policy]) -> None:
     simulation, policy = small
     limits = Limits(1.0, 1.0, 1.0)
-    core, control = (1000.0, 1200.0), (100.0, 150.0)
-    found = {("control_step", 1): Timing(*control), ("core", 100): Timing(*core), ("core", 1000): Timing(*core)}
+    core = (1000.0, 1200.0)
+    control = (100.0, 150.0)
+    found = {
+        ("control_step", 1): Timing(*control),
+        ("core", 100): Timing(*core),
+        ("core", 1000): Timing(*core),
+    }
     keys = steps.figures(found, limits, simulation, policy)
-    decoder, both = Work.of(character().model.decoder), Work.of(character().model.decoder, policy.actor)
+    decoder = Work.of(character().model.decoder)
+    both = Work.of(character().model.decoder, policy.actor)
     assert (keys["control_step_us_b1"], keys["control_step_us_b1_p99"]) == control
     assert keys["floor_ratio_b1"] == pytest.approx(both.weight_bytes / 1e3 / 100)
     assert keys["floor_ratio_b100"] == pytest.approx(100 * decoder.flops / 1e3 / 1000)
@@ -159,7 +176,11 @@ def test_figures_are_floors_over_timings(small: tuple[Simulation, Policy]) -> No
 
 def test_every_step_moves_its_characters(small: tuple[Simulation, Policy]) -> None:
     simulation, policy = small
-    for step in (steps.Control(simulation, policy, 3), steps.Core(simulation, 3), steps.Dynamics(simulation, 3)):
+    for step in (
+        steps.Control(simulation, policy, 3),
+        steps.Core(simulation, 3),
+        steps.Dynamics(simulation, 3),
+    ):
         before = step.state
         step()
         assert (step.state.pose != before.pose).any() and len(step.state) == 3
@@ -173,18 +194,26 @@ def test_a_crowd_leaves_the_threads_as_they_were(small: tuple[Simulation, Policy
 
 
 def test_the_published_loop_computes_what_ours_does() -> None:
-    """With the same weights the networks agree, and it makes an optimiser step at every step of a rollout."""
+    """With the same weights the networks agree, and it makes an optimiser step at every step of a
+    rollout."""
     config = MotionVAEConfig(latent=5, hidden=24, experts=3, gate_hidden=8)
-    ours, theirs = MotionVAE(12, config), PublishedLoop(12, config, torch.device("cpu"), beta=0.1)
+    ours = MotionVAE(12, config)
+    theirs = PublishedLoop(12, config, torch.device("cpu"), beta=0.1)
     theirs.encoder.load_state_dict(ours.encoder.state_dict())
     theirs.decoder.gate.load_state_dict(ours.decoder.gate.state_dict())
     with torch.no_grad():
-        for layer, weight, bias in zip(LAYERS, theirs.decoder.weights, theirs.decoder.biases, strict=True):
+        for layer, weight, bias in zip(
+            LAYERS, theirs.decoder.weights, theirs.decoder.biases, strict=True
+        ):
             weight.copy_(getattr(ours.decoder, layer).weight)
             bias.copy_(getattr(ours.decoder, layer).bias)
-    previous, following, latent = torch.randn(7, 12), torch.randn(7, 12), torch.randn(7, 5)
+    previous = torch.randn(7, 12)
+    following = torch.randn(7, 12)
+    latent = torch.randn(7, 5)
     torch.testing.assert_close(theirs.decoder(latent, previous), ours.decode(latent, previous))
-    for mine, other in zip(ours.encode(previous, following), theirs.encoder(following, previous), strict=True):
+    for mine, other in zip(
+        ours.encode(previous, following), theirs.encoder(following, previous), strict=True
+    ):
         torch.testing.assert_close(mine, other)
     theirs.rollout(torch.randn(7, 1 + 4, 12))
     assert {int(state["step"]) for state in theirs.optimizer.state.values()} == {4}
@@ -192,11 +221,14 @@ def test_the_published_loop_computes_what_ours_does() -> None:
 
 def test_the_made_up_data_can_be_trained_on() -> None:
     data = training.made_up(character())
-    assert data.poses.shape == (1100, character().layout.size) and torch.isfinite(data.normalizer().std).all()
+    assert (
+        data.poses.shape == (1100, character().layout.size)
+        and torch.isfinite(data.normalizer().std).all()
+    )
     assert len(data.select(held_out=True)) == len(data.select(held_out=False)) == 1
 
 
-# -- other programs --------------------------------------------------------------------------------------------------
+# -- other programs --------------------------------------------------------------------------------
 
 
 def test_what_cannot_be_measured_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,7 +238,9 @@ def test_what_cannot_be_measured_is_told_in_a_line(capsys: pytest.CaptureFixture
     assert "no_such_module" in said.partition(": ")[2]
 
 
-def test_a_start_that_fails_is_no_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_start_that_fails_is_no_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(programs, "ROOT", ROOT / "tests")  # where there is no play.py
     assert programs.cold_start_s(2) is None
     assert capsys.readouterr().err.count("\n") == 1
@@ -220,7 +254,7 @@ def test_memory_is_counted_on_linux_alone() -> None:
         memory.kilobytes("status", "NoSuchField")
 
 
-# -- tables ----------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 def made_up_figures() -> dict[str, Any]:
@@ -234,11 +268,15 @@ def made_up_figures() -> dict[str, Any]:
 
 def test_tables_hold_what_was_measured_and_say_what_was_not() -> None:
     told = report.tables(made_up_figures())
-    assert re.search(r"\| core: .* \| +100 \| +250 µs \| 1.3 ms \| 100 µs \| +0.40 \| +400,000 \|", told)
+    assert re.search(
+        r"\| core: .* \| +100 \| +250 µs \| 1.3 ms \| 100 µs \| +0.40 \| +400,000 \|", told
+    )
     assert told.count("not measured") == 2
     assert told.endswith("Measured on a computer, 2 threads unless told, python 3.11.")
     rows = [line for line in told.splitlines() if line.startswith("|")]
-    assert len({(line.count("|"), len(line)) for line in rows}) == 2  # two tables, each with straight columns
+    assert (
+        len({(line.count("|"), len(line)) for line in rows}) == 2
+    )  # two tables, each with straight columns
 
 
 def test_a_block_of_a_document_is_filled_and_nothing_else_is_touched(tmp_path: Path) -> None:
@@ -248,7 +286,9 @@ def test_a_block_of_a_document_is_filled_and_nothing_else_is_touched(tmp_path: P
     assert path.read_text() == "above\n<!-- figures -->\nnew \\1\n<!-- end figures -->\nbelow\n"
     for text in ("none", "<!-- end figures --><!-- figures -->", 2 * path.read_text()):
         path.write_text(text)
-        with pytest.raises(ControllerError, match="one block from <!-- figures --> to <!-- end figures -->"):
+        with pytest.raises(
+            ControllerError, match="one block from <!-- figures --> to <!-- end figures -->"
+        ):
             files.fill(path, "figures", "new")
         assert path.read_text() == text
 
@@ -258,7 +298,7 @@ def test_the_document_has_its_block() -> None:
     assert "python -m controller.benchmark" in before and "## What was tried" in after
 
 
-# -- the command -----------------------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,7 +315,11 @@ def test_the_document_has_its_block() -> None:
     ],
 )
 def test_options_that_make_no_sense(
-    main: Any, words: list[str | Path], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    main: Any,
+    words: list[str | Path],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert said in refusal(main, words, monkeypatch, capsys)
 
@@ -296,9 +340,16 @@ def quick() -> Iterator[dict[str, Any]]:
 @pytest.mark.xdist_group("quick")
 def test_a_quick_run_has_every_figure(quick: dict[str, Any]) -> None:
     assert {*PROMISED, *programs.ENVIRONMENT_KEYS, *memory.KEYS, *DRAWN} <= set(quick)
-    assert quick["machine"] == machine.processor() and quick["threads"] == 1 and quick["quick"] is True
+    assert (
+        quick["machine"] == machine.processor() and quick["threads"] == 1 and quick["quick"] is True
+    )
     assert set(quick["versions"]) == {"python", "torch", "numpy", "numba"}
-    signed = {"vecenv_overhead_percent", "gym_overhead_percent", "growth_kb", "growth_kb_per_1000_steps"}
+    signed = {
+        "vecenv_overhead_percent",
+        "gym_overhead_percent",
+        "growth_kb",
+        "growth_kb_per_1000_steps",
+    }
     for key, value in quick.items():
         if isinstance(value, int | float):
             assert math.isfinite(value) and (value > 0 or key in signed), key
@@ -308,18 +359,23 @@ def test_a_quick_run_has_every_figure(quick: dict[str, Any]) -> None:
 def test_a_quick_runs_figures_agree(quick: dict[str, Any]) -> None:
     for name, batches in (("control_step", steps.QUICK.batches), ("core", steps.CORE_BATCHES)):
         for batch in batches:
-            median, floor = quick[f"{name}_us_b{batch}"], quick[f"{name}_floor_us_b{batch}"]
+            median = quick[f"{name}_us_b{batch}"]
+            floor = quick[f"{name}_floor_us_b{batch}"]
             assert quick[f"{name}_floor_ratio_b{batch}"] == pytest.approx(floor / median)
             assert median <= quick[f"{name}_us_b{batch}_p99"]
-    flops = Work.of(Character.load(assets.MVAE).model.decoder).flops
+    flops = Work.of(Character.load(shipped.MVAE).model.decoder).flops
     for batch in steps.CORE_BATCHES:
         rate = quick[f"core_steps_per_s_b{batch}"]
-        assert quick[f"floor_ratio_b{batch}"] == pytest.approx(rate * flops / quick["gemm_gflops"] / 1e9)
+        assert quick[f"floor_ratio_b{batch}"] == pytest.approx(
+            rate * flops / quick["gemm_gflops"] / 1e9
+        )
     seconds = quick["weight_bytes"] / quick["cache_gb_per_s"] / 1e9
     assert quick["floor_ratio_b1"] == pytest.approx(1e6 * seconds / quick["control_step_us_b1"])
     slower = quick["vecenv_us_b100"] / quick["vecenv_core_us_b100"] - 1
     assert quick["vecenv_overhead_percent"] == pytest.approx(100 * slower)
-    assert quick["ppo_samples_per_s"] < min(quick["ppo_rollout_samples_per_s"], quick["ppo_update_samples_per_s"])
+    assert quick["ppo_samples_per_s"] < min(
+        quick["ppo_rollout_samples_per_s"], quick["ppo_update_samples_per_s"]
+    )
     ratio = quick["mvae_updates_per_s"] / quick["mvae_reference_updates_per_s"]
     assert quick["mvae_updates_ratio"] == pytest.approx(ratio) and ratio > 2
     assert abs(quick["growth_kb_per_1000_steps"]) < 100

@@ -1,4 +1,5 @@
-"""BVH files: what is written comes back, what others write is understood, what is broken is refused."""
+"""BVH files: what is written comes back, what others write is understood, what is broken is
+refused."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller import geometry
-from controller.errors import ConfigError, ControllerError, DataError, FormatError
-from controller.formats import bvh
-from controller.skeleton import Clip, Skeleton
+from controller.core.errors import ConfigError, ControllerError, DataError, FormatError
+from controller.data.formats import bvh
+from controller.motion import geometry
+from controller.motion.skeleton import Clip, Skeleton
 
 LIMB = """HIERARCHY
 ROOT Hips
@@ -68,7 +69,9 @@ def random_clip(generator: torch.Generator, joints: int, frames: int, fps: float
     tips[[parent for parent in parents if parent >= 0]] = 0
     rotations = geometry.matrix_from_6d(torch.randn(frames, joints, 6, generator=generator))
     skeleton = Skeleton(tuple(f"joint {i}" for i in range(joints)), tuple(parents), offsets, tips)
-    return Clip("random", skeleton, torch.randn(frames, 3, generator=generator) * 10, rotations, fps)
+    return Clip(
+        "random", skeleton, torch.randn(frames, 3, generator=generator) * 10, rotations, fps
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -105,7 +108,9 @@ def test_round_trip(
     # float32 matrices hold an angle near gimbal lock to 4e-4 rad only
     torch.testing.assert_close(back.rotations, clip.rotations, atol=1e-3, rtol=0)
     assert (back.rotations - clip.rotations).abs().mean() < 1e-5
-    assert back.positions.dtype == back.rotations.dtype == back.skeleton.offsets.dtype == torch.float32
+    assert (
+        back.positions.dtype == back.rotations.dtype == back.skeleton.offsets.dtype == torch.float32
+    )
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -127,7 +132,9 @@ def test_a_limb_by_hand(tmp_path: Path) -> None:
     clip = parsed(tmp_path, LIMB)
     assert clip.fps == 30.0 and len(clip) == 2
     assert clip.name == "motion"
-    torch.testing.assert_close(clip.positions, torch.tensor([[0.01, 0.9, 0.03], [0.02, 0.91, 0.04]]))
+    torch.testing.assert_close(
+        clip.positions, torch.tensor([[0.01, 0.9, 0.03], [0.02, 0.91, 0.04]])
+    )
     torch.testing.assert_close(clip.skeleton.offsets, torch.tensor([[0.0, 0, 0], [0, -0.4, 0]]))
     torch.testing.assert_close(clip.skeleton.tips, torch.tensor([[0.0, 0, 0], [0, -0.1, 0.02]]))
     knee = clip.joint_positions()[:, 1]
@@ -159,13 +166,17 @@ TURN_Z = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
 )
 def test_channel_order(tmp_path: Path, channels: str, values: str, expected: np.ndarray) -> None:
     clip = parsed(tmp_path, single(channels, values))
-    torch.testing.assert_close(clip.rotations[0, 0], torch.tensor(expected).float(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        clip.rotations[0, 0], torch.tensor(expected).float(), atol=1e-6, rtol=0
+    )
     assert clip.fps == 25.0
 
 
 def test_root_position_comes_from_channels_in_their_order(tmp_path: Path) -> None:
     both = parsed(tmp_path, single("Zposition Xposition", "5 6", offset="1 2 3"))
-    torch.testing.assert_close(both.positions[0], torch.tensor([0.06, 0.02, 0.05]))  # no Y channel: OFFSET's
+    torch.testing.assert_close(
+        both.positions[0], torch.tensor([0.06, 0.02, 0.05])
+    )  # no Y channel: OFFSET's
     none = parsed(tmp_path, single("Xrotation", "5", offset="1 2 3"))
     torch.testing.assert_close(none.positions[0], torch.tensor([0.01, 0.02, 0.03]))
     assert not none.skeleton.offsets.any()
@@ -174,11 +185,17 @@ def test_root_position_comes_from_channels_in_their_order(tmp_path: Path) -> Non
 def test_inner_position_channels_give_the_median_bone(tmp_path: Path) -> None:
     text = LIMB.replace("OFFSET 0 -40 0", "OFFSET 1 1 1")
     text = text.replace("CHANNELS 3", "CHANNELS 6 Yposition Xposition Zposition")
-    rows = ["0 0 0 0 0 0 -40 1 2 90 0 0", "0 0 0 0 0 0 -41 1 2 90 0 0", "0 0 0 0 0 0 -70 1 2 90 0 0"]
+    rows = [
+        "0 0 0 0 0 0 -40 1 2 90 0 0",
+        "0 0 0 0 0 0 -41 1 2 90 0 0",
+        "0 0 0 0 0 0 -70 1 2 90 0 0",
+    ]
     text = text.split("Frames")[0] + "Frames: 3\nFrame Time: 0.01\n" + "\n".join(rows)
     clip = parsed(tmp_path, text)
     torch.testing.assert_close(clip.skeleton.offsets[1], torch.tensor([0.01, -0.41, 0.02]))
-    torch.testing.assert_close(clip.rotations[2, 1], torch.tensor(TURN_Z).float(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        clip.rotations[2, 1], torch.tensor(TURN_Z).float(), atol=1e-6, rtol=0
+    )
     assert clip.fps == 100.0
 
 
@@ -226,7 +243,9 @@ Frame Time: 0.0333333
 
 
 def euler(*degrees: float) -> torch.Tensor:
-    return geometry.euler_to_matrix(torch.deg2rad(torch.tensor(degrees, dtype=torch.float64)), "ZXY").float()
+    return geometry.euler_to_matrix(
+        torch.deg2rad(torch.tensor(degrees, dtype=torch.float64)), "ZXY"
+    ).float()
 
 
 def test_still_helpers_are_folded_into_their_children(tmp_path: Path) -> None:
@@ -238,7 +257,9 @@ def test_still_helpers_are_folded_into_their_children(tmp_path: Path) -> None:
     helper = euler(11, 21, 31) @ euler(12, 13, 14) @ euler(5, 6, 7)
     spine = torch.tensor([0.09, 0.08, 0.07]) + helper @ torch.tensor([0, 0.3, 0.02])
     torch.testing.assert_close(clip.joint_positions()[1, 2], spine, atol=1e-6, rtol=0)
-    torch.testing.assert_close(clip.global_rotations()[1, 1], helper @ euler(41, 51, 61), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        clip.global_rotations()[1, 1], helper @ euler(41, 51, 61), atol=1e-6, rtol=0
+    )
 
 
 def test_a_helper_that_turns_under_bones_stays(tmp_path: Path) -> None:
@@ -251,7 +272,9 @@ def test_a_helper_that_turns_under_bones_stays(tmp_path: Path) -> None:
 
 def test_several_end_sites_and_other_layouts(tmp_path: Path) -> None:
     plain = parsed(tmp_path, LIMB)
-    more = LIMB.replace("OFFSET 0 -10 2\n    }", "OFFSET 0 -10 2\n    }\n    End Site\n {\nOFFSET 3 3 3\n}")
+    more = LIMB.replace(
+        "OFFSET 0 -10 2\n    }", "OFFSET 0 -10 2\n    }\n    End Site\n {\nOFFSET 3 3 3\n}"
+    )
     variants = {
         "crlf": LIMB.replace("\n", "\r\n"),
         "cr": LIMB.replace("\n", "\r"),
@@ -266,12 +289,20 @@ def test_several_end_sites_and_other_layouts(tmp_path: Path) -> None:
     for name, text in variants.items():
         clip = parsed(tmp_path, text)
         assert clip.skeleton.to_dict() == plain.skeleton.to_dict(), name
-        assert torch.equal(clip.rotations, plain.rotations) and torch.equal(clip.positions, plain.positions), name
+        assert torch.equal(clip.rotations, plain.rotations) and torch.equal(
+            clip.positions, plain.positions
+        ), name
 
 
 @pytest.mark.parametrize(
     ("seconds", "fps"),
-    [("0.033333", 30.0), ("0.0416667", 24.0), ("0.00833333", 120.0), ("0.0334", 1 / 0.0334), ("2.5", 0.4)],
+    [
+        ("0.033333", 30.0),
+        ("0.0416667", 24.0),
+        ("0.00833333", 120.0),
+        ("0.0334", 1 / 0.0334),
+        ("2.5", 0.4),
+    ],
 )
 def test_frame_rate(tmp_path: Path, seconds: str, fps: float) -> None:
     assert parsed(tmp_path, LIMB.replace("0.0333333", seconds)).fps == pytest.approx(fps, rel=1e-9)
@@ -295,7 +326,11 @@ BAD = {
     "word": (LIMB.replace("2 91 4", "2 91,5 4"), 20, "'91,5'; expected a finite number"),
     "no frames": (LIMB.replace("Frames: 2", "Frames: 0"), 17, "expected 'Frames:'"),
     "negative frames": (LIMB.replace("Frames: 2", "Frames: -2"), 17, "expected 'Frames:'"),
-    "endless frames": (LIMB.replace("Frames: 2", "Frames: " + "9" * 5000), 17, "expected 'Frames:'"),
+    "endless frames": (
+        LIMB.replace("Frames: 2", "Frames: " + "9" * 5000),
+        17,
+        "expected 'Frames:'",
+    ),
     "zero time": (LIMB.replace("0.0333333", "0"), 18, "expected 'Frame Time:'"),
     "negative time": (LIMB.replace("0.0333333", "-0.03"), 18, "expected 'Frame Time:'"),
     "no time": (LIMB.replace("0.0333333", "soon"), 18, "expected 'Frame Time:'"),
@@ -305,12 +340,24 @@ BAD = {
     "two roots": (LIMB.replace("MOTION", "ROOT Other"), 16, "'ROOT'; expected MOTION"),
     "name twice": (LIMB.replace("Knee", "Hips"), 7, "a second joint named 'Hips'"),
     "no offset": (LIMB.replace("OFFSET 0 -40 0\n", "\n"), 14, "joint Knee has no OFFSET"),
-    "short offset": (LIMB.replace("OFFSET 0 -40 0", "OFFSET 0 -40"), 9, "'CHANNELS'; expected three finite"),
-    "infinite offset": (LIMB.replace("-40 0", "1e999 0"), 8, "'1e999'; expected three finite numbers"),
+    "short offset": (
+        LIMB.replace("OFFSET 0 -40 0", "OFFSET 0 -40"),
+        9,
+        "'CHANNELS'; expected three finite",
+    ),
+    "infinite offset": (
+        LIMB.replace("-40 0", "1e999 0"),
+        8,
+        "'1e999'; expected three finite numbers",
+    ),
     "odd channel": (LIMB.replace("Xposition", "Wposition"), 5, "'Wposition'; expected 6 channels"),
     "same position": (LIMB.replace("Yposition", "Xposition"), 5, "the same position channel twice"),
     "channel count": (LIMB.replace("CHANNELS 3", "CHANNELS 4"), 10, "'End'; expected 4 channels"),
-    "no channel count": (LIMB.replace("CHANNELS 3", "CHANNELS"), 9, "'Zrotation'; expected the number"),
+    "no channel count": (
+        LIMB.replace("CHANNELS 3", "CHANNELS"),
+        9,
+        "'Zrotation'; expected the number",
+    ),
     "not utf-8": (LIMB.replace("Knee", "Kn\u00e9").encode("latin-1"), 6, "byte 0xe9 is not text"),
     "binary": (bytes(range(256)) * 8, 2, "byte 0x80 is not text"),
     "zeros": (bytes(100), 1, "expected HIERARCHY"),
@@ -337,7 +384,9 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_damage_never_escapes_as_another_error(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_damage_never_escapes_as_another_error(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     text = LIMB.encode()
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 30)))
@@ -369,7 +418,9 @@ def test_agrees_with_pymotion(tmp_path: Path) -> None:
         other = reader.BVH()
         other.load(str(path))
         data = other.data
-        local = quaternions.from_euler(np.radians(data["rotations"]), order=np.tile(data["rot_order"], (4, 1, 1)))
+        local = quaternions.from_euler(
+            np.radians(data["rotations"]), order=np.tile(data["rot_order"], (4, 1, 1))
+        )
         offsets = data["offsets"].copy()
         offsets[0] = 0
         positions, _ = skeletons.fk(local, data["positions"][:, 0], offsets, data["parents"])

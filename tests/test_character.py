@@ -9,12 +9,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import PUPPET_LATENT, anywhere, character, data, latents, layout, model, puppet, turned
+from synthetic import (
+    PUPPET_LATENT,
+    anywhere,
+    character,
+    data,
+    latents,
+    layout,
+    model,
+    puppet,
+    turned,
+)
 from torch import Tensor
 
-from controller import batch, geometry
-from controller.character import RANGE_MARGIN
-from controller.skeleton import forward_kinematics
+from controller.core import batch
+from controller.dynamics.character import RANGE_MARGIN
+from controller.motion import geometry
+from controller.motion.skeleton import forward_kinematics
 
 
 def angle_between(one: Tensor, other: Tensor) -> float:
@@ -43,16 +54,22 @@ def test_a_reset_character_stands_at_the_origin_in_a_captured_pose() -> None:
 
 @torch.no_grad()
 def test_a_step_is_the_decoders_pose_and_its_root_velocity_integrated() -> None:
-    state, latent = anywhere(0, 20), latents(0, 20, 6)
+    state = anywhere(0, 20)
+    latent = latents(0, 20, 6)
     after = character().step(state, latent)
     made = model()  # the same weights, built once more
     expected = made.decode(latent, state.pose)
     torch.testing.assert_close(after.pose, expected.clamp(character().low, character().high))
     velocity = data().normalizer().denormalize(after.pose)[:, :3].double().numpy()
-    torch.testing.assert_close(character().root_velocity(after.pose).double().numpy(), velocity, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        character().root_velocity(after.pose).double().numpy(), velocity, atol=1e-5, rtol=0
+    )
     # complex numbers z + ix turn by exp(i·yaw)
     place = state.position[:, 1].double().numpy() + 1j * state.position[:, 0].double().numpy()
-    place = place + np.exp(1j * state.yaw.double().numpy()) * (velocity[:, 0] + 1j * velocity[:, 1]) / 30
+    place = (
+        place
+        + np.exp(1j * state.yaw.double().numpy()) * (velocity[:, 0] + 1j * velocity[:, 1]) / 30
+    )
     np.testing.assert_allclose(after.position[:, 0].numpy(), place.imag, atol=1e-5)
     np.testing.assert_allclose(after.position[:, 1].numpy(), place.real, atol=1e-5)
     assert angle_between(after.yaw, state.yaw + torch.from_numpy(velocity[:, 2]) / 30) < 1e-5
@@ -70,12 +87,20 @@ def test_the_velocity_over_the_ground_is_the_way_that_was_made() -> None:
 
 @torch.no_grad()
 @settings(max_examples=20)
-@given(seed=st.integers(0, 1000), yaw=st.floats(-math.pi, math.pi), x=st.floats(-100, 100), z=st.floats(-100, 100))
-def test_moving_and_turning_the_world_changes_nothing_else(seed: int, yaw: float, x: float, z: float) -> None:
+@given(
+    seed=st.integers(0, 1000),
+    yaw=st.floats(-math.pi, math.pi),
+    x=st.floats(-100, 100),
+    z=st.floats(-100, 100),
+)
+def test_moving_and_turning_the_world_changes_nothing_else(
+    seed: int, yaw: float, x: float, z: float
+) -> None:
     here = anywhere(seed, 4)
     there = turned(here, yaw, x, z)
     for latent in latents(seed, 5, 4, 6):
-        here, there = character().step(here, latent), character().step(there, latent)
+        here = character().step(here, latent)
+        there = character().step(there, latent)
         assert torch.equal(here.pose, there.pose)
     expected = turned(here, yaw, x, z)
     torch.testing.assert_close(there.position, expected.position, atol=1e-4, rtol=0)
@@ -93,14 +118,17 @@ def test_poses_are_held_near_what_was_captured() -> None:
     poses = character().model.normalizer.denormalize(wild.pose)
     captured, _ = data().split(held_out=False)
     margin = RANGE_MARGIN * data().normalizer().std
-    assert (poses >= captured.amin(0) - margin - 1e-4).all() and (poses <= captured.amax(0) + margin + 1e-4).all()
+    assert (poses >= captured.amin(0) - margin - 1e-4).all() and (
+        poses <= captured.amax(0) + margin + 1e-4
+    ).all()
     assert (wild.pose == character().high).any() and (wild.pose == character().low).any()
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("count", [2, 15, 16, 33, 128])
 def test_a_character_does_not_feel_its_neighbours(count: int) -> None:
-    state, latent = anywhere(3, count), latents(3, count, 6)
+    state = anywhere(3, count)
+    latent = latents(3, count, 6)
     together = character().step(state, latent)
     for row in (0, count // 2, count - 1):
         alone = character().step(batch.select(state, slice(row, row + 1)), latent[row : row + 1])
@@ -116,7 +144,10 @@ def test_joints_are_the_pose_turned_and_set_down_where_the_character_is() -> Non
     ours = forward_kinematics(character().skeleton, root, rotations)
     local = layout().posed_joints(character().model.normalizer.denormalize(state.pose))
     expected = (geometry.yaw_matrix(state.yaw)[:, None] @ local[..., None])[..., 0]
-    expected = expected + torch.stack((state.position[:, 0], torch.zeros(5), state.position[:, 1]), dim=-1)[:, None]
+    expected = (
+        expected
+        + torch.stack((state.position[:, 0], torch.zeros(5), state.position[:, 1]), dim=-1)[:, None]
+    )
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=0)
 
 
@@ -129,11 +160,14 @@ def test_a_characters_model_does_not_learn_but_lets_gradients_through() -> None:
 
 
 def test_rows_of_a_batch_are_chosen_and_replaced_bit_by_bit() -> None:
-    one, other = anywhere(6, 4), anywhere(7, 4)
+    one = anywhere(6, 4)
+    other = anywhere(7, 4)
     mask = torch.tensor([True, False, True, False])
     mixed = batch.where(mask, one, other)
     for name in ("pose", "position", "yaw"):
         for row in range(4):
-            assert torch.equal(getattr(mixed, name)[row], getattr(one if mask[row] else other, name)[row])
+            assert torch.equal(
+                getattr(mixed, name)[row], getattr(one if mask[row] else other, name)[row]
+            )
     some = batch.select(one, torch.tensor([2, 0, 0]))
     assert torch.equal(some.yaw, one.yaw[[2, 0, 0]]) and len(some) == 3

@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 from synthetic import character, model, puppet, skeleton
 from torch import Tensor
 
-from controller import checkpoint, files
-from controller.actors import Actor
-from controller.character import Character
-from controller.errors import CheckpointError, ControllerError
-from controller.policy import Policy
+from controller.control.actors import Actor
+from controller.control.policy import Policy
+from controller.core import checkpoint, files
+from controller.core.errors import CheckpointError, ControllerError
+from controller.dynamics.character import Character
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2])}
 
@@ -31,7 +31,12 @@ def written(folder: Path) -> Path:
 
 def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
     header, tensors = checkpoint.load(written(tmp_path), "thing")
-    assert header == {"kind": "thing", "version": checkpoint.VERSION, "answer": 42, "list": [1, "zwei", None]}
+    assert header == {
+        "kind": "thing",
+        "version": checkpoint.VERSION,
+        "answer": 42,
+        "list": [1, "zwei", None],
+    }
     assert tensors.keys() == TENSORS.keys()
     for name, value in TENSORS.items():
         assert torch.equal(tensors[name], value) and tensors[name].dtype == value.dtype
@@ -54,15 +59,36 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a folder": (lambda path: (path.unlink(), path.mkdir()), "no such checkpoint"),
     "empty": (lambda path: path.write_bytes(b""), "not a readable checkpoint"),
     "garbage": (lambda path: path.write_bytes(bytes(range(256)) * 20), "not a readable checkpoint"),
-    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-10]), "not a readable checkpoint"),
-    "truncated header": (lambda path: path.write_bytes(path.read_bytes()[:30]), "not a readable checkpoint"),
-    "a pickle": (lambda path: path.write_bytes(pickle.dumps({"a": 1})), "not a readable checkpoint"),
+    "truncated": (
+        lambda path: path.write_bytes(path.read_bytes()[:-10]),
+        "not a readable checkpoint",
+    ),
+    "truncated header": (
+        lambda path: path.write_bytes(path.read_bytes()[:30]),
+        "not a readable checkpoint",
+    ),
+    "a pickle": (
+        lambda path: path.write_bytes(pickle.dumps({"a": 1})),
+        "not a readable checkpoint",
+    ),
     "a pickled model": (lambda path: torch.save(TENSORS, path), "not a readable checkpoint"),
-    "foreign weights": (lambda path: save_file(TENSORS, path), "weights without this project's header"),
-    "no json": (lambda path: save_file(TENSORS, path, metadata={"header": "{"}), "not a readable checkpoint"),
+    "foreign weights": (
+        lambda path: save_file(TENSORS, path),
+        "weights without this project's header",
+    ),
+    "no json": (
+        lambda path: save_file(TENSORS, path, metadata={"header": "{"}),
+        "not a readable checkpoint",
+    ),
     "a header that is a list": (with_header([1]), "weights without this project's header"),
-    "another kind": (with_header({"kind": "policy", "version": 1}), "a policy checkpoint found; a thing checkpoint is"),
-    "a later version": (with_header({"kind": "thing", "version": 99}), "version 99 found; version 1 is expected"),
+    "another kind": (
+        with_header({"kind": "policy", "version": 1}),
+        "a policy checkpoint found; a thing checkpoint is",
+    ),
+    "a later version": (
+        with_header({"kind": "thing", "version": 99}),
+        "version 99 found; version 1 is expected",
+    ),
     "no version": (with_header({"kind": "thing"}), "version None found"),
 }
 
@@ -79,7 +105,9 @@ def test_a_bad_file_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
         assert message.startswith(f"{path}: ") and words in message and "\n" not in message
 
 
-def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_write_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = written(tmp_path)
     before = path.read_bytes()
 
@@ -117,7 +145,7 @@ def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert str(caught.value) == f"{path}: cannot be written (No such file or directory)"
 
 
-# -- characters ------------------------------------------------------------------------------------------------------
+# -- characters ------------------------------------------------------------------------------------
 
 
 def test_a_character_comes_back_with_everything_it_needs(tmp_path: Path) -> None:
@@ -161,12 +189,14 @@ def test_a_character_with_something_missing_is_refused(
     path = tmp_path / "a.safetensors"
     path.write_bytes(mvae.read_bytes())
     altered(path, change)
-    with pytest.raises(CheckpointError, match=r"a\.safetensors: not a complete motion-vae checkpoint") as caught:
+    with pytest.raises(
+        CheckpointError, match=r"a\.safetensors: not a complete motion-vae checkpoint"
+    ) as caught:
         Character.load(path)
     assert "\n" not in str(caught.value)
 
 
-# -- policies --------------------------------------------------------------------------------------------------------
+# -- policies --------------------------------------------------------------------------------------
 
 
 def policy() -> Policy:
@@ -180,10 +210,16 @@ def test_a_policy_comes_back_and_acts_alike(tmp_path: Path) -> None:
     path = tmp_path / "policy.safetensors"
     policy().save(path)
     back = Policy.load(path, character(), "joystick")
-    seen = 10 * torch.randn(50, character().layout.size + 4, generator=torch.Generator().manual_seed(0))
+    seen = 10 * torch.randn(
+        50, character().layout.size + 4, generator=torch.Generator().manual_seed(0)
+    )
     assert torch.equal(back(seen), policy()(seen))
     assert float(back(seen).abs().max()) <= 2.0 and float(back(seen).std()) > 0.1
-    assert back.task == "joystick" and back.header["settings"] == {"stand": 0.5} and back.header["frames"] == 123
+    assert (
+        back.task == "joystick"
+        and back.header["settings"] == {"stand": 0.5}
+        and back.header["frames"] == 123
+    )
 
 
 def test_an_actor_is_a_relu_network_under_a_tanh() -> None:
@@ -199,7 +235,9 @@ def test_an_actor_is_a_relu_network_under_a_tanh() -> None:
 def test_a_policy_for_another_task_or_another_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "policy.safetensors"
     policy().save(path)
-    with pytest.raises(CheckpointError, match="for the task 'joystick' found; 'random' is expected"):
+    with pytest.raises(
+        CheckpointError, match="for the task 'joystick' found; 'random' is expected"
+    ):
         Policy.load(path, character(), "random")
     for other in (puppet(), Character(model(seed=1), character().layout, character().reset_poses)):
         with pytest.raises(CheckpointError, match="trained on another motion VAE"):
@@ -209,9 +247,13 @@ def test_a_policy_for_another_task_or_another_model_is_refused(tmp_path: Path) -
 def test_a_model_and_a_policy_are_not_taken_for_each_other(tmp_path: Path, mvae: Path) -> None:
     path = tmp_path / "policy.safetensors"
     policy().save(path)
-    with pytest.raises(CheckpointError, match="a policy checkpoint found; a motion-vae checkpoint is expected"):
+    with pytest.raises(
+        CheckpointError, match="a policy checkpoint found; a motion-vae checkpoint is expected"
+    ):
         Character.load(path)
-    with pytest.raises(CheckpointError, match="a motion-vae checkpoint found; a policy checkpoint is expected"):
+    with pytest.raises(
+        CheckpointError, match="a motion-vae checkpoint found; a policy checkpoint is expected"
+    ):
         Policy.load(mvae, character(), "joystick")
 
 
@@ -223,6 +265,10 @@ def test_a_policy_with_something_missing_is_refused(tmp_path: Path, missing: str
     path = tmp_path / "policy.safetensors"
     whole = policy()
     header = {name: value for name, value in whole.header.items() if name != missing}
-    checkpoint.save(path, "policy", header, {} if missing == "weights" else dict(whole.actor.state_dict()))
-    with pytest.raises(CheckpointError, match=r"policy\.safetensors: not a complete policy checkpoint"):
+    checkpoint.save(
+        path, "policy", header, {} if missing == "weights" else dict(whole.actor.state_dict())
+    )
+    with pytest.raises(
+        CheckpointError, match=r"policy\.safetensors: not a complete policy checkpoint"
+    ):
         Policy.load(path, character(), "joystick")

@@ -16,14 +16,14 @@ from synthetic import character, layout
 from torch import Tensor
 
 import envs  # noqa: F401 - registers the environments
-from controller import batch
-from controller.actors import Actor
-from controller.character import Character, CharacterState
-from controller.errors import ActionError, CheckpointError
-from controller.policy import Policy
-from controller.recording import Recording
-from controller.simulation import Simulation
+from controller.control.actors import Actor
+from controller.control.policy import Policy
+from controller.core import batch
+from controller.core.errors import ActionError, CheckpointError
+from controller.dynamics.character import Character, CharacterState
+from controller.games.recording import Recording
 from controller.tasks.joystick import JoystickTask
+from controller.tasks.simulation import Simulation
 from envs.character_env import VectorCharacterEnv
 from envs.episodes import Episodes
 from envs.sb3 import CharacterVecEnv
@@ -48,7 +48,8 @@ WRONG_ACTIONS: dict[str, Any] = {
 @pytest.mark.parametrize("wrapped", [True, False])
 @pytest.mark.parametrize("action", WRONG_ACTIONS.values(), ids=list(WRONG_ACTIONS))
 def test_the_single_environment_refuses(action: Any, wrapped: bool, mvae: Path) -> None:
-    """Whether or not Gymnasium's own checker stands before it, which only warns or fails an assertion."""
+    """Whether or not Gymnasium's own checker stands before it, which only warns or fails an
+    assertion."""
     made = gymnasium.make("MotionVAE/Joystick-v0", mvae=str(mvae), disable_env_checker=not wrapped)
     env = made if wrapped else made.unwrapped
     env.reset(seed=1)
@@ -110,7 +111,9 @@ def test_a_character_refuses_latents(rows: int, latent: Callable[[int], Tensor])
 
 @pytest.mark.parametrize("rows", [1, 4])
 def test_a_character_refuses_states_of_another(rows: int) -> None:
-    narrow = CharacterState(torch.zeros(rows, layout().size - 60), torch.zeros(rows, 2), torch.zeros(rows))
+    narrow = CharacterState(
+        torch.zeros(rows, layout().size - 60), torch.zeros(rows, 2), torch.zeros(rows)
+    )
     flat = CharacterState(torch.zeros(rows, layout().size), torch.zeros(rows), torch.zeros(rows))
     for state in (narrow, flat):
         with pytest.raises(ActionError, match="state has shapes"):
@@ -127,7 +130,8 @@ def policy() -> Policy:
 
 @pytest.mark.parametrize("rows", [1, 4])
 def test_a_policy_refuses_observations(rows: int) -> None:
-    acts, size = policy(), layout().size + JoystickTask.goal_size
+    acts = policy()
+    size = layout().size + JoystickTask.goal_size
     assert acts(torch.zeros(rows, size)).shape == (rows, LATENT)
     wrong = (
         torch.zeros(rows, size + 1),
@@ -142,7 +146,7 @@ def test_a_policy_refuses_observations(rows: int) -> None:
             acts(observation)
 
 
-# -- files -----------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 
 def rewritten(path: Path, to: Path, **changed: Tensor | None) -> Path:
@@ -150,7 +154,9 @@ def rewritten(path: Path, to: Path, **changed: Tensor | None) -> Path:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     tensors = load_file(path) | changed
-    save_file({name: tensor for name, tensor in tensors.items() if tensor is not None}, to, metadata)
+    save_file(
+        {name: tensor for name, tensor in tensors.items() if tensor is not None}, to, metadata
+    )
     return to
 
 
@@ -192,7 +198,11 @@ def test_every_tensor_of_a_policy_is_checked(tmp_path: Path) -> None:
     assert Policy.load(good, character(), "joystick").task == "joystick"
     for name in names(good):
         tensor = load_file(good)[name]
-        for value in (torch.full_like(tensor, torch.inf), tensor.half(), torch.zeros(*tensor.shape, 2)):
+        for value in (
+            torch.full_like(tensor, torch.inf),
+            tensor.half(),
+            torch.zeros(*tensor.shape, 2),
+        ):
             path = rewritten(good, tmp_path / "wrong.safetensors", **{name: value})
             with pytest.raises(CheckpointError, match=name):
                 Policy.load(path, character(), "joystick")
@@ -208,11 +218,12 @@ def test_a_policy_of_other_sizes_is_refused(observation: int, latent: int, tmp_p
         Policy.load(path, character(), "joystick")
 
 
-# -- memory ----------------------------------------------------------------------------------------------------------
+# -- memory ----------------------------------------------------------------------------------------
 
 
 def test_a_recording_keeps_nothing_that_no_file_wants(tmp_path: Path) -> None:
-    root, rotations = torch.zeros(3), torch.eye(3).expand(len(character().skeleton), 3, 3)
+    root = torch.zeros(3)
+    rotations = torch.eye(3).expand(len(character().skeleton), 3, 3)
 
     def kept(*files: Path) -> int:
         recording = Recording(files, character().skeleton, 30.0)
@@ -227,7 +238,8 @@ def test_a_recording_keeps_nothing_that_no_file_wants(tmp_path: Path) -> None:
 
 def test_rows_alone_and_in_a_batch_agree(mvae: Path) -> None:
     """The compiled path for one character, which trusts shapes, gives what torch's gives."""
-    state, latent = character().reset(4, torch.Generator().manual_seed(1)), torch.ones(4, LATENT)
+    state = character().reset(4, torch.Generator().manual_seed(1))
+    latent = torch.ones(4, LATENT)
     together = character().step(state, latent)
     for row in range(4):
         alone = character().step(batch.select(state, slice(row, row + 1)), latent[row : row + 1])

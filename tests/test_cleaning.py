@@ -1,4 +1,5 @@
-"""Clips made to agree: one skeleton and rest pose, the floor at zero, glitches and calibration poses cut away."""
+"""Clips made to agree: one skeleton and rest pose, the floor at zero, glitches and calibration
+poses cut away."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from synthetic import layout, skeleton, walk
 from torch import Tensor
 
-from controller import geometry
-from controller.cleaning import (
+from controller.core.errors import DataError
+from controller.data.cleaning import (
     calibration_pose,
     glitches,
     levelled,
@@ -23,16 +24,17 @@ from controller.cleaning import (
     segments,
     symmetric_skeleton,
 )
-from controller.errors import DataError
-from controller.skeleton import Clip, Skeleton, to_global, to_local
+from controller.motion import geometry
+from controller.motion.skeleton import Clip, Skeleton, to_global, to_local
 
 
 def with_other_rest(clip: Clip, turns: dict[str, Tensor], order: list[int]) -> Clip:
-    """The same motion of a person whose rest pose has the bones *below* the named joints turned, and whose joints
-    come in another order."""
+    """The same motion of a person whose rest pose has the bones *below* the named joints turned,
+    and whose joints come in another order."""
     bones = clip.skeleton
     rotations = to_global(bones.parents, clip.rotations).clone()
-    offsets, tips = bones.offsets.clone(), bones.tips.clone()
+    offsets = bones.offsets.clone()
+    tips = bones.tips.clone()
     for name, turn in turns.items():
         joint = bones.index(name)
         rotations[:, joint] = rotations[:, joint] @ turn.T
@@ -41,14 +43,36 @@ def with_other_rest(clip: Clip, turns: dict[str, Tensor], order: list[int]) -> C
         tips[joint] = turn @ tips[joint]
     other = Skeleton(
         tuple(bones.names[joint] for joint in order),
-        tuple(-1 if bones.parents[joint] < 0 else order.index(bones.parents[joint]) for joint in order),
+        tuple(
+            -1 if bones.parents[joint] < 0 else order.index(bones.parents[joint]) for joint in order
+        ),
         offsets[order],
         tips[order],
     )
-    return Clip(clip.name, other, clip.positions, to_local(other.parents, rotations[:, order]), clip.fps)
+    return Clip(
+        clip.name, other, clip.positions, to_local(other.parents, rotations[:, order]), clip.fps
+    )
 
 
-ORDER = [0, 9, 14, 15, 16, 11, 12, 13, 10, 5, 6, 7, 8, 1, 2, 3, 4]  # right arm, left arm, head, right leg, left leg
+ORDER = [
+    0,
+    9,
+    14,
+    15,
+    16,
+    11,
+    12,
+    13,
+    10,
+    5,
+    6,
+    7,
+    8,
+    1,
+    2,
+    3,
+    4,
+]  # right arm, left arm, head, right leg, left leg
 
 
 def t_pose() -> dict[str, Tensor]:
@@ -67,7 +91,9 @@ def test_a_walk_captured_in_a_t_pose_skeleton_is_the_same_walk() -> None:
     names = other.skeleton.names
     assert names != skeleton().names
     left_hand = other.skeleton.offsets[names.index("LeftHand")]
-    torch.testing.assert_close(left_hand, torch.tensor([0.25, 0.0, 0.0]), atol=1e-6, rtol=0)  # out to the left
+    torch.testing.assert_close(
+        left_hand, torch.tensor([0.25, 0.0, 0.0]), atol=1e-6, rtol=0
+    )  # out to the left
     back = retargeted(other, skeleton())
     assert back.skeleton is skeleton()
     torch.testing.assert_close(back.joint_positions(), clip.joint_positions(), atol=1e-5, rtol=0)
@@ -76,9 +102,13 @@ def test_a_walk_captured_in_a_t_pose_skeleton_is_the_same_walk() -> None:
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**31))
-def test_limbs_point_where_they_pointed_whatever_the_rest_pose_and_the_bones_lengths(seed: int) -> None:
+def test_limbs_point_where_they_pointed_whatever_the_rest_pose_and_the_bones_lengths(
+    seed: int,
+) -> None:
     generator = torch.Generator().manual_seed(seed)
-    names = [name for name in skeleton().names if len(skeleton().children(skeleton().index(name))) == 1]
+    names = [
+        name for name in skeleton().names if len(skeleton().children(skeleton().index(name))) == 1
+    ]
     turns = geometry.matrix_from_6d(torch.randn(len(names), 6, generator=generator))
     clip = walk(seconds=1.0)
     other = with_other_rest(clip, dict(zip(names, turns, strict=True)), ORDER)
@@ -92,7 +122,9 @@ def test_limbs_point_where_they_pointed_whatever_the_rest_pose_and_the_bones_len
         here = back.joint_positions()[:, child] - back.joint_positions()[:, joint]
         length = ours.offsets[child].norm()
         torch.testing.assert_close(here.norm(dim=-1), length.expand(len(clip)), atol=1e-5, rtol=0)
-        torch.testing.assert_close(here / length, captured / captured.norm(dim=-1, keepdim=True), atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            here / length, captured / captured.norm(dim=-1, keepdim=True), atol=1e-5, rtol=0
+        )
 
 
 def test_several_bones_of_one_joint_are_turned_together() -> None:
@@ -119,8 +151,12 @@ def test_a_skeleton_as_captured_becomes_symmetric() -> None:
     for joint, name in enumerate(straight.names):
         if name.startswith("Left"):
             other = straight.index("Right" + name[4:])
-            torch.testing.assert_close(straight.offsets[joint] * torch.tensor([-1.0, 1, 1]), straight.offsets[other])
-            mean = (crooked.offsets[joint] * torch.tensor([-1.0, 1, 1]) + crooked.offsets[other]) / 2
+            torch.testing.assert_close(
+                straight.offsets[joint] * torch.tensor([-1.0, 1, 1]), straight.offsets[other]
+            )
+            mean = (
+                crooked.offsets[joint] * torch.tensor([-1.0, 1, 1]) + crooked.offsets[other]
+            ) / 2
             torch.testing.assert_close(straight.offsets[other], mean)
     assert float(straight.offsets[straight.index("Head"), 0]) == 0
     assert symmetric_skeleton(skeleton()).to_dict() == skeleton().to_dict()
@@ -153,10 +189,13 @@ def teleported(clip: Clip, frame: int) -> Clip:
 
 
 def flipped(clip: Clip, frame: int) -> Clip:
-    """From ``frame`` on the left hand is twisted about its own length: no joint moves, only a mesh would tear."""
+    """From ``frame`` on the left hand is twisted about its own length: no joint moves, only a mesh
+    would tear."""
     rotations = clip.rotations.clone()
     hand = skeleton().index("LeftHand")
-    rotations[frame:, hand] = rotations[frame:, hand] @ geometry.axis_rotation("Y", torch.tensor(math.pi))
+    rotations[frame:, hand] = rotations[frame:, hand] @ geometry.axis_rotation(
+        "Y", torch.tensor(math.pi)
+    )
     return replace(clip, rotations=rotations)
 
 
@@ -196,7 +235,9 @@ def test_what_is_left_between_glitches_must_be_a_second_long() -> None:
 def with_arms_out(clip: Clip, frames: slice, angle: float = math.pi / 2) -> Clip:
     rotations = clip.rotations.clone()
     for side, sign in (("Left", 1), ("Right", -1)):
-        rotations[frames, clip.skeleton.index(f"{side}Arm")] = geometry.axis_rotation("Z", torch.tensor(sign * angle))
+        rotations[frames, clip.skeleton.index(f"{side}Arm")] = geometry.axis_rotation(
+            "Z", torch.tensor(sign * angle)
+        )
         rotations[frames, clip.skeleton.index(f"{side}ForeArm")] = torch.eye(3)
     return replace(clip, rotations=rotations)
 

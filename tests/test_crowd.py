@@ -11,19 +11,21 @@ import torch
 from synthetic import anywhere, character, latents, puppet, turned
 from torch import Tensor
 
-from controller import geometry
-from controller.character import CharacterState
-from controller.errors import ConfigError
-from controller.simulation import Simulation
+from controller.core.errors import ConfigError
+from controller.dynamics.character import CharacterState
+from controller.evaluation.trials.crowd import crowd_figures, on_circle, overlapping
+from controller.motion import geometry
 from controller.tasks.avoidance import HORIZON, NEAREST, ROOM, avoid, choices, danger, neighbours
 from controller.tasks.crowd import CrowdConfig, CrowdGoal, CrowdTask
-from controller.trials.crowd import crowd_figures, on_circle, overlapping
+from controller.tasks.simulation import Simulation
 
 
 def people(*places: tuple[float, float, float]) -> CharacterState:
     """Puppets at (x, z), facing a yaw."""
     table = torch.tensor(places, dtype=torch.float32)
-    return CharacterState(puppet().reset(len(places)).pose, table[:, :2].clone(), table[:, 2].clone())
+    return CharacterState(
+        puppet().reset(len(places)).pose, table[:, :2].clone(), table[:, 2].clone()
+    )
 
 
 def alone(*offset: float) -> tuple[Tensor, Tensor]:
@@ -59,18 +61,22 @@ def test_the_nearest_are_seen_nearest_first_and_who_is_missing_is_far_away() -> 
     ],
 )
 def test_the_danger_of_a_meeting(place: Any, velocity: Any, expected: float) -> None:
-    assert float(danger(torch.tensor(place), torch.tensor(velocity))) == pytest.approx(expected, abs=1e-3)
+    assert float(danger(torch.tensor(place), torch.tensor(velocity))) == pytest.approx(
+        expected, abs=1e-3
+    )
 
 
 def test_with_nobody_in_the_way_the_wish_is_kept() -> None:
-    state, wish = people((0, 0, 0.3)), torch.tensor([[0.2, 1.27]])
+    state = people((0, 0, 0.3))
+    wish = torch.tensor([[0.2, 1.27]])
     for offset in ((-3.0, 0.0), (0.0, -1.0), (50.0, 50.0)):
         assert torch.equal(avoid(state, wish, *alone(*offset), wish), wish)
 
 
 def test_somebody_in_the_way_is_passed() -> None:
     """The choice leads ahead, and past."""
-    state, wish = people((0, 0, 0.1)), torch.tensor([[0.0, 1.3]])
+    state = people((0, 0, 0.1))
+    wish = torch.tensor([[0.0, 1.3]])
     others, paces = alone(0.1, 3.0)
     chosen = avoid(state, wish, others, paces, wish)
     assert float(chosen[0, 1]) > 0.6 and not torch.equal(chosen, wish)
@@ -85,45 +91,62 @@ def test_all_velocities_that_are_weighed_differ() -> None:
 
 
 def test_what_is_seen_of_a_crowd_by_hand() -> None:
-    """At (1, 1), facing +X, the target 2 m ahead, another one 1 m to the left who walks away at 1 m/s."""
-    task, state = CrowdTask(puppet()), people((1, 1, math.pi / 2))
+    """At (1, 1), facing +X, the target 2 m ahead, another one 1 m to the left who walks away at 1
+    m/s."""
+    task = CrowdTask(puppet())
+    state = people((1, 1, math.pi / 2))
     others, paces = alone(1.0, 0.0)
     paces[0, 0] = torch.tensor([0.0, -1.0])
     goal = CrowdGoal(torch.tensor([[3.0, 1.0]]), others, paces, torch.tensor([[1.3, 0.0]]))
     seen = task.observe_goal(state, goal)[0]
     own = puppet().world_velocity(state)[0]
     assert not own.any()
-    torch.testing.assert_close(seen[:5], torch.tensor([1.3, 0.0, 1.0, 0.0, 2 / 3]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        seen[:5], torch.tensor([1.3, 0.0, 1.0, 0.0, 2 / 3]), atol=1e-4, rtol=0
+    )
     torch.testing.assert_close(seen[5:9], torch.tensor([0.0, 0.8, 0.0, 0.2]), atol=1e-4, rtol=0)
     assert not seen[9:].any()
 
 
 def test_being_in_somebody_costs() -> None:
-    task, still = CrowdTask(puppet()), torch.zeros(1, 5)
+    task = CrowdTask(puppet())
+    still = torch.zeros(1, 5)
     for apart, cost in ((2.0, 0.0), (0.7, 0.0), (0.6, 0.25), (0.5, 0.5), (0.2, 0.5)):
         state = people((0, 0, 0))
         goal = CrowdGoal(torch.zeros(1, 2), *alone(apart, 0.0), torch.zeros(1, 2))
         reward, terms = task.reward(state, still, state, goal)
         assert float(terms["crowding"]) == pytest.approx(-cost, abs=1e-4)
         own = sum(float(terms[name]) for name in ("velocity", "facing", "crowding"))
-        penalties = [float(terms[name]) for name in ("latent", "range", "skate", "glide", "floating", "sinking")]
+        penalties = [
+            float(terms[name])
+            for name in ("latent", "range", "skate", "glide", "floating", "sinking")
+        ]
         assert float(reward) == pytest.approx(own - sum(penalties), abs=1e-5)
 
 
 @torch.no_grad()
 def test_moving_and_turning_the_world_changes_nothing() -> None:
     simulation = Simulation(character(), CrowdTask(character()))
-    here, yaw, shift = anywhere(3, 12), torch.tensor(2.0), torch.tensor([3.0, -4.0])
+    here = anywhere(3, 12)
+    yaw = torch.tensor(2.0)
+    shift = torch.tensor([3.0, -4.0])
     here = replace(here, position=here.position / 4)
     there = turned(here, 2.0, 3.0, -4.0)
     points = 3 * latents(5, 12, 2)
     goal = simulation.task.goal_at(here, points)
     other = simulation.task.goal_at(there, geometry.turn(points, yaw) + shift)
     near = goal.others.norm(dim=-1) < 900
-    torch.testing.assert_close(other.others[near], (geometry.turn(goal.others, yaw) + shift)[near], atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        other.others[near], (geometry.turn(goal.others, yaw) + shift)[near], atol=1e-4, rtol=0
+    )
     torch.testing.assert_close(other.wish, geometry.turn(goal.wish, yaw), atol=1e-4, rtol=0)
-    torch.testing.assert_close(simulation.observe(there, other), simulation.observe(here, goal), atol=1e-4, rtol=0)
-    one, two = (simulation.advance(s, g, latents(0, 12, 6)).reward for s, g in ((here, goal), (there, other)))
+    torch.testing.assert_close(
+        simulation.observe(there, other), simulation.observe(here, goal), atol=1e-4, rtol=0
+    )
+    one, two = (
+        simulation.advance(s, g, latents(0, 12, 6)).reward
+        for s, g in ((here, goal), (there, other))
+    )
     torch.testing.assert_close(one, two, atol=1e-4, rtol=0)
 
 
@@ -134,7 +157,10 @@ def test_what_is_seen_stays_within_its_bounds_and_nobody_begins_in_another() -> 
     generator = torch.Generator().manual_seed(1)
     state, goal = simulation.reset(50, generator)
     apart = torch.cdist(state.position, state.position) + 10 * torch.eye(50)
-    assert float(apart.min()) > 1.0 and float(state.position.abs().max()) <= simulation.task.side(50) / 2
+    assert (
+        float(apart.min()) > 1.0
+        and float(state.position.abs().max()) <= simulation.task.side(50) / 2
+    )
     for _ in range(30):
         seen = simulation.observe(state, goal)
         assert (seen >= low - 1e-5).all() and (seen <= high + 1e-5).all()
@@ -143,7 +169,8 @@ def test_what_is_seen_stays_within_its_bounds_and_nobody_begins_in_another() -> 
 
 
 def test_the_others_are_followed() -> None:
-    task, state = CrowdTask(puppet()), people((0, 0, 0), (2, 0, 0))
+    task = CrowdTask(puppet())
+    state = people((0, 0, 0), (2, 0, 0))
     goal = task.goal_at(state, torch.zeros(2, 2))
     later = task.follow_goal(people((0, 0, 0), (0, 3, 0)), goal)
     assert torch.equal(later.position, goal.position)
@@ -164,7 +191,12 @@ def test_a_bad_setting_is_refused_by_name(values: dict[str, float], said: str) -
 
 
 def test_overlapping_is_two_torsos_in_one_place() -> None:
-    assert overlapping(people((0, 0, 0), (0.49, 0, 0), (2, 0, 0), (2, 0.51, 0))).tolist() == [True, True, False, False]
+    assert overlapping(people((0, 0, 0), (0.49, 0, 0), (2, 0, 0), (2, 0.51, 0))).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_circle_faces_its_middle_and_crosses_it() -> None:
@@ -180,7 +212,8 @@ def test_who_heeds_the_wish_passes_and_who_does_not_walks_through() -> None:
     simulation = Simulation(puppet(), CrowdTask(puppet(), CrowdConfig(space=8.0)))
 
     def go(state: CharacterState, velocity: Tensor) -> Tensor:
-        local, still = geometry.turn(velocity, -state.yaw), torch.zeros(len(state))
+        local = geometry.turn(velocity, -state.yaw)
+        still = torch.zeros(len(state))
         return torch.stack((local[:, 1], local[:, 0], still, still, still), dim=-1)
 
     def straight(state: CharacterState, goal: CrowdGoal) -> Tensor:

@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 from synthetic import refusal
 
-from envs import curves
+from controller.studies import curves
 
 
 def run(folder: Path, scale: float) -> Path:
     """A run whose every figure falls as time goes by."""
     folder.mkdir()
     rows = [
-        {"wall_s": 60 * minute, "frames": 500_000 * minute, **{key: scale / minute for key, _ in curves.PANELS}}
+        {
+            "wall_s": 60 * minute,
+            "frames": 500_000 * minute,
+            **{key: scale / minute for key, _ in curves.PANELS},
+        }
         for minute in (1, 2, 4)
     ]
     (folder / "history.json").write_text(json.dumps(rows))
@@ -24,8 +28,12 @@ def run(folder: Path, scale: float) -> Path:
 
 @pytest.mark.parametrize("name", ["curves.svg", "curves.png"])
 def test_runs_become_a_picture(name: str, tmp_path: Path) -> None:
-    runs = [curves.history(f"{word}={run(tmp_path / word, scale)}") for word, scale in (("one", 1.0), ("two", 3.0))]
-    first, again = tmp_path / name, tmp_path / f"again-{name}"
+    runs = [
+        curves.history(f"{word}={run(tmp_path / word, scale)}")
+        for word, scale in (("one", 1.0), ("two", 3.0))
+    ]
+    first = tmp_path / name
+    again = tmp_path / f"again-{name}"
     curves.draw(runs, first)
     curves.draw(runs, again)
     assert first.read_bytes() == again.read_bytes()
@@ -39,7 +47,14 @@ def test_runs_become_a_picture(name: str, tmp_path: Path) -> None:
 def test_the_table_tells_where_runs_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.md"
     page.write_text("before <!-- runs --> old <!-- end runs --> after")
-    words = ["curves", f"Slow={run(tmp_path / 'slow', 2.0)}", "--out", str(tmp_path / "c.svg"), "--write", str(page)]
+    words = [
+        "curves",
+        f"Slow={run(tmp_path / 'slow', 2.0)}",
+        "--out",
+        str(tmp_path / "c.svg"),
+        "--write",
+        str(page),
+    ]
     monkeypatch.setattr("sys.argv", words)
     curves.main()
     head, _, row = page.read_text().split("-->")[1].split("<!--")[0].strip().splitlines()

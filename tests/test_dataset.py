@@ -1,4 +1,5 @@
-"""The data set: split, statistics, files; folders of BVH files; the commands that make and show it."""
+"""The data set: split, statistics, files; folders of BVH files; the commands that make and show
+it."""
 
 from __future__ import annotations
 
@@ -12,16 +13,28 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from synthetic import clips, command, data, layout, moved, names, refusal, sentence, skeleton, strict_json, walk
+from synthetic import (
+    clips,
+    command,
+    data,
+    layout,
+    moved,
+    names,
+    refusal,
+    sentence,
+    skeleton,
+    strict_json,
+    walk,
+)
 
-from controller import data as data_command
-from controller import dataset, sources
-from controller.cleaning import renamed
-from controller.dataset import MIN_STD, ClipEntry, MotionDataset, build, is_held_out
-from controller.errors import DataError
-from controller.features import encode
-from controller.formats import bvh
-from controller.skeleton import Clip
+from controller.core.errors import DataError
+from controller.data import commands as data_command
+from controller.data import dataset, sources
+from controller.data.cleaning import renamed
+from controller.data.dataset import MIN_STD, ClipEntry, MotionDataset, build, is_held_out
+from controller.data.formats import bvh
+from controller.motion.pose import encode
+from controller.motion.skeleton import Clip
 
 
 def test_a_data_set_holds_the_poses_of_its_clips() -> None:
@@ -32,7 +45,8 @@ def test_a_data_set_holds_the_poses_of_its_clips() -> None:
     for entry, clip in zip(made.clips, clips(), strict=True):
         assert entry.rows == slice(start, start + 90)
         start += 90
-        poses, captured = made.poses[entry.rows], encode(made.layout, clip)
+        poses = made.poses[entry.rows]
+        captured = encode(made.layout, clip)
         height = made.layout.positions.start + 1
         torch.testing.assert_close(poses[:, :3], captured[:, :3], atol=1e-4, rtol=0)
         floor = captured[:, height] - poses[:, height]  # the floor was taken away, and nothing else
@@ -73,8 +87,11 @@ def test_held_out_clips_have_no_part_in_the_statistics() -> None:
 
 
 def test_statistics_are_those_of_the_training_clips_and_their_mirror_images() -> None:
-    normalizer, part = data().normalizer(), layout()
-    rows = np.concatenate([data().poses[entry.rows].numpy() for entry in data().select(held_out=False)])
+    normalizer = data().normalizer()
+    part = layout()
+    rows = np.concatenate(
+        [data().poses[entry.rows].numpy() for entry in data().select(held_out=False)]
+    )
     rows = np.concatenate([rows, part.mirror(torch.from_numpy(rows)).numpy()]).astype(np.float64)
     np.testing.assert_allclose(normalizer.mean, rows.mean(0), atol=1e-5)
     floor = np.zeros(part.size)
@@ -86,14 +103,18 @@ def test_statistics_are_those_of_the_training_clips_and_their_mirror_images() ->
     torch.testing.assert_close(part.mirror(normalizer.mean), normalizer.mean, atol=1e-5, rtol=0)
     swapped = part.mirror(normalizer.std).abs()
     torch.testing.assert_close(swapped, normalizer.std, rtol=1e-4, atol=0)
-    torch.testing.assert_close(normalizer.std[part.positions.start], torch.tensor(MIN_STD["positions"]))  # hips' x: 0
+    torch.testing.assert_close(
+        normalizer.std[part.positions.start], torch.tensor(MIN_STD["positions"])
+    )  # hips' x: 0
 
 
 def test_mirrored_copies_follow_their_clips() -> None:
     poses, entries = data().split(held_out=True)
     count = len(poses) // 2
     assert torch.equal(poses[count:], layout().mirror(poses[:count]))
-    assert [entry.name for entry in entries[2:]] == [f"{entry.name} mirrored" for entry in entries[:2]]
+    assert [entry.name for entry in entries[2:]] == [
+        f"{entry.name} mirrored" for entry in entries[:2]
+    ]
     for entry, twin in zip(entries[:2], entries[2:], strict=True):
         assert twin.start == entry.start + count and twin.length == entry.length
     plain, _ = data().split(held_out=True, mirror=False)
@@ -126,7 +147,9 @@ def test_the_fingerprint_tells_another_split_apart() -> None:
     assert other.fingerprint() != data().fingerprint()
 
 
-def test_an_interrupted_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_save_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.npz"
     data().save(path)
     before = path.read_bytes()
@@ -146,29 +169,50 @@ def with_header(change: Callable[[dict], object]) -> Callable[[Path], None]:
 
     def damage(path: Path) -> None:
         with np.load(path) as archive:
-            header, poses = json.loads(str(archive["header"])), archive["poses"]
+            header = json.loads(str(archive["header"]))
+            poses = archive["poses"]
         np.savez(path, header=np.array(json.dumps(change(header))), poses=poses)
 
     return damage
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda path: path.unlink(), "no such data file; make one with `python -m controller.data build"),
+    "missing": (
+        lambda path: path.unlink(),
+        "no such data file; make one with `python -m controller.data.commands build",
+    ),
     "empty": (lambda path: path.write_bytes(b""), "not a motion data set"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:5000]), "not a motion data set"),
-    "half a member": (lambda path: path.write_bytes(path.read_bytes()[200:]), "not a motion data set"),
+    "half a member": (
+        lambda path: path.write_bytes(path.read_bytes()[200:]),
+        "not a motion data set",
+    ),
     "text": (lambda path: path.write_text("HIERARCHY\n" * 100), "not a motion data set"),
     "another npz": (lambda path: np.savez(path, x=np.zeros(3)), "not a motion data set"),
-    "a pickle": (lambda path: np.savez(path, header=np.array({}, dtype=object)), "not a motion data set"),
-    "another format": (with_header(lambda header: header | {"format": "motion-dataset/9"}), "'motion-dataset/9' found"),
-    "rows missing": (with_header(lambda header: header | {"clips": header["clips"][:-1]}), "poses of shape"),
-    "header cut down": (with_header(lambda header: {"format": header["format"]}), "not a motion data set"),
+    "a pickle": (
+        lambda path: np.savez(path, header=np.array({}, dtype=object)),
+        "not a motion data set",
+    ),
+    "another format": (
+        with_header(lambda header: header | {"format": "motion-dataset/9"}),
+        "'motion-dataset/9' found",
+    ),
+    "rows missing": (
+        with_header(lambda header: header | {"clips": header["clips"][:-1]}),
+        "poses of shape",
+    ),
+    "header cut down": (
+        with_header(lambda header: {"format": header["format"]}),
+        "not a motion data set",
+    ),
     "header a list": (with_header(lambda header: [header]), "not a motion data set"),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_a_file_that_is_no_data_set_is_refused_in_a_sentence(tmp_path: Path, data_file: Path, name: str) -> None:
+def test_a_file_that_is_no_data_set_is_refused_in_a_sentence(
+    tmp_path: Path, data_file: Path, name: str
+) -> None:
     path = tmp_path / "a.npz"
     path.write_bytes(data_file.read_bytes())
     damage, words = DAMAGE[name]
@@ -210,12 +254,13 @@ def test_nothing_usable_is_refused_with_all_reasons() -> None:
         build([walk("short", seconds=0.5)], "folder")
 
 
-# -- folders of BVH files --------------------------------------------------------------------------------------------
+# -- folders of BVH files --------------------------------------------------------------------------
 
 
 def folder_of_walks(folder: Path, unit: float = 0.01) -> list[Clip]:
     """Three walks as BVH files, the last in a folder below; one of them held out."""
-    training, held_out = names(held_out=False), names(held_out=True)
+    training = names(held_out=False)
+    held_out = names(held_out=True)
     walks = [
         walk(next(training), seconds=2.0),
         walk(next(held_out), seconds=2.0, turn=0.5),
@@ -234,7 +279,9 @@ def test_a_folder_is_read_in_metres_whatever_its_unit(tmp_path: Path, unit: floa
     assert notes == [] and {clip.name for clip in read} == set(walks)
     for clip in read:
         torch.testing.assert_close(clip.skeleton.offsets, skeleton().offsets, atol=1e-5, rtol=0)
-        torch.testing.assert_close(clip.joint_positions(), walks[clip.name].joint_positions(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            clip.joint_positions(), walks[clip.name].joint_positions(), atol=1e-4, rtol=0
+        )
         assert clip.fps == walks[clip.name].fps
 
 
@@ -251,28 +298,33 @@ def test_a_giant_is_left_out_since_no_unit_makes_a_person_of_it(tmp_path: Path) 
 
 
 def test_the_skeleton_of_most_frames_is_chosen() -> None:
-    long, short = walk("long", seconds=3.0), renamed(walk("short", seconds=1.0), {"Head": "Skull"})
+    long = walk("long", seconds=3.0)
+    short = renamed(walk("short", seconds=1.0), {"Head": "Skull"})
     assert sources.most_common_skeleton([short, long]) is long.skeleton
     assert sources.most_common_skeleton([short, short]) is short.skeleton
 
 
-# -- commands --------------------------------------------------------------------------------------------------------
+# -- commands --------------------------------------------------------------------------------------
 
 
 def test_a_folder_becomes_a_data_set_and_a_picture_by_two_commands(tmp_path: Path) -> None:
-    folder, out, sheet = tmp_path / "walks", tmp_path / "made" / "walks.npz", tmp_path / "sheet.png"
+    folder = tmp_path / "walks"
+    out = tmp_path / "made" / "walks.npz"
+    sheet = tmp_path / "sheet.png"
     walks = folder_of_walks(folder)
     (folder / "broken.bvh").write_text("HIERARCHY\nROOT Hips\n{\n")
-    built = command("controller.data", "build", "--source", folder, "--out", out)
+    built = command("controller.data.commands", "build", "--source", folder, "--out", out)
     assert built.returncode == 0, built.stderr
     assert "broken.bvh: left out (" in built.stdout and "broken.bvh, line 3: " in built.stdout
     assert f"{out}: 3 clips, 0.1 min (0.0 held out), 17 joints, 207 values a pose" in built.stdout
     made = MotionDataset.load(out)
     assert {entry.name for entry in made.clips} == {clip.name for clip in walks}
-    assert {entry.length for entry in made.clips} == {60}  # 2 s at 30 frames a second, whatever the file's rate
+    assert {entry.length for entry in made.clips} == {
+        60
+    }  # 2 s at 30 frames a second, whatever the file's rate
     assert made.source == "walks"
 
-    shown = command("controller.data", "info", out, "--sheet", sheet)
+    shown = command("controller.data.commands", "info", out, "--sheet", sheet)
     assert shown.returncode == 0, shown.stderr
     assert f"held out: {walks[1].name}" in shown.stdout
     (row,) = (line for line in shown.stdout.splitlines() if line.startswith("forward m/s"))
@@ -282,23 +334,45 @@ def test_a_folder_becomes_a_data_set_and_a_picture_by_two_commands(tmp_path: Pat
 
 
 def test_a_missing_folder_is_one_sentence_and_status_2(tmp_path: Path) -> None:
-    done = command("controller.data", "build", "--source", tmp_path / "nowhere", "--out", tmp_path / "a.npz")
+    done = command(
+        "controller.data.commands",
+        "build",
+        "--source",
+        tmp_path / "nowhere",
+        "--out",
+        tmp_path / "a.npz",
+    )
     assert done.returncode == 2 and done.stdout == ""
     assert sentence(done.stderr).startswith(f"{tmp_path / 'nowhere'}: no such folder")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_requests_are_one_sentence(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "empty").mkdir()
     for words, expected in (
         (["fetch", "--out", tmp_path / "new", "--mirror", tmp_path / "nowhere"], "is not a folder"),
         (["fetch", "--dataset", "snu-woddy"], "'snu-woddy'; there are snu-woody"),
-        (["build", "--source", tmp_path / "empty", "--out", tmp_path / "a.npz"], "no .bvh file in it or below"),
-        (["build", "--source", tmp_path, "--out", tmp_path / "a.zip"], "allowed: a name that ends in .npz"),
-        (["build", "--source", tmp_path, "--out", tmp_path / "a.npz", "--use", "dance"], "allowed: locomotion"),
-        (["build", "--source", tmp_path, "--out", tmp_path / "a.npz", "--unit", "-1"], "unit is -1.0"),
+        (
+            ["build", "--source", tmp_path / "empty", "--out", tmp_path / "a.npz"],
+            "no .bvh file in it or below",
+        ),
+        (
+            ["build", "--source", tmp_path, "--out", tmp_path / "a.zip"],
+            "allowed: a name that ends in .npz",
+        ),
+        (
+            ["build", "--source", tmp_path, "--out", tmp_path / "a.npz", "--use", "dance"],
+            "allowed: locomotion",
+        ),
+        (
+            ["build", "--source", tmp_path, "--out", tmp_path / "a.npz", "--unit", "-1"],
+            "unit is -1.0",
+        ),
         (["info", tmp_path / "none.npz"], "no such data file"),
         (["info", data_file, "--clips", "dance"], "no clip is named like 'dance'; there are walk"),
     ):

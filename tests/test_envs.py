@@ -1,4 +1,5 @@
-"""The environments as their libraries see them: one character, a batch, stable-baselines3's batch."""
+"""The environments as their libraries see them: one character, a batch, stable-baselines3's
+batch."""
 
 from __future__ import annotations
 
@@ -18,17 +19,20 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 from synthetic import PUPPET_LATENT, layout, puppet
 
 import envs
-from controller.errors import CheckpointError, ConfigError
-from controller.simulation import Simulation
+from controller.core.errors import CheckpointError, ConfigError
 from controller.tasks.joystick import JoystickConfig
 from controller.tasks.random_walk import RandomWalkTask
+from controller.tasks.simulation import Simulation
 from envs import EPISODE_FRAMES
 from envs.character_env import CharacterEnv, VectorCharacterEnv
 from envs.episodes import Episodes
 from envs.sb3 import CharacterVecEnv
 
-JOYSTICK, RANDOM_WALK = "MotionVAE/Joystick-v0", "MotionVAE/RandomWalk-v0"
-TARGET, TIMED_TARGET, PATH = "MotionVAE/Target-v0", "MotionVAE/TimedTarget-v0", "MotionVAE/Path-v0"
+JOYSTICK = "MotionVAE/Joystick-v0"
+RANDOM_WALK = "MotionVAE/RandomWalk-v0"
+TARGET = "MotionVAE/Target-v0"
+TIMED_TARGET = "MotionVAE/TimedTarget-v0"
+PATH = "MotionVAE/Path-v0"
 MAZE = "MotionVAE/Maze-v0"
 CROWD = "MotionVAE/Crowd-v0"
 ALL = (JOYSTICK, TARGET, TIMED_TARGET, PATH, MAZE, CROWD, RANDOM_WALK)
@@ -43,11 +47,13 @@ def pulled(count: int, **strings: float) -> np.ndarray:
     return action
 
 
-def vec_env(path: Path, count: int, steps: int = 20, task: str = "joystick", **options: float) -> CharacterVecEnv:
+def vec_env(
+    path: Path, count: int, steps: int = 20, task: str = "joystick", **options: float
+) -> CharacterVecEnv:
     return CharacterVecEnv(Episodes.make(task, count, steps, str(path)), **options)
 
 
-# -- what the libraries ask ------------------------------------------------------------------------------------------
+# -- what the libraries ask ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -60,7 +66,9 @@ def test_both_libraries_checkers_are_content(name: str, mvae: Path) -> None:
 
 def test_a_checker_would_have_noticed(mvae: Path) -> None:
     env = CharacterEnv(mvae=str(mvae))
-    env.observation_space = gymnasium.spaces.Box(-0.01, 0.01, env.observation_space.shape, np.float32)
+    env.observation_space = gymnasium.spaces.Box(
+        -0.01, 0.01, env.observation_space.shape, np.float32
+    )
     with pytest.raises(AssertionError):
         check_env(env)
 
@@ -82,7 +90,10 @@ def test_environments_are_made_by_name(
 ) -> None:
     assert envs is sys.modules["envs"]
     env = gymnasium.make(name, mvae=str(mvae))
-    assert isinstance(env.unwrapped, CharacterEnv) and env.unwrapped.episodes.simulation.task.name == task
+    assert (
+        isinstance(env.unwrapped, CharacterEnv)
+        and env.unwrapped.episodes.simulation.task.name == task
+    )
     assert env.action_space == gymnasium.spaces.Box(-1, 1, (6,), np.float32)
     assert env.observation_space.shape == (layout().size + goal,)
     # the prefix imports the package, which registers
@@ -91,7 +102,9 @@ def test_environments_are_made_by_name(
     monkeypatch.delitem(sys.modules, "envs")
     with pytest.raises(gymnasium.error.Error):
         gymnasium.make(name, mvae=str(mvae))
-    assert gymnasium.make(f"envs:{name}", mvae=str(mvae)).reset(seed=0)[0].shape == (layout().size + goal,)
+    assert gymnasium.make(f"envs:{name}", mvae=str(mvae)).reset(seed=0)[0].shape == (
+        layout().size + goal,
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -116,10 +129,13 @@ def test_the_number_of_steps_asked_of_gymnasium_is_kept(mvae: Path, steps: int) 
     """Fewer than the environment's own 1,200, and more."""
     env = gymnasium.make(RANDOM_WALK, mvae=str(mvae), max_episode_steps=steps)
     env.reset(seed=0)
-    still, count, over = np.zeros(6, np.float32), 0, False
+    still = np.zeros(6, np.float32)
+    count = 0
+    over = False
     while not over:
         _, _, terminated, truncated, _ = env.step(still)
-        count, over = count + 1, terminated or truncated
+        count = count + 1
+        over = terminated or truncated
     assert count == steps
 
 
@@ -135,14 +151,18 @@ def test_bad_requests_are_refused_by_name(mvae: Path, tmp_path: Path) -> None:
 
 
 def test_settings_reach_the_task(mvae: Path) -> None:
-    env = gymnasium.make_vec(JOYSTICK, num_envs=200, mvae=str(mvae), config=JoystickConfig(stand=1.0))
+    env = gymnasium.make_vec(
+        JOYSTICK, num_envs=200, mvae=str(mvae), config=JoystickConfig(stand=1.0)
+    )
     seen, _ = env.reset(seed=0)
     assert not seen[:, layout().size : layout().size + 2].any()
-    seen, _ = gymnasium.make_vec(JOYSTICK, num_envs=200, mvae=str(mvae), config=JoystickConfig(stand=0.0)).reset(seed=0)
+    seen, _ = gymnasium.make_vec(
+        JOYSTICK, num_envs=200, mvae=str(mvae), config=JoystickConfig(stand=0.0)
+    ).reset(seed=0)
     assert seen[:, layout().size : layout().size + 2].any(axis=1).all()
 
 
-# -- actions, rewards, ends ------------------------------------------------------------------------------------------
+# -- actions, rewards, ends ------------------------------------------------------------------------
 
 
 def test_z_is_twice_the_action_and_never_beyond_two(puppet_mvae: Path) -> None:
@@ -164,7 +184,11 @@ def test_a_fall_terminates_and_the_clock_truncates(puppet_mvae: Path) -> None:
     ends = [env.step(pulled(1)[0])[2:4], env.step(pulled(1, lift=-0.5)[0])[2:4]]
     assert ends == [(False, False), (True, False)]
     env.reset()  # a fall on the last frame is a fall: nothing comes after it that a learner could count on
-    ends = [env.step(pulled(1)[0])[2:4], env.step(pulled(1)[0])[2:4], env.step(pulled(1, lift=0.5)[0])[2:4]]
+    ends = [
+        env.step(pulled(1)[0])[2:4],
+        env.step(pulled(1)[0])[2:4],
+        env.step(pulled(1, lift=0.5)[0])[2:4],
+    ]
     assert ends == [(False, False), (False, False), (True, False)]
 
 
@@ -173,7 +197,16 @@ def test_the_info_tells_the_rewards_terms(puppet_mvae: Path) -> None:
     assert env.reset(seed=0)[1] == {}
     _, reward, _, _, info = env.step(pulled(1, forward=1)[0])
     terms = info["reward_terms"]
-    assert set(terms) == {"velocity", "facing", "latent", "range", "skate", "glide", "floating", "sinking"}
+    assert set(terms) == {
+        "velocity",
+        "facing",
+        "latent",
+        "range",
+        "skate",
+        "glide",
+        "floating",
+        "sinking",
+    }
     paid = terms["velocity"] + terms["facing"]
     assert reward == pytest.approx(2 * paid - sum(terms.values()), abs=1e-6)
     assert isinstance(reward, float)
@@ -185,7 +218,11 @@ def test_a_pose_that_is_not_finite_ends_one_episode_and_shows_numbers(puppet_mva
     env.episodes.state.pose[1] = math.nan
     seen, reward, terminated, truncated, info = env.step(pulled(3))
     assert terminated.tolist() == [False, True, False] and not truncated.any()
-    assert np.isfinite(seen).all() and np.isfinite(reward).all() and np.isfinite(info["final_obs"][1]).all()
+    assert (
+        np.isfinite(seen).all()
+        and np.isfinite(reward).all()
+        and np.isfinite(info["final_obs"][1]).all()
+    )
     seen, reward, terminated, *_ = env.step(pulled(3))
     assert not terminated.any() and np.isfinite(seen).all()
 
@@ -199,7 +236,9 @@ def test_what_ended_is_reset_in_the_same_step_and_its_last_view_is_kept(puppet_m
     assert terminated.tolist() == [False, True, False] and not truncated.any()
     assert info["_final_obs"].tolist() == [False, True, False]
     assert info["final_obs"][0] is None and info["final_obs"][2] is None
-    assert info["final_obs"][1][HEIGHT] == pytest.approx(-0.5) and info["final_obs"][1][0] == pytest.approx(1.5)
+    assert info["final_obs"][1][HEIGHT] == pytest.approx(-0.5) and info["final_obs"][1][
+        0
+    ] == pytest.approx(1.5)
     assert not seen[1].any()  # the puppet's one reset pose is all zeros
     assert seen[0, 0] == seen[2, 0] == pytest.approx(1.5)
     position = env.episodes.state.position
@@ -208,7 +247,9 @@ def test_what_ended_is_reset_in_the_same_step_and_its_last_view_is_kept(puppet_m
         *_, truncated, info = env.step(pulled(3))
         assert not truncated.any() and "final_obs" not in info
     *_, terminated, truncated, info = env.step(pulled(3))
-    assert truncated.tolist() == [True, False, True] and not terminated.any()  # each by its own clock
+    assert (
+        truncated.tolist() == [True, False, True] and not terminated.any()
+    )  # each by its own clock
     assert info["_final_obs"].tolist() == [True, False, True]
     *_, truncated, info = env.step(pulled(3))
     assert truncated.tolist() == [False, True, False]
@@ -224,13 +265,16 @@ def test_some_rows_begin_anew_and_the_others_go_on_bit_by_bit(mvae: Path) -> Non
     again, _ = env.reset(options={"reset_mask": mask})
     assert (again[~mask] == seen[~mask]).all()
     assert (again[mask, :20] != seen[mask, :20]).any(axis=1).all()
-    assert env.episodes.state.position[mask].eq(0).all() and env.episodes.state.position[~mask].ne(0).all()
+    assert (
+        env.episodes.state.position[mask].eq(0).all()
+        and env.episodes.state.position[~mask].ne(0).all()
+    )
     ends = [env.step(env.action_space.sample())[3] for _ in range(10)]
     assert [frame.tolist() for frame in ends if frame.any()] == [(~mask).tolist(), mask.tolist()]
     assert [number for number, frame in enumerate(ends, 1) if frame.any()] == [6, 10]
 
 
-# -- chance ----------------------------------------------------------------------------------------------------------
+# -- chance ----------------------------------------------------------------------------------------
 
 
 def actions(count: int, steps: int) -> np.ndarray:
@@ -249,7 +293,9 @@ def played_alone(path: Path, seed: int | None, steps: int = 30) -> list[np.ndarr
     return seen
 
 
-def played_together(path: Path, seed: int | None, steps: int = 30, count: int = 3) -> list[np.ndarray]:
+def played_together(
+    path: Path, seed: int | None, steps: int = 30, count: int = 3
+) -> list[np.ndarray]:
     env = VectorCharacterEnv(count, mvae=str(path), max_episode_steps=12)
     seen = [env.reset(seed=seed)[0]]
     for action in actions(count, steps):
@@ -273,7 +319,8 @@ def test_a_seed_decides_everything(play, mvae: Path) -> None:
     one = play(mvae, 5)
     torch.manual_seed(123)
     np.random.seed(123)  # noqa: NPY002 - whatever others do with the global generators
-    again, other = play(mvae, 5), play(mvae, 6)
+    again = play(mvae, 5)
+    other = play(mvae, 6)
     assert len(one) == len(again) == len(other)
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
     assert not np.array_equal(one[0], other[0]) and not np.array_equal(one[-1], other[-1])
@@ -296,15 +343,17 @@ def test_episodes_of_one_run_differ(mvae: Path) -> None:
 
 
 def test_one_character_is_a_batch_of_one(mvae: Path) -> None:
-    alone, batch = CharacterEnv(mvae=str(mvae)), VectorCharacterEnv(1, mvae=str(mvae))
+    alone = CharacterEnv(mvae=str(mvae))
+    batch = VectorCharacterEnv(1, mvae=str(mvae))
     assert np.array_equal(alone.reset(seed=4)[0], batch.reset(seed=4)[0][0])
     for action in actions(1, 40):
-        one, other = alone.step(action[0]), batch.step(action)
+        one = alone.step(action[0])
+        other = batch.step(action)
         for a, b in zip(one[:4], other[:4], strict=True):
             np.testing.assert_array_equal(np.float32(a), np.float32(b[0]))
 
 
-# -- stable-baselines3 -----------------------------------------------------------------------------------------------
+# -- stable-baselines3 -----------------------------------------------------------------------------
 
 
 def test_ends_are_told_as_stable_baselines3_wants_them(puppet_mvae: Path) -> None:
@@ -348,7 +397,8 @@ def test_a_reset_of_the_batch_forgets_the_returns(puppet_mvae: Path) -> None:
 def test_the_seed_is_spent_by_one_reset(mvae: Path) -> None:
     env = vec_env(mvae, 2)
     env.seed(7)
-    first, second = env.reset(), env.reset()
+    first = env.reset()
+    second = env.reset()
     assert not np.array_equal(first, second)
     env.seed(7)
     assert np.array_equal(env.reset(), first)
@@ -356,7 +406,10 @@ def test_the_seed_is_spent_by_one_reset(mvae: Path) -> None:
 
 def test_the_batch_answers_questions_of_the_library(mvae: Path) -> None:
     env = vec_env(mvae, 2)
-    assert env.get_attr("num_envs") == [2, 2] and env.env_is_wrapped(gymnasium.Wrapper) == [False, False]
+    assert env.get_attr("num_envs") == [2, 2] and env.env_is_wrapped(gymnasium.Wrapper) == [
+        False,
+        False,
+    ]
     env.set_attr("mark", 5)
     assert env.get_attr("mark", indices=[0]) == [5]
     env.close()

@@ -26,40 +26,43 @@ from synthetic import (
 )
 from torch import Tensor
 
-from controller import evaluate as evaluate_command
-from controller import geometry, metrics
-from controller.character import Character, CharacterState
-from controller.cleaning import levelled
-from controller.dataset import ClipEntry, MotionDataset, build
-from controller.errors import ControllerError
-from controller.evaluation import (
+from controller.core.errors import ControllerError
+from controller.data.cleaning import levelled
+from controller.data.dataset import ClipEntry, MotionDataset, build
+from controller.dynamics.character import Character, CharacterState
+from controller.dynamics.rollout import in_range, record
+from controller.evaluation.figures import (
     captured_figures,
     evaluate,
     ground_figures,
     nearest_pose_cm,
 )
-from controller.rollout import in_range, record
-from controller.simulation import Simulation
-from controller.skeleton import forward_kinematics
+from controller.evaluation.results import evaluate as evaluate_command
+from controller.evaluation.trials.joystick import response_figures, stop_figures, strafe_figures
+from controller.motion import geometry, metrics
+from controller.motion.skeleton import forward_kinematics
 from controller.tasks.joystick import JoystickGoal, JoystickTask
 from controller.tasks.random_walk import RandomWalkTask
-from controller.trials.joystick import response_figures, stop_figures, strafe_figures
+from controller.tasks.simulation import Simulation
 
 FPS = 30.0
 
 
-def sliding(height: float, step: float = 0.01, frames: int = 11, way: tuple[float, float] = (0.6, 0.8)) -> Tensor:
+def sliding(
+    height: float, step: float = 0.01, frames: int = 11, way: tuple[float, float] = (0.6, 0.8)
+) -> Tensor:
     """Both feet at a height, moving by ``step`` metres a frame: (T, 1, 2, 3)."""
     path = torch.arange(frames)[:, None] * step * torch.tensor([way[0], 0.0, way[1]])
     path = path + torch.tensor([0.0, height, 0.0])
     return path[:, None, None].expand(frames, 1, 2, 3).clone()
 
 
-# -- metrics ---------------------------------------------------------------------------------------------------------
+# -- metrics ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("height", "skate"), [(0.0, 1.0), (0.033 / 2, 2 - math.sqrt(2)), (0.033, 0.0), (0.5, 0.0), (-0.02, 1.0)]
+    ("height", "skate"),
+    [(0.0, 1.0), (0.033 / 2, 2 - math.sqrt(2)), (0.033, 0.0), (0.5, 0.0), (-0.02, 1.0)],
 )
 def test_a_foot_sliding_by_a_centimetre_a_frame(height: float, skate: float) -> None:
     values = metrics.foot_skate(sliding(height))
@@ -89,7 +92,8 @@ def test_the_higher_of_two_frames_decides() -> None:
 
 
 def test_the_skating_ratio_counts_steps_in_which_a_low_foot_is_fast() -> None:
-    fast, slow = 0.51 / FPS, 0.49 / FPS
+    fast = 0.51 / FPS
+    slow = 0.49 / FPS
     assert metrics.skating(sliding(0.04, fast), FPS).all()
     assert not metrics.skating(sliding(0.04, slow), FPS).any()
     assert not metrics.skating(sliding(0.06, fast), FPS).any()
@@ -99,15 +103,21 @@ def test_the_skating_ratio_counts_steps_in_which_a_low_foot_is_fast() -> None:
 
 
 def test_the_lower_foot_in_centimetres() -> None:
-    feet = torch.tensor([[[0.0, 0.03, 0.0], [0.0, -0.02, 0.0]], [[0.0, 0.05, 0.0], [0.0, 0.2, 0.0]]])
+    feet = torch.tensor(
+        [[[0.0, 0.03, 0.0], [0.0, -0.02, 0.0]], [[0.0, 0.05, 0.0], [0.0, 0.2, 0.0]]]
+    )
     torch.testing.assert_close(metrics.lower_foot(feet), torch.tensor([-2.0, 5.0]))
     figures = ground_figures([feet], FPS)
     assert figures["sink_fraction"] == 0.5
-    assert figures["float_cm_p95"] == pytest.approx(5.0) and figures["float_cm_p5"] == pytest.approx(-2.0)
+    assert figures["float_cm_p95"] == pytest.approx(5.0) and figures[
+        "float_cm_p5"
+    ] == pytest.approx(-2.0)
 
 
 def test_quantiles_are_those_of_all_values() -> None:
-    shuffled = torch.randperm(1001, generator=torch.Generator().manual_seed(0)).float().reshape(7, 143)
+    shuffled = (
+        torch.randperm(1001, generator=torch.Generator().manual_seed(0)).float().reshape(7, 143)
+    )
     assert metrics.quantiles(shuffled, (0.0, 0.05, 0.5, 1.0)) == [0, 50, 500, 1000]
 
 
@@ -120,16 +130,18 @@ def test_the_spread_of_streams_is_the_mean_over_pairs() -> None:
     assert degrees == pytest.approx(2 * seam / 3, abs=1e-3)
 
 
-# -- captured motion -------------------------------------------------------------------------------------------------
+# -- captured motion -------------------------------------------------------------------------------
 
 
 def gait(slide: float, frames: int = 40) -> MotionDataset:
-    """Feet that take turns: ten frames on the ground, sliding at ``slide`` m/s, ten at 1 m/s in the air."""
+    """Feet that take turns: ten frames on the ground, sliding at ``slide`` m/s, ten at 1 m/s in the
+    air."""
     part = layout()
     poses = torch.zeros(frames, part.size)
     for number, foot in enumerate(part.feet):
         down = (torch.arange(frames) // 10) % 2 == number
-        height, speed = part.positions.start + 3 * foot + 1, part.velocities.start + 3 * foot
+        height = part.positions.start + 3 * foot + 1
+        speed = part.velocities.start + 3 * foot
         poses[:, height] = torch.where(down, 0.0, 0.1)
         poses[:, speed + 2] = torch.where(down, slide, 1.0)
     return MotionDataset(part, poses, (ClipEntry("gait", 0, frames, False),), "made up")
@@ -138,11 +150,16 @@ def gait(slide: float, frames: int = 40) -> MotionDataset:
 def test_planted_feet_do_not_skate() -> None:
     figures = captured_figures(gait(0.0))
     assert figures["foot_skate_cm_per_frame"] == pytest.approx(0, abs=1e-5)
-    assert figures["skating_ratio"] == 0 and figures["float_cm_median"] == 0 and figures["sink_fraction"] == 0
+    assert (
+        figures["skating_ratio"] == 0
+        and figures["float_cm_median"] == 0
+        and figures["sink_fraction"] == 0
+    )
 
 
 def test_feet_that_slide_while_they_stand_skate() -> None:
-    """In 36 of 39 steps one foot slides, by 2 cm, the other being in the air; in 3 they change over."""
+    """In 36 of 39 steps one foot slides, by 2 cm, the other being in the air; in 3 they change
+    over."""
     figures = captured_figures(gait(0.6))
     assert figures["foot_skate_cm_per_frame"] == pytest.approx(2.0 * 36 / 39 / 2, rel=1e-4)
     assert figures["skating_ratio"] == pytest.approx(36 / 39)
@@ -166,7 +183,9 @@ def test_captured_figures_are_those_of_the_clips_own_feet() -> None:
 def test_a_captured_pose_is_near_itself() -> None:
     normalizer = data().normalizer()
     captured, _ = data().split(held_out=False)
-    assert nearest_pose_cm(data(), normalizer, normalizer.normalize(captured)) == pytest.approx(0, abs=0.05)
+    assert nearest_pose_cm(data(), normalizer, normalizer.normalize(captured)) == pytest.approx(
+        0, abs=0.05
+    )
 
 
 def test_the_nearest_pose_is_the_nearest_of_all() -> None:
@@ -180,24 +199,32 @@ def test_the_nearest_pose_is_the_nearest_of_all() -> None:
     assert found == pytest.approx(100 * float(distance.median()), rel=1e-4) and found > 1
 
 
-# -- recordings ------------------------------------------------------------------------------------------------------
+# -- recordings ------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(("who", "size", "near"), [(puppet, PUPPET_LATENT, 1e-5), (character, 6, 3e-3)])
+@pytest.mark.parametrize(
+    ("who", "size", "near"), [(puppet, PUPPET_LATENT, 1e-5), (character, 6, 3e-3)]
+)
 def test_a_recording_holds_the_drawn_characters_feet_and_path(
     who: Callable[[], Character], size: int, near: float
 ) -> None:
-    """Feet hang from the predicted hips, which a model puts a millimetre off the root from which they are drawn."""
-    start, moves = anywhere(0, 5, who()), 0.1 * latents(0, 6, 5, size)
+    """Feet hang from the predicted hips, which a model puts a millimetre off the root from which
+    they are drawn."""
+    start = anywhere(0, 5, who())
+    moves = 0.1 * latents(0, 6, 5, size)
     frames = iter(moves)
     run = record(who(), lambda state, goal: next(frames), start, lambda frame, state: None, 6)
     state = start
     for frame, latent in enumerate(moves):
         state = who().step(state, latent)
         joints = forward_kinematics(who().skeleton, *who().joints(state))
-        torch.testing.assert_close(run.feet[frame], joints[:, list(layout().feet)], atol=near, rtol=0)
-        assert torch.equal(run.position[frame], state.position) and torch.equal(run.yaw[frame], state.yaw)
+        torch.testing.assert_close(
+            run.feet[frame], joints[:, list(layout().feet)], atol=near, rtol=0
+        )
+        assert torch.equal(run.position[frame], state.position) and torch.equal(
+            run.yaw[frame], state.yaw
+        )
         assert torch.equal(run.pose[frame], state.pose)
     moved = (run.position[1:] - run.position[:-1]) * FPS
     torch.testing.assert_close(run.velocity[1:], moved, atol=2e-3, rtol=0)
@@ -227,7 +254,7 @@ def test_poses_far_from_what_was_captured_are_out_of_range() -> None:
     assert in_range(character(), pose).tolist() == [True, True, False, False]
 
 
-# -- scripts in the place of a policy --------------------------------------------------------------------------------
+# -- scripts in the place of a policy --------------------------------------------------------------
 
 
 def obedient(rate: float = 2.0) -> Callable[[CharacterState, JoystickGoal], Tensor]:
@@ -256,10 +283,14 @@ def watched(act: Callable, goals: list[JoystickGoal]) -> Callable:
 def test_the_response_is_the_time_until_the_facing_is_within_five_degrees(rate: float) -> None:
     """Turning at a constant rate takes (angle − 5°) / rate, rounded up to a frame."""
     goals: list[JoystickGoal] = []
-    figures = response_figures(puppet(), watched(obedient(rate), goals), characters=8, seconds=20, seed=3)
+    figures = response_figures(
+        puppet(), watched(obedient(rate), goals), characters=8, seconds=20, seed=3
+    )
     headings = torch.stack([goal.facing for goal in goals])[::150]  # (4, 8): every five seconds
     assert headings.shape == (4, 8) and len(goals) == 600
-    assert (torch.stack([goal.facing for goal in goals]).unflatten(0, (4, 150)) == headings[:, None]).all()
+    assert (
+        torch.stack([goal.facing for goal in goals]).unflatten(0, (4, 150)) == headings[:, None]
+    ).all()
     times: dict[str, list[float]] = {"left": [], "right": []}
     for row in range(8):
         at = 0.0
@@ -271,8 +302,12 @@ def test_the_response_is_the_time_until_the_facing_is_within_five_degrees(rate: 
             at += math.copysign(min(abs(angle), 5 * rate), angle)
     both = times["left"] + times["right"]
     assert figures["response_s"] == pytest.approx(sum(both) / len(both), abs=0.01)
-    assert figures["response_left_s"] == pytest.approx(sum(times["left"]) / len(times["left"]), abs=0.01)
-    assert figures["response_right_s"] == pytest.approx(sum(times["right"]) / len(times["right"]), abs=0.01)
+    assert figures["response_left_s"] == pytest.approx(
+        sum(times["left"]) / len(times["left"]), abs=0.01
+    )
+    assert figures["response_right_s"] == pytest.approx(
+        sum(times["right"]) / len(times["right"]), abs=0.01
+    )
     assert figures["speed_error_m_s"] == pytest.approx(0, abs=1e-4)
     assert figures["travel_error_deg"] == pytest.approx(0, abs=0.1)
     if rate == 2.0:  # half a turn takes 1.6 s: at the end of a period all have arrived
@@ -291,7 +326,9 @@ def test_errors_of_speed_and_direction_are_measured() -> None:
 
     def act(state: CharacterState, goal: JoystickGoal) -> Tensor:
         pull = obedient()(state, goal)
-        pull[:, :2] = 0.8 * geometry.turn(pull[:, [1, 0]], torch.tensor(math.radians(10)))[:, [1, 0]]
+        pull[:, :2] = (
+            0.8 * geometry.turn(pull[:, [1, 0]], torch.tensor(math.radians(10)))[:, [1, 0]]
+        )
         return pull
 
     goals: list[JoystickGoal] = []
@@ -321,8 +358,8 @@ def test_walking_backward_and_sideways_is_measured_apart() -> None:
 
 
 def slowing(after: list[float]) -> Callable[[CharacterState, JoystickGoal], Tensor]:
-    """Goes as wished; once the stick is released it goes ahead at the speeds listed, frame by frame, and then at the
-    last of them for ever."""
+    """Goes as wished; once the stick is released it goes ahead at the speeds listed, frame by
+    frame, and then at the last of them for ever."""
     released = [0]
 
     def act(state: CharacterState, goal: JoystickGoal) -> Tensor:
@@ -340,7 +377,11 @@ def slowing(after: list[float]) -> Callable[[CharacterState, JoystickGoal], Tens
     [
         ([0.0], 0.0, 0.0),
         ([1.0] * 12 + [0.0], 12 / 30, 0.0),
-        ([0.5] * 6 + [0.05] * 5 + [0.5] + [0.02], 12 / 30, 1.2),  # stumbles on after a sixth of a second
+        (
+            [0.5] * 6 + [0.05] * 5 + [0.5] + [0.02],
+            12 / 30,
+            1.2,
+        ),  # stumbles on after a sixth of a second
         ([0.11], 12.0, 6.6),  # never quite stands
     ],
 )
@@ -350,12 +391,12 @@ def test_stopping_and_drifting_by_hand(after: list[float], stop_s: float, drift:
     assert figures["idle_drift_m_per_min"] == pytest.approx(drift, rel=0.006, abs=1e-3)
 
 
-# -- all of them -----------------------------------------------------------------------------------------------------
+# -- all of them -----------------------------------------------------------------------------------
 
 PROMISED = {
-    "foot_skate_cm_per_frame", "skating_ratio", "response_s", "response_left_s", "response_right_s", "speed_error_m_s",
-    "heading_error_deg", "stop_s", "idle_drift_m_per_min", "alive_fraction", "float_cm_median", "sink_fraction",
-    "nearest_pose_cm_median", "captured",
+    "foot_skate_cm_per_frame", "skating_ratio", "response_s", "response_left_s", "response_right_s",
+    "speed_error_m_s", "heading_error_deg", "stop_s", "idle_drift_m_per_min", "alive_fraction",
+    "float_cm_median", "sink_fraction", "nearest_pose_cm_median", "captured",
 }  # fmt: skip
 
 
@@ -383,7 +424,9 @@ def test_with_data_the_figures_tell_how_near_it_is() -> None:
 
 
 def test_a_seed_decides_the_figures() -> None:
-    one, again, other = tiny(1), tiny(1), tiny(2)
+    one = tiny(1)
+    again = tiny(1)
+    other = tiny(2)
     assert one == again
     assert one["foot_skate_cm_per_frame"] != other["foot_skate_cm_per_frame"]
     assert one["heading_error_deg"] != other["heading_error_deg"]
@@ -420,7 +463,16 @@ def test_data_of_another_skeleton_are_refused_in_a_sentence() -> None:
 
 def test_the_command_prints_one_json_object(mvae: Path) -> None:
     done = command(
-        "controller.evaluate", "--task", "random", "--mvae", mvae, "--json", "--characters", "2", "--seconds", "1"
+        "controller.evaluation.results.evaluate",
+        "--task",
+        "random",
+        "--mvae",
+        mvae,
+        "--json",
+        "--characters",
+        "2",
+        "--seconds",
+        "1",
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
@@ -431,10 +483,16 @@ def test_the_command_prints_one_json_object(mvae: Path) -> None:
 
 
 def test_a_table_names_every_figure() -> None:
-    figures = {"task": "random", "alive_fraction": 0.5, "captured": {"skating_ratio": 0.25}, "nearest": None}
+    figures = {
+        "task": "random",
+        "alive_fraction": 0.5,
+        "captured": {"skating_ratio": 0.25},
+        "nearest": None,
+    }
     lines = evaluate_command.table(figures).splitlines()
     assert [line.split() for line in lines] == [
-        ["task", "random"], ["alive_fraction", "0.5"], ["captured.skating_ratio", "0.25"], ["nearest", "None"],
+        ["task", "random"], ["alive_fraction", "0.5"], ["captured.skating_ratio", "0.25"],
+        ["nearest", "None"],
     ]  # fmt: skip
 
 
@@ -444,8 +502,14 @@ def test_bad_requests_are_one_sentence(
     for words, expected in (
         (["--task", "dance", "--mvae", mvae], "task is 'dance'; allowed: joystick, target, "),
         (["--mvae", tmp_path / "none.safetensors"], "no such checkpoint"),
-        (["--mvae", mvae, "--policy", mvae], "a motion-vae checkpoint found; a policy checkpoint is expected"),
-        (["--mvae", mvae, "--task", "random", "--data", tmp_path / "none.npz"], "no such data file"),
+        (
+            ["--mvae", mvae, "--policy", mvae],
+            "a motion-vae checkpoint found; a policy checkpoint is expected",
+        ),
+        (
+            ["--mvae", mvae, "--task", "random", "--data", tmp_path / "none.npz"],
+            "no such data file",
+        ),
     ):
         assert expected in refusal(evaluate_command.main, words, monkeypatch, capsys)
 

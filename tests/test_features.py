@@ -1,4 +1,5 @@
-"""The pose vector: what it says of a walk, that it does not depend on the place, and its mirror image."""
+"""The pose vector: what it says of a walk, that it does not depend on the place, and its mirror
+image."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 from synthetic import STRIDE_HZ, layout, moved, skeleton, walk
 from torch import Tensor
 
-from controller import geometry
-from controller.errors import DataError
-from controller.features import (
+from controller.core.errors import DataError
+from controller.motion import geometry
+from controller.motion.pose import (
     FPS,
     PoseLayout,
     encode,
@@ -23,7 +24,7 @@ from controller.features import (
     mirrored_name,
     root_trajectory,
 )
-from controller.skeleton import Clip, Skeleton, to_global, to_local
+from controller.motion.skeleton import Clip, Skeleton, to_global, to_local
 
 STEADY = slice(20, -20)
 """Frames whose facing is not touched by the held ends of the smoothing."""
@@ -60,12 +61,19 @@ def test_walking_forward_is_forward_velocity(speed: float) -> None:
 
 @pytest.mark.parametrize(
     ("aside", "forward", "left"),
-    [(math.pi, -1, 0), (math.pi / 2, 0, 1), (-math.pi / 2, 0, -1), (math.pi / 4, 0.5**0.5, 0.5**0.5)],
+    [
+        (math.pi, -1, 0),
+        (math.pi / 2, 0, 1),
+        (-math.pi / 2, 0, -1),
+        (math.pi / 4, 0.5**0.5, 0.5**0.5),
+    ],
 )
 def test_walking_another_way_than_one_faces(aside: float, forward: float, left: float) -> None:
     for yaw in (0.0, 1.0, 3.0):
         velocity = root_velocity(walk(speed=0.5, yaw=yaw, aside=aside)).mean(dim=0)
-        torch.testing.assert_close(velocity, torch.tensor([0.5 * forward, 0.5 * left, 0.0]), atol=0.01, rtol=0)
+        torch.testing.assert_close(
+            velocity, torch.tensor([0.5 * forward, 0.5 * left, 0.0]), atol=0.01, rtol=0
+        )
 
 
 @pytest.mark.parametrize("turn", [0.8, -0.8])
@@ -75,14 +83,18 @@ def test_turning_left_is_positive(turn: float) -> None:
 
 
 def test_the_pose_by_hand() -> None:
-    """Facing +X and standing: what is ahead (+X) becomes +Z, what is to the left (−Z) becomes +X."""
+    """Facing +X and standing: what is ahead (+X) becomes +Z, what is to the left (−Z) becomes
+    +X."""
     clip = walk(speed=0.0, sway=0.0, yaw=math.pi / 2, start=(5.0, 7.0), seconds=1.0)
     world = clip.joint_positions()[1]
     pose = encode(layout(), clip)[0]
     joints = layout().joint_positions(pose)
     expected = torch.stack((-(world[:, 2] - 7), world[:, 1], world[:, 0] - 5), dim=-1)
     torch.testing.assert_close(joints, expected, atol=1e-5, rtol=0)
-    assert joints[skeleton().index("LeftToe"), 0] > 0.05 and joints[skeleton().index("LeftToe"), 2] > 0.1
+    assert (
+        joints[skeleton().index("LeftToe"), 0] > 0.05
+        and joints[skeleton().index("LeftToe"), 2] > 0.1
+    )
     torch.testing.assert_close(layout().joint_rotations(pose)[0], torch.eye(3), atol=1e-5, rtol=0)
 
 
@@ -90,7 +102,8 @@ def test_the_pose_by_hand() -> None:
 @given(yaw=st.floats(-math.pi, math.pi), x=st.floats(-20, 20), z=st.floats(-20, 20))
 def test_a_pose_does_not_tell_where_in_the_world_it_was(yaw: float, x: float, z: float) -> None:
     clip = walk(seconds=1.5, turn=0.7)
-    here, there = encode(layout(), clip), encode(layout(), moved(clip, yaw, x, z))
+    here = encode(layout(), clip)
+    there = encode(layout(), moved(clip, yaw, x, z))
     quick = [layout().root_velocity, layout().velocities]
     for part in quick:  # 30 / s times the rounding of coordinates of 20 m
         torch.testing.assert_close(there[:, part], here[:, part], atol=1e-3, rtol=0)
@@ -103,7 +116,9 @@ def world_positions(poses: Tensor) -> tuple[Tensor, Tensor]:
     place, yaw = root_trajectory(poses)
     local = layout().joint_positions(poses)
     turned = (geometry.yaw_matrix(yaw)[:, None] @ local[..., None])[..., 0]
-    return turned + torch.stack((place[:, 0], torch.zeros(len(poses)), place[:, 1]), dim=-1)[:, None], yaw
+    return turned + torch.stack((place[:, 0], torch.zeros(len(poses)), place[:, 1]), dim=-1)[
+        :, None
+    ], yaw
 
 
 @pytest.mark.parametrize("aside", [0.0, 2.0])
@@ -127,7 +142,9 @@ def test_velocities_are_the_joints_motion_through_the_world() -> None:
 
 def test_forward_kinematics_of_captured_poses_are_their_positions() -> None:
     poses = encode(layout(), walk(turn=0.5))
-    torch.testing.assert_close(layout().posed_joints(poses), layout().joint_positions(poses), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        layout().posed_joints(poses), layout().joint_positions(poses), atol=1e-4, rtol=0
+    )
     rotations = layout().joint_rotations(poses)
     eye = torch.eye(3).expand_as(rotations)
     torch.testing.assert_close(rotations @ rotations.transpose(-1, -2), eye, atol=1e-5, rtol=0)
@@ -140,7 +157,9 @@ def reflected(clip: Clip) -> Clip:
     rotations = to_global(bones.parents, clip.rotations)
     swapped = [bones.index(other_side(name)) for name in bones.names]
     mirrored = flip @ rotations[:, swapped] @ flip
-    return replace(clip, positions=clip.positions @ flip, rotations=to_local(bones.parents, mirrored))
+    return replace(
+        clip, positions=clip.positions @ flip, rotations=to_local(bones.parents, mirrored)
+    )
 
 
 def other_side(name: str) -> str:
@@ -152,7 +171,10 @@ def other_side(name: str) -> str:
 def test_a_mirrored_pose_is_the_pose_of_the_mirrored_clip() -> None:
     clip = walk(turn=0.6, aside=0.5, yaw=0.3)
     torch.testing.assert_close(
-        encode(layout(), reflected(clip)), layout().mirror(encode(layout(), clip)), atol=1e-3, rtol=0
+        encode(layout(), reflected(clip)),
+        layout().mirror(encode(layout(), clip)),
+        atol=1e-3,
+        rtol=0,
     )
 
 
@@ -165,22 +187,34 @@ def test_the_mirror_swaps_sides() -> None:
     poses = encode(layout(), walk(turn=0.6, aside=0.5))
     mirror = layout().mirror(poses)
     sign = torch.tensor([1.0, -1.0, -1.0])
-    torch.testing.assert_close(mirror[:, layout().root_velocity], poses[:, layout().root_velocity] * sign)
-    left, right = skeleton().index("LeftHand"), skeleton().index("RightHand")
+    torch.testing.assert_close(
+        mirror[:, layout().root_velocity], poses[:, layout().root_velocity] * sign
+    )
+    left = skeleton().index("LeftHand")
+    right = skeleton().index("RightHand")
     across = torch.tensor([-1.0, 1.0, 1.0])
-    ours, theirs = layout().joint_positions(mirror), layout().joint_positions(poses)
+    ours = layout().joint_positions(mirror)
+    theirs = layout().joint_positions(poses)
     torch.testing.assert_close(ours[:, left], theirs[:, right] * across)
     assert float((ours[:, left] - theirs[:, left]).abs().max()) > 0.02
 
 
 def test_the_mirrors_orientations_agree_with_its_positions() -> None:
     mirror = layout().mirror(encode(layout(), walk(turn=0.6)))
-    torch.testing.assert_close(layout().posed_joints(mirror), layout().joint_positions(mirror), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        layout().posed_joints(mirror), layout().joint_positions(mirror), atol=1e-4, rtol=0
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "other"),
-    [("LeftFoot", "RightFoot"), ("RightHand", "LeftHand"), ("aleft", "aright"), ("L_Toe", "R_Toe"), ("Head", "Head")],
+    [
+        ("LeftFoot", "RightFoot"),
+        ("RightHand", "LeftHand"),
+        ("aleft", "aright"),
+        ("L_Toe", "R_Toe"),
+        ("Head", "Head"),
+    ],
 )
 def test_names_of_the_other_side(name: str, other: str) -> None:
     assert mirrored_name(name) == other and mirrored_name(other) == name
@@ -228,7 +262,9 @@ def test_smoothing_keeps_means_and_holds_the_ends() -> None:
 def test_a_clip_of_another_skeleton_is_refused() -> None:
     clip = walk(seconds=1.0)
     names = ("Pelvis", *skeleton().names[1:])
-    other = replace(clip, skeleton=Skeleton(names, skeleton().parents, skeleton().offsets, skeleton().tips))
+    other = replace(
+        clip, skeleton=Skeleton(names, skeleton().parents, skeleton().offsets, skeleton().tips)
+    )
     with pytest.raises(DataError, match=r"walk: joints Pelvis, .* are not those of the layout"):
         encode(layout(), other)
 
@@ -240,5 +276,7 @@ def test_the_trajectory_of_poses_starts_after_the_first_step() -> None:
     poses[1, 1:, 0] = 3.0
     place, yaw = root_trajectory(poses)
     torch.testing.assert_close(place[0], torch.tensor([[0, 0.1], [0, 0.2], [0, 0.3]]))
-    torch.testing.assert_close(place[1], torch.tensor([[0, 0.0], [0.1, 0], [0.2, 0]]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        place[1], torch.tensor([[0, 0.0], [0.1, 0], [0.2, 0]]), atol=1e-6, rtol=0
+    )
     torch.testing.assert_close(yaw[1], torch.full((3,), math.pi / 2))

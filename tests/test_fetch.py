@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from controller import catalogue, fetch
-from controller.catalogue import DataFile, DataSet, Source
-from controller.errors import DataError
+from controller.core.errors import DataError
+from controller.data import catalogue, fetch
+from controller.data.catalogue import DataFile, DataSet, Source
 
 CONTENT = {"a.bvh": b"first", "b.bvh": b"second", "c.bvh": b"third"}
 
@@ -73,7 +73,9 @@ def test_from_a_folder_of_data_sets(dataset: DataSet, mirror: Path, tmp_path: Pa
     assert contents(tmp_path / "out") == CONTENT
 
 
-def test_files_that_are_there_are_left_alone(dataset: DataSet, mirror: Path, tmp_path: Path) -> None:
+def test_files_that_are_there_are_left_alone(
+    dataset: DataSet, mirror: Path, tmp_path: Path
+) -> None:
     destination = tmp_path / "out"
     fetch.fetch(dataset, destination, mirror, progress=False)
     before = {path: path.stat().st_mtime_ns for path in destination.iterdir()}
@@ -98,7 +100,9 @@ def test_a_damaged_file_is_refused_and_the_others_arrive(
     lines = str(caught.value).splitlines()
     assert lines[0] == f"2 of 3 files of tiny are in {destination}; not had:"
     assert lines[1].strip().startswith("a.bvh: ") and "another SHA-256" in lines[1]
-    assert lines[2].strip().startswith("b.bvh: ") and ("404" if online else "No such file") in lines[2]
+    assert (
+        lines[2].strip().startswith("b.bvh: ") and ("404" if online else "No such file") in lines[2]
+    )
     assert contents(destination) == {"a.bvh": b"what was there before", "c.bvh": b"third"}
 
 
@@ -125,7 +129,9 @@ def test_the_second_source_is_asked_when_the_first_has_nothing(
     assert contents(tmp_path / "out") == CONTENT
 
 
-def test_no_network_gives_up_early(dataset: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network_gives_up_early(
+    dataset: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(catalogue, "URL", "http://127.0.0.1:9/{repository}/{commit}/{path}")
     monkeypatch.setattr(fetch, "PATIENCE", 2)
     with pytest.raises(DataError, match="2 in a row without an answer") as caught:
@@ -161,7 +167,10 @@ def test_catalogue_entries_are_whole() -> None:
             assert re.fullmatch("[0-9a-f]{64}", file.sha256)
             assert file.use in catalogue.USES and file.unit in (0.01, 0.0254) and file.bytes > 1000
             assert file.sources and all(
-                re.fullmatch(r"https://raw\.githubusercontent\.com/snumrl/\w+/[0-9a-f]{40}/[\w./-]+\.bvh", url)
+                re.fullmatch(
+                    r"https://raw\.githubusercontent\.com/snumrl/\w+/[0-9a-f]{40}/[\w./-]+\.bvh",
+                    url,
+                )
                 for url in file.urls
             )
 

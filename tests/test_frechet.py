@@ -1,4 +1,5 @@
-"""The Fréchet distance of motions: on Gaussians by hand, and on embedded walks; the extractor and its training."""
+"""The Fréchet distance of motions: on Gaussians by hand, and on embedded walks; the extractor and
+its training."""
 
 from __future__ import annotations
 
@@ -14,16 +15,22 @@ import torch
 from synthetic import data, latents, layout, moved, refusal, strict_json, walk
 from torch import Tensor
 
-from controller import assets, checkpoint, frechet, metrics, train_extractor
-from controller.character import Character
-from controller.errors import CheckpointError, ConfigError, DataError
-from controller.extractor import KIND, LIMIT, SHIPPED, Extractor, ExtractorConfig
-from controller.features import encode
-from controller.frechet import Gaussian
-from controller.mvae import diagnose
-from controller.train_extractor import TrainConfig
+from controller.control import shipped
+from controller.core import checkpoint
+from controller.core.errors import CheckpointError, ConfigError, DataError
+from controller.dynamics.character import Character
+from controller.evaluation import frechet
+from controller.evaluation.diagnosis import diagnose
+from controller.evaluation.extractor import KIND, LIMIT, SHIPPED, Extractor, ExtractorConfig
+from controller.evaluation.frechet import Gaussian
+from controller.motion import metrics
+from controller.motion.pose import encode
+from controller.training import train_extractor
+from controller.training.train_extractor import TrainConfig
 
-SMALL = TrainConfig(ExtractorConfig(window=32, channels=16, embedding=6), steps=200, batch=16, learning_rate=1e-2)
+SMALL = TrainConfig(
+    ExtractorConfig(window=32, channels=16, embedding=6), steps=200, batch=16, learning_rate=1e-2
+)
 
 
 @cache
@@ -37,7 +44,8 @@ def extractor() -> Extractor:
 
 
 def rollouts(change: Callable[[Tensor], Tensor] = lambda poses: poses) -> Tensor:
-    """The training clips and their mirror images as if they were rollouts ``(90, B, D)``, changed."""
+    """The training clips and their mirror images as if they were rollouts ``(90, B, D)``,
+    changed."""
     poses, entries = data().split(held_out=False)
     return change(torch.stack([poses[entry.rows] for entry in entries], dim=1))
 
@@ -48,7 +56,7 @@ def from_captured(poses: Tensor) -> float:
     return frechet.distance(captured, frechet.rollouts_gaussian(extractor(), layout(), poses))
 
 
-# -- Gaussians -------------------------------------------------------------------------------------------------------
+# -- Gaussians -------------------------------------------------------------------------------------
 
 
 def gaussian(mean: list[float], covariance: list[list[float]]) -> Gaussian:
@@ -57,7 +65,8 @@ def gaussian(mean: list[float], covariance: list[list[float]]) -> Gaussian:
 
 def random_gaussian(seed: int, rank: int = 5) -> Gaussian:
     """In five dimensions."""
-    shape, mean = latents(seed, 5, rank).double(), latents(seed + 100, 5).double()
+    shape = latents(seed, 5, rank).double()
+    mean = latents(seed + 100, 5).double()
     return Gaussian(mean, shape @ shape.T)
 
 
@@ -69,7 +78,8 @@ def test_along_the_axes_it_is_that_of_means_and_deviations() -> None:
 
 def test_askew_it_is_the_closed_form_of_two_dimensions() -> None:
     """tr (C₁·C₂)½ = √(tr C₁·C₂ + 2·√(det C₁·det C₂)) for 2 × 2."""
-    one, other = gaussian([0, 0], [[2, 1], [1, 3]]), gaussian([1, 0], [[4, -1], [-1, 1]])
+    one = gaussian([0, 0], [[2, 1], [1, 3]])
+    other = gaussian([1, 0], [[4, -1], [-1, 1]])
     product = one.covariance @ other.covariance
     shared = math.sqrt(float(product.trace()) + 2 * math.sqrt(float(product.det())))
     assert frechet.distance(one, other) == pytest.approx(1 + 5 + 5 - 2 * shared)
@@ -77,19 +87,23 @@ def test_askew_it_is_the_closed_form_of_two_dimensions() -> None:
 
 @pytest.mark.parametrize("rank", [1, 3, 5])
 def test_it_is_zero_for_itself_and_the_same_both_ways(rank: int) -> None:
-    one, other = random_gaussian(1, rank), random_gaussian(2)
+    one = random_gaussian(1, rank)
+    other = random_gaussian(2)
     assert frechet.distance(one, one) == pytest.approx(0, abs=1e-10)
     assert frechet.distance(one, other) == pytest.approx(frechet.distance(other, one))
     assert frechet.distance(one, other) > 1
 
 
 def test_it_is_no_number_where_there_was_none() -> None:
-    assert math.isnan(frechet.distance(random_gaussian(1), Gaussian.fit(torch.full((9, 5), math.nan))))
+    assert math.isnan(
+        frechet.distance(random_gaussian(1), Gaussian.fit(torch.full((9, 5), math.nan)))
+    )
 
 
 def test_a_fit_has_the_mean_and_covariance_of_its_rows_in_any_order() -> None:
     rows = latents(0, 50, 3)
-    fitted, shuffled = Gaussian.fit(rows), Gaussian.fit(rows[torch.randperm(50)])
+    fitted = Gaussian.fit(rows)
+    shuffled = Gaussian.fit(rows[torch.randperm(50)])
     off = rows.double() - rows.double().mean(dim=0)
     torch.testing.assert_close(fitted.covariance, off.T @ off / 49)
     torch.testing.assert_close(fitted.mean, shuffled.mean)
@@ -97,7 +111,7 @@ def test_a_fit_has_the_mean_and_covariance_of_its_rows_in_any_order() -> None:
     assert Gaussian.fit(rows[:, :1]).covariance.shape == (1, 1)
 
 
-# -- motions ---------------------------------------------------------------------------------------------------------
+# -- motions ---------------------------------------------------------------------------------------
 
 
 def test_captured_motion_has_mean_zero_and_covariance_one() -> None:
@@ -113,7 +127,8 @@ def test_motion_is_nearest_to_itself_in_any_order() -> None:
 
 
 def test_where_and_which_way_one_walks_in_the_world_is_no_matter() -> None:
-    """No two-fold turn, and far from the origin: positions in the world are good to 1e-5 m, speeds to 1e-3 m/s."""
+    """No two-fold turn, and far from the origin: positions in the world are good to 1e-5 m, speeds
+    to 1e-3 m/s."""
     path = walk(turn=0.5)
     here, there = (encode(layout(), clip)[None] for clip in (path, moved(path, 2.0, -30.0, 70.0)))
     seen = extractor()(torch.cat((here[:, :32], there[:, :32])))
@@ -165,7 +180,8 @@ def ancestors(joints: tuple[int, ...]) -> list[int]:
 
 
 def test_feet_are_seen_as_the_measures_of_ground_contact_have_them() -> None:
-    """Heights, and the skate of feet in the world: of a walk on a curve, and of one that slides along with it."""
+    """Heights, and the skate of feet in the world: of a walk on a curve, and of one that slides
+    along with it."""
     clip = walk(turn=0.5)
     for slide in (0.0, 0.02):  # m a frame
         aside = slide * torch.arange(len(clip))[:, None] * torch.tensor([1.0, 0.0, 0.0])
@@ -173,7 +189,9 @@ def test_feet_are_seen_as_the_measures_of_ground_contact_have_them() -> None:
         feet = path.joint_positions()[:, list(layout().feet)]
         seen = extractor().seen(encode(layout(), path)[None])[0]
         columns = extractor().channels
-        torch.testing.assert_close(seen[:, columns["foot heights"]], feet[1:, :, 1], atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            seen[:, columns["foot heights"]], feet[1:, :, 1], atol=1e-4, rtol=0
+        )
         skate = metrics.foot_skate(feet)[1:]
         torch.testing.assert_close(seen[1:, columns["foot slip"]], skate, atol=0.02, rtol=0)
         assert torch.equal(seen[0, columns["foot slip"]], seen[1, columns["foot slip"]])
@@ -186,25 +204,31 @@ def test_the_diagnosis_has_both_distances_or_none() -> None:
     assert figures["captured_frechet_distance"] == pytest.approx(frechet.floor(extractor(), data()))
     nothing = dict.fromkeys(figures)
     assert diagnose.frechet_figures(None, data(), rollouts) == nothing
-    assert diagnose.frechet_figures(Extractor.load(), data(), rollouts) == nothing  # of another skeleton
+    assert (
+        diagnose.frechet_figures(Extractor.load(), data(), rollouts) == nothing
+    )  # of another skeleton
     long = Extractor(layout(), ExtractorConfig(window=128))
     assert diagnose.frechet_figures(long, data(), rollouts) == nothing
 
 
 def test_another_skeleton_is_one_sentence() -> None:
     for figure in (frechet.floor, frechet.halves, frechet.captured_gaussian):
-        with pytest.raises(DataError, match="the data synthetic are of another skeleton than the extractor"):
+        with pytest.raises(
+            DataError, match="the data synthetic are of another skeleton than the extractor"
+        ):
             figure(Extractor.load(), data())
     with pytest.raises(DataError, match="the rollouts are of another skeleton than the extractor"):
         frechet.rollouts_gaussian(Extractor.load(), layout(), rollouts())
 
 
-# -- the extractor ---------------------------------------------------------------------------------------------------
+# -- the extractor ---------------------------------------------------------------------------------
 
 
 def test_training_lowers_the_error_on_walks_it_has_not_seen() -> None:
     untrained = train_extractor.train(data(), replace(SMALL, steps=1))
-    before, after = (train_extractor.held_out_error(*pair, data()) for pair in (untrained, trained()))
+    before, after = (
+        train_extractor.held_out_error(*pair, data()) for pair in (untrained, trained())
+    )
     assert after < 0.7 * before
 
 
@@ -213,7 +237,9 @@ def test_the_same_seed_gives_the_same_extractor_whatever_was_drawn_before() -> N
         torch.rand(seed + 1)
         return train_extractor.train(data(), replace(SMALL, steps=3, seed=seed))[0].state_dict()
 
-    one, same, other = weights(1), weights(1), weights(2)
+    one = weights(1)
+    same = weights(1)
+    other = weights(2)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["encoder.0.weight"], other["encoder.0.weight"])
 
@@ -225,11 +251,18 @@ def test_a_file_of_it_embeds_the_same(tmp_path: Path) -> None:
     poses, entries = data().split(held_out=True)
     assert torch.equal(read.embed(poses, entries, 50), extractor().embed(poses, entries, 50))
     assert read.header["figures"] == {"held_out_error": 1.0} and not read.training
-    checkpoint.save(path, KIND, {"config": {}, "skeleton": layout().skeleton.to_dict()}, {"centre": torch.zeros(2)})
+    checkpoint.save(
+        path,
+        KIND,
+        {"config": {}, "skeleton": layout().skeleton.to_dict()},
+        {"centre": torch.zeros(2)},
+    )
     with pytest.raises(CheckpointError, match="not a complete motion-extractor checkpoint"):
         Extractor.load(path)
-    with pytest.raises(CheckpointError, match="a motion-vae checkpoint found; a motion-extractor checkpoint"):
-        Extractor.load(assets.MVAE)
+    with pytest.raises(
+        CheckpointError, match="a motion-vae checkpoint found; a motion-extractor checkpoint"
+    ):
+        Extractor.load(shipped.MVAE)
 
 
 def test_windows_are_spread_over_all_clips_and_never_straddle_two() -> None:
@@ -242,12 +275,15 @@ def test_windows_are_spread_over_all_clips_and_never_straddle_two() -> None:
     assert spy.embed(numbered, entries, 1000).shape == (1000, 6)
     rows = torch.cat(seen).long()
     assert torch.equal(rows.diff(dim=1), torch.ones(1000, 31).long())
-    first, last = rows[:, 0], rows[:, -1]
+    first = rows[:, 0]
+    last = rows[:, -1]
     inside = [(first >= entry.start) & (last < entry.start + entry.length) for entry in entries]
     assert torch.stack(inside).any(dim=0).all()
     shares = torch.stack(inside).double().mean(dim=1)
     torch.testing.assert_close(shares, torch.full((4,), 0.25).double(), atol=0.01, rtol=0)
-    with pytest.raises(DataError, match="no clip is long enough: the longest has 90 poses, a window needs 128"):
+    with pytest.raises(
+        DataError, match="no clip is long enough: the longest has 90 poses, a window needs 128"
+    ):
         Extractor(layout(), ExtractorConfig(window=128)).embed(poses, entries, 10)
 
 
@@ -260,14 +296,28 @@ def test_sizes_that_cannot_be_are_one_sentence() -> None:
         TrainConfig(steps=0)
 
 
-# -- the command -----------------------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 
 
 def test_the_command_writes_the_same_file_each_time(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     paths = [tmp_path / "one" / "extractor.safetensors", tmp_path / "other.safetensors"]
-    small = ["--window", "32", "--channels", "8", "--embedding", "4", "--steps", "3", "--batch", "8"]
+    small = [
+        "--window",
+        "32",
+        "--channels",
+        "8",
+        "--embedding",
+        "4",
+        "--steps",
+        "3",
+        "--batch",
+        "8",
+    ]
     for path in paths:
         words = ["train_extractor", "--data", str(data_file), "--out", str(path), *small]
         monkeypatch.setattr("sys.argv", words)
@@ -279,33 +329,42 @@ def test_the_command_writes_the_same_file_each_time(
     assert isinstance(figures, dict) and figures["captured_frechet_distance"] > 0
     assert paths[0].read_bytes() == paths[1].read_bytes()
     header = checkpoint.load_header(paths[0], KIND)
-    assert header["data"]["fingerprint"] == data().fingerprint() and header["training"]["steps"] == 3
+    assert (
+        header["data"]["fingerprint"] == data().fingerprint() and header["training"]["steps"] == 3
+    )
     assert "/tmp" not in json.dumps(header)
 
 
 def test_bad_requests_are_one_sentence(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "extractor.safetensors"
     words: list[str | Path]
     for words, expected in (
         (["--data", tmp_path / "none.npz", "--out", out], "no such data file; make one with"),
         (["--data", data_file, "--out", tmp_path / "x.pt"], "a name that ends in .safetensors"),
-        (["--data", data_file, "--out", out, "--window", "128"], "no clip is long enough: the longest has 90 poses"),
+        (
+            ["--data", data_file, "--out", out, "--window", "128"],
+            "no clip is long enough: the longest has 90 poses",
+        ),
     ):
         assert expected in refusal(train_extractor.main, words, monkeypatch, capsys)
 
 
-# -- the shipped one -------------------------------------------------------------------------------------------------
+# -- the shipped one -------------------------------------------------------------------------------
 
 
 def test_the_shipped_extractor_is_small_and_knows_the_shipped_model() -> None:
-    shipped, character = Extractor.load(), Character.load(assets.MVAE)
+    extractor = Extractor.load()
+    character = Character.load(shipped.MVAE)
     assert SHIPPED.stat().st_size < 1_000_000
-    assert shipped.layout.skeleton.to_dict() == character.skeleton.to_dict()
-    assert shipped.header["data"]["fingerprint"] == character.header["data"]["fingerprint"]
-    assert shipped.header["figures"]["captured_frechet_distance"] > 0
+    assert extractor.layout.skeleton.to_dict() == character.skeleton.to_dict()
+    assert extractor.header["data"]["fingerprint"] == character.header["data"]["fingerprint"]
+    assert extractor.header["figures"]["captured_frechet_distance"] > 0
     assert "Apache License 2.0" in SHIPPED.with_suffix(".md").read_text(encoding="utf-8")
     state = character.reset(16, torch.Generator().manual_seed(0))
     poses = character.model.normalizer.denormalize(state.pose).repeat(64, 1, 1)
-    assert torch.isfinite(shipped(poses.transpose(0, 1))).all()
+    assert torch.isfinite(extractor(poses.transpose(0, 1))).all()

@@ -1,4 +1,5 @@
-"""The poses to which a model in training comes by itself, and how their distribution is compared with the captured."""
+"""The poses to which a model in training comes by itself, and how their distribution is compared
+with the captured."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ import torch
 from synthetic import data, layout, model
 from torch import Tensor
 
-from controller.feet import Feet
-from controller.mvae.free_running import FreeRunning
-from controller.mvae.sliced_wasserstein import NEAR, SlicedWasserstein
-from controller.mvae.windows import Windows
+from controller.data.windows import Windows
+from controller.motion.feet import Feet
+from controller.training.free_running import FreeRunning
+from controller.training.sliced_wasserstein import NEAR, SlicedWasserstein
 
-POOL, BATCH, STEPS = 40, 12, 5
+POOL = 40
+BATCH = 12
+STEPS = 5
 
 
 def free_running(renewal: float = 0.0) -> FreeRunning:
@@ -21,11 +24,13 @@ def free_running(renewal: float = 0.0) -> FreeRunning:
     return FreeRunning(windows, data().normalizer(), Feet(layout()), POOL, renewal, generator)
 
 
-# -- the distance ----------------------------------------------------------------------------------------------------
+# -- the distance ----------------------------------------------------------------------------------
 
 
 def cloud(count: int = 400, seed: int = 0) -> Tensor:
-    return torch.randn(count, 3, generator=torch.Generator().manual_seed(seed)) * torch.tensor([1.0, 2.0, 4.0])
+    return torch.randn(count, 3, generator=torch.Generator().manual_seed(seed)) * torch.tensor(
+        [1.0, 2.0, 4.0]
+    )
 
 
 def distance() -> SlicedWasserstein:
@@ -33,21 +38,27 @@ def distance() -> SlicedWasserstein:
 
 
 def test_a_set_is_no_way_from_itself_in_any_order() -> None:
-    measure, slices = distance(), distance().slices(16, torch.Generator().manual_seed(1))
+    measure = distance()
+    slices = distance().slices(16, torch.Generator().manual_seed(1))
     assert float(measure(cloud(), cloud().flip(0), slices)) == 0
     assert float(measure(cloud(), cloud(seed=1), slices)) > 0
 
 
 def test_a_shift_costs_its_length_in_deviations() -> None:
-    """Along the third axis, whose deviation is 4, by 8: 2 deviations of what is watched; 2·|cos| on each slice."""
+    """Along the third axis, whose deviation is 4, by 8: 2 deviations of what is watched; 2·|cos| on
+    each slice."""
     measure = distance()
     slices = measure.slices(2000, torch.Generator().manual_seed(1))
     shift = torch.tensor([0.0, 0.0, 8.0])
     watched = 8 / float(measure.deviation) - NEAR / 2  # Huber's loss is linear there
     along = (shift @ slices).abs()
     expected = torch.where(along < NEAR, along.square() / (2 * NEAR), along - NEAR / 2).mean()
-    assert float(measure(cloud() + shift, cloud(), slices)) == pytest.approx(watched + float(expected), rel=1e-4)
-    assert float(along.mean()) == pytest.approx(2 * 0.5, rel=0.1)  # |cos| of a direction in space is 1/2 on average
+    assert float(measure(cloud() + shift, cloud(), slices)) == pytest.approx(
+        watched + float(expected), rel=1e-4
+    )
+    assert float(along.mean()) == pytest.approx(
+        2 * 0.5, rel=0.1
+    )  # |cos| of a direction in space is 1/2 on average
 
 
 def test_slices_are_whitened_directions() -> None:
@@ -57,7 +68,8 @@ def test_slices_are_whitened_directions() -> None:
 
 
 def test_following_its_gradient_brings_a_set_to_the_other() -> None:
-    measure, generator = distance(), torch.Generator().manual_seed(2)
+    measure = distance()
+    generator = torch.Generator().manual_seed(2)
     ours = (0.3 * cloud(seed=5) + 3).requires_grad_()
     optimizer = torch.optim.Adam([ours], lr=0.1)
     first = last = 0.0
@@ -71,7 +83,7 @@ def test_following_its_gradient_brings_a_set_to_the_other() -> None:
     torch.testing.assert_close(ours.detach().std(dim=0), cloud().std(dim=0), rtol=0.15, atol=0)
 
 
-# -- the pool --------------------------------------------------------------------------------------------------------
+# -- the pool --------------------------------------------------------------------------------------
 
 
 def test_what_is_watched_is_where_a_pose_goes_and_how_high_its_feet_are() -> None:
@@ -79,23 +91,33 @@ def test_what_is_watched_is_where_a_pose_goes_and_how_high_its_feet_are() -> Non
     raw = data().poses[:7]
     feet = layout().posed_joints(raw)[:, list(layout().feet), 1]
     expected = torch.cat((raw[:, :3], feet, feet.min(dim=1, keepdim=True).values), dim=1)
-    torch.testing.assert_close(pool.watched(pool.normalizer.normalize(raw)), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        pool.watched(pool.normalizer.normalize(raw)), expected, atol=1e-5, rtol=1e-4
+    )
 
 
 def test_poses_drawn_go_on_and_the_rest_stay() -> None:
     pool = free_running()
     before = pool.poses.clone()
     free = pool.draw(BATCH, STEPS, model())
-    assert free.at.shape == (BATCH, layout().size) and free.latents.shape == (STEPS, BATCH, model().config.latent)
+    assert free.at.shape == (BATCH, layout().size) and free.latents.shape == (
+        STEPS,
+        BATCH,
+        model().config.latent,
+    )
     assert len(free.captured) == len(free.rest) + 2 * BATCH == POOL + BATCH
     pool.put_back(free.at + 0.125, STEPS)
     moved = (pool.poses != before).any(dim=1)
-    assert int(moved.sum()) == BATCH and set(moved.nonzero().flatten().tolist()) == set(pool.rows.tolist())
+    assert int(moved.sum()) == BATCH and set(moved.nonzero().flatten().tolist()) == set(
+        pool.rows.tolist()
+    )
     held = (before[pool.rows] + 0.125).clamp(pool.low, pool.high)
     assert torch.equal(pool.poses[pool.rows], held)
 
 
-def test_a_pose_that_leaves_the_captured_range_is_held_and_one_that_is_no_number_begins_anew() -> None:
+def test_a_pose_that_leaves_the_captured_range_is_held_and_one_that_is_no_number_begins_anew() -> (
+    None
+):
     pool = free_running()
     free = pool.draw(BATCH, STEPS, model())
     wild = free.at.clone()

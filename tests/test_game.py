@@ -11,25 +11,25 @@ import synthetic
 import torch
 from test_play import PuppetPolicy, hold, pilot, untrained
 
-from controller import assets
-from controller.actors import Actor
-from controller.character import Character
+from controller.control import shipped
+from controller.control.actors import Actor
+from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
+from controller.control.policy import Policy
+from controller.dynamics.character import Character
+from controller.evaluation.trials.crowd import overlapping
 from controller.games import GAMES, KEYS
 from controller.games.crowd import STAY_SENT, TOUCH, CrowdGame
 from controller.games.pilot import Pilot
+from controller.games.player import Player
 from controller.games.random_walk import RandomGame, effect
 from controller.games.settings import Settings
-from controller.monte_carlo import MonteCarlo, MonteCarloConfig
-from controller.player import Player
-from controller.policy import Policy
-from controller.simulation import Simulation
 from controller.tasks import TASKS
 from controller.tasks.crowd import REACHED, TORSO
 from controller.tasks.shapes import SHAPES
-from controller.trials.crowd import overlapping
-from controller.viewer.camera import FollowCamera
-from controller.viewer.keys import STEERING_KEYS
-from controller.viewer.marks import CLOCK, FLAG, PLAIN, SOFT, ground_marks, quiet_marks
+from controller.tasks.simulation import Simulation
+from controller.viewer.gl.marks import CLOCK, FLAG, PLAIN, SOFT, ground_marks, quiet_marks
+from controller.viewer.input.keys import STEERING_KEYS
+from controller.viewer.scene.camera import FollowCamera
 
 SETTINGS = Settings(characters=12, monte_carlo=MonteCarloConfig(samples=20, horizon=2))
 
@@ -39,7 +39,7 @@ def player() -> Player:
     return Player(synthetic.puppet(), [pilot("only")], settings=SETTINGS)
 
 
-# -- which task, which policy ----------------------------------------------------------------------------------------
+# -- which task, which policy ----------------------------------------------------------------------
 
 
 def test_each_key_switches_the_task_in_mid_walk(player: Player) -> None:
@@ -48,14 +48,17 @@ def test_each_key_switches_the_task_in_mid_walk(player: Player) -> None:
     for task in (*GAMES, "joystick"):
         key = KEYS[task]
         assert key in STEERING_KEYS
-        before, root = player.now, player.root
+        before = player.now
+        root = player.root
         player.step({key})
         assert player.game.name == task
         # Puppets fall over strings that are drawn at random.
         assert task in ("random", "monte_carlo") or float((player.root - root)[[0, 2]].norm()) < 0.1
         assert (player.now.facing is not None) == (task == "joystick")
         if task != "crowd":
-            assert len(player.state) == 1 and (player.before is before or player.before is player.now)
+            assert len(player.state) == 1 and (
+                player.before is before or player.before is player.now
+            )
         player.step(set())
 
 
@@ -69,7 +72,9 @@ def trained_for(character: Character, task: str, path: Path | None = None) -> Po
     """An untrained policy that says it was trained for a task."""
     simulation = Simulation(character, TASKS[task](character))
     actor = Actor(simulation.observation_size, character.latent, (8,), 1.0)
-    policy = Policy.of(actor, character, task, simulation.task.settings(), training={"algorithm": "shac"})
+    policy = Policy.of(
+        actor, character, task, simulation.task.settings(), training={"algorithm": "shac"}
+    )
     if path:
         policy.save(path)
     return policy
@@ -101,21 +106,30 @@ def test_a_joystick_policy_is_given_all_columns_of_the_task() -> None:
 def test_the_shipped_policy_of_a_task_is_its_own_or_else_the_one_it_extends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     for name in ("joystick.safetensors", "joystick_ppo.safetensors"):
         (tmp_path / name).touch()
-    assert assets.policy_path("target").stem == "joystick"
+    assert shipped.policy_path("target").stem == "joystick"
     (tmp_path / "target.safetensors").touch()
-    assert [path.stem for path in assets.policy_paths("target")] == ["target", "joystick", "joystick_ppo"]
-    assert assets.policy_path("timed_target").stem == "joystick"
+    assert [path.stem for path in shipped.policy_paths("target")] == [
+        "target",
+        "joystick",
+        "joystick_ppo",
+    ]
+    assert shipped.policy_path("timed_target").stem == "joystick"
 
 
-def test_without_a_policy_the_task_stays_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "FOLDER", tmp_path)
+def test_without_a_policy_the_task_stays_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     who = synthetic.puppet()
     player = Player(who, [Pilot("own", trained_for(who, "target"))], task="target")
     player.step({"1"})
-    assert player.game.name == "target" and "no policy is shipped for the task 'joystick'" in player.complaint
+    assert (
+        player.game.name == "target"
+        and "no policy is shipped for the task 'joystick'" in player.complaint
+    )
     player.step({"7"})
     assert player.game.name == "random" and player.complaint == ""
 
@@ -128,7 +142,7 @@ def test_policies_shipped_for_another_model_are_no_policies(tmp_path: Path, mvae
         assert player.game.name == task
 
 
-# -- flags -----------------------------------------------------------------------------------------------------------
+# -- flags -----------------------------------------------------------------------------------------
 
 
 def test_it_walks_to_the_flag_ahead_and_then_to_where_somebody_points(player: Player) -> None:
@@ -155,7 +169,8 @@ def test_a_timed_target_is_reached_when_its_clock_has_run_down(player: Player) -
 def test_monte_carlo_control_plays_the_target_without_a_policy() -> None:
     player = Player(synthetic.character(), settings=SETTINGS, task="monte_carlo")
     assert player.pilots == [] and player.pilot is None
-    state, goal = player.state, player.game.goal
+    state = player.state
+    goal = player.game.goal
     control = MonteCarlo(player.game.simulation, SETTINGS.monte_carlo)
     for _ in range(5):
         player.step({"p"})
@@ -166,7 +181,7 @@ def test_monte_carlo_control_plays_the_target_without_a_policy() -> None:
     assert player.game.status == "best of 20 tries, 2 frames deep"
 
 
-# -- paths -----------------------------------------------------------------------------------------------------------
+# -- paths -----------------------------------------------------------------------------------------
 
 
 def test_each_press_takes_the_next_shape_and_a_reset_keeps_it(player: Player) -> None:
@@ -202,7 +217,9 @@ def test_a_drawn_line_is_shown_as_it_grows_and_then_walked_along(player: Player)
     assert player.root[[0, 2]].numpy() == pytest.approx(trembling[-1], abs=0.3)
 
 
-@pytest.mark.parametrize("line", [[], [(0.0, 0.0)], [(1.0, 1.0), (1.1, 1.1)], [(900.0, 0.0), (910.0, 5.0)]])
+@pytest.mark.parametrize(
+    "line", [[], [(0.0, 0.0)], [(1.0, 1.0), (1.1, 1.1)], [(900.0, 0.0), (910.0, 5.0)]]
+)
 def test_a_line_too_short_or_on_the_horizon_is_refused_in_words(
     player: Player, line: list[tuple[float, float]]
 ) -> None:
@@ -213,7 +230,7 @@ def test_a_line_too_short_or_on_the_horizon_is_refused_in_words(
     player.step(set())
 
 
-# -- random walk -----------------------------------------------------------------------------------------------------
+# -- random walk -----------------------------------------------------------------------------------
 
 
 def test_nobody_steers_a_random_walk(player: Player) -> None:
@@ -246,12 +263,13 @@ def test_sliders_hold_z_and_the_others_are_drawn_or_nothing(player: Player) -> N
 
 
 def test_the_units_that_move_most_are_the_brightest() -> None:
-    """Of the puppet's strings only the hips' height moves a joint where it stands, 1 m for each unit."""
+    """Of the puppet's strings only the hips' height moves a joint where it stands, 1 m for each
+    unit."""
     share = effect(synthetic.puppet())
     assert share.shape == (5,) and share[3] == 1.0 and share[4] == 0.0 and share.argmax() == 3
 
 
-# -- crowd -----------------------------------------------------------------------------------------------------------
+# -- crowd -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -262,18 +280,25 @@ def crowd(player: Player) -> Player:
 
 
 def test_a_crowd_gathers_around_the_one_that_walks(crowd: Player) -> None:
-    assert isinstance(crowd.game, CrowdGame) and crowd.game.status == "12 characters, following number 1"
+    assert (
+        isinstance(crowd.game, CrowdGame)
+        and crowd.game.status == "12 characters, following number 1"
+    )
     others = crowd.now.others
     assert others is not None and others.root.shape == (11, 3)
     assert not overlapping(crowd.state).any()
-    assert float((crowd.state.position - crowd.state.position[0]).norm(dim=-1).max()) < crowd.game.crowd.side(12)
+    assert float(
+        (crowd.state.position - crowd.state.position[0]).norm(dim=-1).max()
+    ) < crowd.game.crowd.side(12)
     crowd.step({"1"})
     assert len(crowd.state) == 1 and crowd.now.others is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 200])
 def test_any_crowd_from_one_to_two_hundred(count: int) -> None:
-    player = Player(synthetic.puppet(), [pilot("only")], task="crowd", settings=Settings(characters=count))
+    player = Player(
+        synthetic.puppet(), [pilot("only")], task="crowd", settings=Settings(characters=count)
+    )
     for _ in range(3):
         player.step(set())
     others = player.now.others
@@ -291,7 +316,9 @@ def test_each_goes_from_one_point_to_the_next_without_bumping(crowd: Player) -> 
     assert touched < 0.02 * 600 * 12 and TORSO == 0.25
 
 
-def test_n_or_a_click_follows_another_one_and_no_scene_lies_between_two_people(crowd: Player) -> None:
+def test_n_or_a_click_follows_another_one_and_no_scene_lies_between_two_people(
+    crowd: Player,
+) -> None:
     crowd.step({"n"})
     assert crowd.game.followed == 1 and crowd.before is crowd.now
     other = crowd.state.position[7].tolist()
@@ -334,7 +361,7 @@ def test_whoever_falls_in_a_crowd_stands_up_where_it_lies(crowd: Player) -> None
     assert crowd.state.position[5].numpy() == pytest.approx(place.numpy(), abs=0.1)
 
 
-# -- what is shown ---------------------------------------------------------------------------------------------------
+# -- what is shown ---------------------------------------------------------------------------------
 
 
 def test_back_at_the_joystick_it_stands_until_steered(player: Player) -> None:
@@ -357,7 +384,8 @@ def test_flag_clock_line_and_crowd_are_marked_on_the_ground(player: Player) -> N
     for _ in SHAPES:
         player.choose("path")
         player.step(set())
-        line, marks = player.now.stage.line, ground_marks(player.now)
+        line = player.now.stage.line
+        marks = ground_marks(player.now)
         assert line is not None and len(marks) > 20
         (x, z, yaw, _), _ = marks[0]
         assert (x, z) == pytest.approx(line[0], abs=1e-6)
@@ -369,12 +397,15 @@ def test_flag_clock_line_and_crowd_are_marked_on_the_ground(player: Player) -> N
 
 
 def test_the_ground_under_a_pixel() -> None:
-    """From 4 m up, looking along +Z and down at 45°: the middle hits 4 m ahead; 18° above it, 4/tan 27°; +X is left."""
+    """From 4 m up, looking along +Z and down at 45°: the middle hits 4 m ahead; 18° above it, 4/tan
+    27°; +X is left."""
     camera = FollowCamera(0.0, math.radians(45), math.hypot(4 - 0.86, 4 - 0.86))
     camera.jump(np.array((0.0, 0.0, 4 - 0.86)))
     assert camera.eye == pytest.approx((0, 4, 0), abs=1e-9)
     assert camera.ground_at((200, 100), (400, 200)) == pytest.approx((0, 4))
-    assert camera.ground_at((200, 0), (400, 200)) == pytest.approx((0, 4 / math.tan(math.radians(27))))
+    assert camera.ground_at((200, 0), (400, 200)) == pytest.approx(
+        (0, 4 / math.tan(math.radians(27)))
+    )
     across = 4 * math.sqrt(2) * math.tan(math.radians(18))
     assert camera.ground_at((100, 100), (400, 200)) == pytest.approx((across, 4))
 

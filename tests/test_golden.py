@@ -11,25 +11,25 @@ import torch
 from synthetic import character as tiny
 from synthetic import strict_json
 
-from controller import assets
-from controller.character import Character
-from controller.evaluation import acting
-from controller.monte_carlo import MonteCarloConfig
-from controller.policy import model_fingerprint
-from controller.results import golden, suite
-from controller.results.golden import TOLERANCE_M, TOLERANCE_RAD
-from controller.results.suite import Entry, SuiteConfig
-from controller.results.symmetry import JUDGED, symmetry_figures
+from controller.control import shipped
+from controller.control.monte_carlo import MonteCarloConfig
+from controller.control.policy import model_fingerprint
+from controller.dynamics.character import Character
+from controller.evaluation.figures import acting
+from controller.evaluation.results import golden, suite
+from controller.evaluation.results.golden import TOLERANCE_M, TOLERANCE_RAD
+from controller.evaluation.results.suite import Entry, SuiteConfig
+from controller.evaluation.results.symmetry import JUDGED, symmetry_figures
 
 FILE = Path(__file__).with_name("golden.json")
-ANEW = "write them anew if it was meant: python -m controller.results.golden --out tests/golden.json"
+ANEW = "write them anew if it was meant: python -m controller.evaluation.results.golden --out tests/golden.json"
 
-shipped = pytest.mark.skipif(not assets.MVAE.is_file(), reason="assets/mvae.safetensors")
+needs_weights = pytest.mark.skipif(not shipped.MVAE.is_file(), reason="assets/mvae.safetensors")
 
 
 @cache
 def character() -> Character:
-    return Character.load(assets.MVAE)
+    return Character.load(shipped.MVAE)
 
 
 @cache
@@ -39,7 +39,7 @@ def entries() -> dict[str, Entry]:
     return {f"{entry.task}: {entry.who}": entry for entry in everybody}
 
 
-@shipped
+@needs_weights
 def test_rollouts_are_the_golden_ones() -> None:
     """Within a centimetre and half a degree after two seconds: 5 cm of walking are a frame."""
     kept = json.loads(FILE.read_text(encoding="utf-8"))
@@ -47,14 +47,17 @@ def test_rollouts_are_the_golden_ones() -> None:
     assert set(kept["rollouts"]) == set(entries()), f"other policies are shipped; {ANEW}"
     for name, entry in entries().items():
         metres, radians = golden.apart(kept["rollouts"][name], golden.rollout(entry))
-        assert metres < TOLERANCE_M and radians < TOLERANCE_RAD, f"{name}: {metres:.3f} m, {radians:.3f} rad; {ANEW}"
+        assert metres < TOLERANCE_M and radians < TOLERANCE_RAD, (
+            f"{name}: {metres:.3f} m, {radians:.3f} rad; {ANEW}"
+        )
 
 
-@shipped
+@needs_weights
 def test_the_tolerance_is_wide_enough_for_rounding_and_narrow_enough_for_a_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    entry, reset = entries()["joystick: joystick"], Character.reset
+    entry = entries()["joystick: joystick"]
+    reset = Character.reset
     as_it_is = golden.rollout(entry)
 
     def apart_if(change: float) -> float:
@@ -69,16 +72,19 @@ def test_the_tolerance_is_wide_enough_for_rounding_and_narrow_enough_for_a_chang
     assert apart_if(0.1) > TOLERANCE_M
 
 
-@shipped
+@needs_weights
 @pytest.mark.parametrize("task", JUDGED)
 def test_left_and_right_are_within_a_tenth(task: str) -> None:
-    """The policy of each task that has one of its own; docs/results.md has all of them at all tasks."""
+    """The policy of each task that has one of its own; docs/results.md has all of them at all
+    tasks."""
     entry = entries().get(f"{task}: {task}")
     if entry is None:
         pytest.skip("none is shipped")
     assert entry.control is not None
     with torch.inference_mode():
-        figures = symmetry_figures(entry.simulation, acting(entry.simulation, entry.control), 12, 20.0, 1)
+        figures = symmetry_figures(
+            entry.simulation, acting(entry.simulation, entry.control), 12, 20.0, 1
+        )
     assert figures["left_right_ratio"] == pytest.approx(1, abs=0.1)
 
 
@@ -88,10 +94,14 @@ def test_distances_are_the_largest_and_angles_go_the_short_way() -> None:
     assert golden.apart(one, other) == pytest.approx((0.5, 2 * 3.14159265 - 6.2), abs=1e-6)
 
 
-def test_the_command_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mvae: Path) -> None:
-    monkeypatch.setattr(assets, "MVAE", mvae)
-    monkeypatch.setattr(assets, "FOLDER", tmp_path)
-    monkeypatch.setattr(golden, "SuiteConfig", lambda **options: SuiteConfig(**options, policies=tmp_path))
+def test_the_command_writes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mvae: Path
+) -> None:
+    monkeypatch.setattr(shipped, "MVAE", mvae)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.setattr(
+        golden, "SuiteConfig", lambda **options: SuiteConfig(**options, policies=tmp_path)
+    )
     monkeypatch.setattr("sys.argv", ["golden", "--out", str(tmp_path / "golden.json")])
     golden.main()
     written = strict_json((tmp_path / "golden.json").read_text())

@@ -9,15 +9,17 @@ import torch
 from synthetic import anywhere, character, data, layout, puppet, refusal
 from torch import Tensor
 
-from controller import assets, batch, evaluate
-from controller.character import Character, CharacterState
-from controller.errors import ConfigError
-from controller.evaluation import evaluate as figures_of
-from controller.monte_carlo import MonteCarlo, MonteCarloConfig
-from controller.mvae import variants
-from controller.mvae.model import MotionVAEConfig
-from controller.simulation import Simulation
+from controller.control import shipped
+from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
+from controller.core import batch
+from controller.core.errors import ConfigError
+from controller.dynamics.character import Character, CharacterState
+from controller.evaluation.figures import evaluate as figures_of
+from controller.evaluation.results import evaluate
+from controller.model import variants
+from controller.model.mixture import MotionVAEConfig
 from controller.tasks.joystick import JoystickGoal, JoystickTask
+from controller.tasks.simulation import Simulation
 from controller.tasks.target import TargetGoal, TargetTask
 
 
@@ -31,8 +33,12 @@ def test_it_acts_as_the_best_of_its_tries_began() -> None:
     tried = torch.randn(150, 6, generator=torch.Generator().manual_seed(4))
     rows = torch.arange(3).repeat_interleave(50)
     with torch.inference_mode():
-        reward = simulation.advance(batch.select(state, rows), batch.select(goal, rows), tried).reward.view(3, 50)
-        torch.testing.assert_close(simulation.advance(state, goal, chosen).reward, reward.amax(dim=1))
+        reward = simulation.advance(
+            batch.select(state, rows), batch.select(goal, rows), tried
+        ).reward.view(3, 50)
+        torch.testing.assert_close(
+            simulation.advance(state, goal, chosen).reward, reward.amax(dim=1)
+        )
     assert (reward.amax(dim=1) > reward.median(dim=1).values).all()
 
 
@@ -50,7 +56,8 @@ def test_a_puppet_on_its_strings_reaches_its_target() -> None:
 
 
 def test_a_try_goes_on_at_the_mean_so_that_later_luck_decides_nothing() -> None:
-    """Three frames deep, nobody's first latent would have paid more, if nothing more was done after it."""
+    """Three frames deep, nobody's first latent would have paid more, if nothing more was done after
+    it."""
     simulation = Simulation(character(), TargetTask(character()))
     state = anywhere(1, 2)
     goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(1))
@@ -61,7 +68,8 @@ def test_a_try_goes_on_at_the_mean_so_that_later_luck_decides_nothing() -> None:
         total = torch.zeros(len(first))
         for latent in (first, torch.zeros_like(first), torch.zeros_like(first)):
             step = simulation.advance(states, goals, latent)
-            states, total = step.state, total + step.reward
+            states = step.state
+            total = total + step.reward
         return total
 
     rows = torch.arange(2).repeat_interleave(30)
@@ -76,22 +84,27 @@ def test_codes_are_tried_as_they_are() -> None:
     coded = Character(built, layout(), character().reset_poses)
     simulation = Simulation(coded, TargetTask(coded))
     state, goal = simulation.reset(3, torch.Generator().manual_seed(0))
-    chosen = MonteCarlo(simulation, MonteCarloConfig(samples=8, horizon=2, deviation=3.0))(state, goal)
+    chosen = MonteCarlo(simulation, MonteCarloConfig(samples=8, horizon=2, deviation=3.0))(
+        state, goal
+    )
     assert torch.cdist(chosen, coded.codes).amin(dim=1).max() == 0
 
 
-@pytest.mark.skipif(not assets.MVAE.is_file(), reason="assets/mvae.safetensors")
+@pytest.mark.skipif(not shipped.MVAE.is_file(), reason="assets/mvae.safetensors")
 def test_the_default_is_better_than_one_frame_deep_with_a_real_character() -> None:
     """Asked to walk at 1 m/s. Within a frame nobody sees what a step is worth."""
-    who = Character.load(assets.MVAE)
+    who = Character.load(shipped.MVAE)
     simulation = Simulation(who, JoystickTask(who))
     goal = JoystickGoal(torch.tensor([[0.0, 1.0]] * 2), torch.zeros(2))
     rewards = []
     for config in (MonteCarloConfig(seed=2), MonteCarloConfig(horizon=1, seed=2)):
-        state, acts, total = who.reset(2, torch.Generator().manual_seed(2)), MonteCarlo(simulation, config), 0.0
+        state = who.reset(2, torch.Generator().manual_seed(2))
+        acts = MonteCarlo(simulation, config)
+        total = 0.0
         for _ in range(60):
             step = simulation.advance(state, goal, simulation.hold(acts(state, goal)))
-            state, total = step.state, total + float(step.reward.mean()) / 60
+            state = step.state
+            total = total + float(step.reward.mean()) / 60
         rewards.append(total)
     assert rewards[0] > rewards[1] + 0.02
 
@@ -107,7 +120,9 @@ def test_a_seed_decides_what_is_tried() -> None:
     simulation = Simulation(character(), TargetTask(character()))
     state = anywhere(0, 3)
     goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(0))
-    one, again, other = (MonteCarlo(simulation, MonteCarloConfig(seed=seed))(state, goal) for seed in (1, 1, 2))
+    one, again, other = (
+        MonteCarlo(simulation, MonteCarloConfig(seed=seed))(state, goal) for seed in (1, 1, 2)
+    )
     assert torch.equal(one, again) and not torch.equal(one, other)
 
 
@@ -127,5 +142,17 @@ def test_a_bad_setting_is_refused_by_name(values: dict[str, int], said: str) -> 
 def test_the_command_refuses_a_bad_setting(
     mvae: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--task", "target", "--mvae", mvae, "--control", "monte_carlo", "--monte-carlo.samples", "0"]
-    assert refusal(evaluate.main, words, monkeypatch, capsys) == "monte_carlo.samples is 0; allowed: 1 or more"
+    words = [
+        "--task",
+        "target",
+        "--mvae",
+        mvae,
+        "--control",
+        "monte_carlo",
+        "--monte-carlo.samples",
+        "0",
+    ]
+    assert (
+        refusal(evaluate.main, words, monkeypatch, capsys)
+        == "monte_carlo.samples is 0; allowed: 1 or more"
+    )

@@ -14,24 +14,26 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
-from controller import gemm, geometry
-from controller.dataset import ClipEntry
-from controller.errors import ConfigError, DataError
-from controller.features import FPS, encode
-from controller.feet import Feet
-from controller.metrics import FOOT_HEIGHT, contact_weight
-from controller.mvae import kl, loss
-from controller.mvae.model import Decoder, ExpertLinear, MotionVAEConfig
-from controller.mvae.schedules import KlWeight, TeacherForcing
-from controller.mvae.step import mixture_step
-from controller.mvae.train import TrainConfig
-from controller.mvae.windows import Windows
-from controller.normalizer import Normalizer
+from controller.core.errors import ConfigError, DataError
+from controller.data.dataset import ClipEntry
+from controller.data.windows import Windows
+from controller.model import gemm, kl
+from controller.model.mixture import Decoder, ExpertLinear, MotionVAEConfig
+from controller.model.normalizer import Normalizer
+from controller.model.step import mixture_step
+from controller.motion import geometry
+from controller.motion.feet import Feet
+from controller.motion.metrics import FOOT_HEIGHT, contact_weight
+from controller.motion.pose import FPS, encode
+from controller.training import loss
+from controller.training.schedules import KlWeight, TeacherForcing
+from controller.training.trainer import TrainConfig
 
 
 def one_by_one(layer: ExpertLinear, inputs: Tensor, blend: Tensor) -> Tensor:
     """Each sample through a layer whose weights are blended for it alone, in double precision."""
-    weight, bias = layer.weight.double(), layer.bias.double()
+    weight = layer.weight.double()
+    bias = layer.bias.double()
     rows = []
     for row, share in zip(inputs.double(), blend.double(), strict=True):
         mixed = sum(float(a) * w for a, w in zip(share, weight, strict=True))
@@ -45,7 +47,8 @@ def test_blended_outputs_are_blended_weights_for_every_batch_size() -> None:
     torch.manual_seed(0)
     layer = ExpertLinear(3, 11, 7)
     torch.nn.init.normal_(layer.bias)
-    inputs, blend = torch.randn(130, 11), torch.softmax(2 * torch.randn(130, 3), dim=-1)
+    inputs = torch.randn(130, 11)
+    blend = torch.softmax(2 * torch.randn(130, 3), dim=-1)
     expected = one_by_one(layer, inputs, blend)
     for rows in range(1, 131):
         ours = layer(inputs[:rows], blend[:rows])
@@ -54,8 +57,8 @@ def test_blended_outputs_are_blended_weights_for_every_batch_size() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    rows=st.integers(1, 9), width=st.integers(1, 9), experts=st.integers(1, 4), outputs=st.integers(1, 7),
-    frozen=st.booleans(),
+    rows=st.integers(1, 9), width=st.integers(1, 9), experts=st.integers(1, 4),
+    outputs=st.integers(1, 7), frozen=st.booleans(),
 )  # fmt: skip
 def test_blended_layers_have_the_gradients_of_blended_weights(
     rows: int, width: int, experts: int, outputs: int, frozen: bool
@@ -66,9 +69,13 @@ def test_blended_layers_have_the_gradients_of_blended_weights(
     def leaf(*shape: int, wants: bool = True) -> Tensor:
         return torch.randn(*shape, generator=generator).requires_grad_(wants)
 
-    inputs, shares = leaf(rows, width), leaf(rows, experts)
-    weight, bias = (leaf(*shape, outputs, wants=not frozen) for shape in ((experts, width), (experts,)))
-    leaves, upstream = (inputs, shares, weight, bias), leaf(rows, outputs, wants=False)
+    inputs = leaf(rows, width)
+    shares = leaf(rows, experts)
+    weight, bias = (
+        leaf(*shape, outputs, wants=not frozen) for shape in ((experts, width), (experts,))
+    )
+    leaves = (inputs, shares, weight, bias)
+    upstream = leaf(rows, outputs, wants=False)
     mixed = torch.einsum("be,eio->bio", shares, weight)
     naive = torch.einsum("bi,bio->bo", inputs, mixed) + shares @ bias
     with pytest.MonkeyPatch.context() as patch:
@@ -76,25 +83,36 @@ def test_blended_layers_have_the_gradients_of_blended_weights(
         ours = gemm.blended(inputs, shares, weight, bias)
     torch.testing.assert_close(ours, naive, atol=1e-5, rtol=1e-5)
     wanting = [leaf for leaf in leaves if leaf.requires_grad]
-    gradients = (torch.autograd.grad(outcome, wanting, upstream, materialize_grads=True) for outcome in (ours, naive))
+    gradients = (
+        torch.autograd.grad(outcome, wanting, upstream, materialize_grads=True)
+        for outcome in (ours, naive)
+    )
     for mine, meant in zip(*gradients, strict=True):
         torch.testing.assert_close(mine, meant, atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
 def test_the_decoder_is_the_papers() -> None:
-    """Figure 4 of Ling et al. 2020: z into every layer, ELU between, one blend for all three layers."""
+    """Figure 4 of Ling et al. 2020: z into every layer, ELU between, one blend for all three
+    layers."""
     torch.manual_seed(1)
     decoder = Decoder(20, MotionVAEConfig(latent=4, hidden=16, experts=3, gate_hidden=8))
-    latent, previous = torch.randn(33, 4), torch.randn(33, 20)
+    latent = torch.randn(33, 4)
+    previous = torch.randn(33, 20)
     both = torch.cat((latent, previous), dim=-1)
     hidden = both
     for index in (0, 2):
-        hidden = functional.elu(functional.linear(hidden, decoder.gate[index].weight, decoder.gate[index].bias))
-    blend = torch.softmax(functional.linear(hidden, decoder.gate[4].weight, decoder.gate[4].bias), dim=-1)
+        hidden = functional.elu(
+            functional.linear(hidden, decoder.gate[index].weight, decoder.gate[index].bias)
+        )
+    blend = torch.softmax(
+        functional.linear(hidden, decoder.gate[4].weight, decoder.gate[4].bias), dim=-1
+    )
     torch.testing.assert_close(decoder.blend(latent, previous), blend)
     hidden = functional.elu(one_by_one(decoder.first, both, blend))
-    hidden = functional.elu(one_by_one(decoder.second, torch.cat((latent.double(), hidden), -1), blend))
+    hidden = functional.elu(
+        one_by_one(decoder.second, torch.cat((latent.double(), hidden), -1), blend)
+    )
     expected = one_by_one(decoder.output, torch.cat((latent.double(), hidden), -1), blend)
     torch.testing.assert_close(decoder(latent, previous).double(), expected, atol=1e-5, rtol=0)
 
@@ -125,7 +143,9 @@ def test_z_is_the_mean_plus_sigma_times_noise() -> None:
     step = made.loss(previous, 0 * following, following, noise, 0)
     expected = made.decode(mean + log_variance.exp().sqrt() * noise, previous)
     torch.testing.assert_close(step.predicted, expected, atol=1e-5, rtol=1e-5)
-    assert step.reconstruction.item() == pytest.approx(expected.square().mean().item(), rel=1e-5)  # what follows is 0
+    assert step.reconstruction.item() == pytest.approx(
+        expected.square().mean().item(), rel=1e-5
+    )  # what follows is 0
     assert step.latent.item() == pytest.approx(kl.kl_loss(mean, log_variance, 0).item(), rel=1e-6)
     assert (made.encode(previous, following + 1)[0] - mean).abs().min() > 0
     huge = made.encode(1e6 * previous, 1e6 * following)[1]
@@ -139,13 +159,19 @@ def test_z_is_the_mean_plus_sigma_times_noise() -> None:
     moves=st.booleans(),
     used=st.sets(st.integers(0, 2), min_size=1),
 )  # fmt: skip
-def test_the_step_that_is_written_out_is_the_models(rows: int, worth: int, moves: bool, used: set[int]) -> None:
-    """Values and gradients, whichever of its three outcomes are used, whether or not the previous pose wants one."""
-    made, generator = model(), torch.Generator().manual_seed(rows)
+def test_the_step_that_is_written_out_is_the_models(
+    rows: int, worth: int, moves: bool, used: set[int]
+) -> None:
+    """Values and gradients, whichever of its three outcomes are used, whether or not the previous
+    pose wants one."""
+    made = model()
+    generator = torch.Generator().manual_seed(rows)
     previous, following, seen = torch.randn(3, rows, layout().size, generator=generator)
-    noise, upstream = torch.randn(rows, 6, generator=generator), torch.randn(3, generator=generator)
+    noise = torch.randn(rows, 6, generator=generator)
+    upstream = torch.randn(3, generator=generator)
     leaves = [*made.parameters(), *([previous.requires_grad_()] if moves else [])]
-    outcomes, gradients = [], []
+    outcomes = []
+    gradients = []
     for made.written_out in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(gemm, "WORTH", worth)
@@ -163,14 +189,18 @@ def test_the_step_that_is_written_out_is_the_models(rows: int, worth: int, moves
 def test_the_step_that_is_written_out_has_the_derivative_of_its_values() -> None:
     """By finite differences, in double precision."""
     made = model().double()
-    drawn = torch.randn(3, 2, layout().size, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    drawn = torch.randn(
+        3, 2, layout().size, dtype=torch.double, generator=torch.Generator().manual_seed(1)
+    )
     noise = torch.full((2, 6), 0.3, dtype=torch.double)
     parameters = list(made.parameters())
 
     def outcome(*leaves: Tensor) -> tuple[Tensor, ...]:
         return mixture_step(leaves[1:], leaves[0], drawn[1], drawn[2], noise)
 
-    assert torch.autograd.gradcheck(outcome, (drawn[0].requires_grad_(), *parameters), fast_mode=True)
+    assert torch.autograd.gradcheck(
+        outcome, (drawn[0].requires_grad_(), *parameters), fast_mode=True
+    )
 
 
 @pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 64, 130])
@@ -186,7 +216,8 @@ def test_our_matrix_product_is_torchs_with_its_gradients(
         shapes = [(rows, 9) if bias_rows else (9,), (rows, 23), (23, 9)]
         return [torch.randn(shape, generator=generator).requires_grad_() for shape in shapes]
 
-    ours, theirs = leaves(), leaves()
+    ours = leaves()
+    theirs = leaves()
     weight = torch.randn(rows, 9, generator=generator)
     outputs = gemm.addmm(*ours), torch.addmm(*theirs)
     torch.testing.assert_close(outputs[0], outputs[1], atol=1e-5, rtol=1e-5)
@@ -198,9 +229,12 @@ def test_our_matrix_product_is_torchs_with_its_gradients(
 
 
 @pytest.mark.parametrize("rows", [1, 2, 40])
-def test_our_linear_layer_is_torchs_with_its_gradients(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_linear_layer_is_torchs_with_its_gradients(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gemm, "WORTH", 0)
-    ours, theirs = gemm.Linear(7, 5), nn.Linear(7, 5)
+    ours = gemm.Linear(7, 5)
+    theirs = nn.Linear(7, 5)
     theirs.load_state_dict(ours.state_dict())
     inputs = torch.randn(2, rows, 7, generator=torch.Generator().manual_seed(0))[1].requires_grad_()
     again = inputs.detach().clone().requires_grad_()
@@ -211,7 +245,9 @@ def test_our_linear_layer_is_torchs_with_its_gradients(rows: int, monkeypatch: p
         torch.testing.assert_close(mine.grad, other.grad, atol=1e-5, rtol=1e-5)
 
 
-def test_our_matrix_product_takes_slices_transposes_and_other_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_matrix_product_takes_slices_transposes_and_other_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(gemm, "WORTH", 0)
     generator = torch.Generator().manual_seed(0)
     left = torch.randn(30, 40, generator=generator)[:, ::2]
@@ -237,7 +273,9 @@ def test_a_log_variance_that_is_held_can_come_back() -> None:
     values = torch.tensor([-40.0, -12.0, 0.5, 6.0, 1e9], requires_grad=True)
     held = kl.held(values)
     assert held.tolist() == [-12.0, -12.0, 0.5, 6.0, 6.0]
-    kl.kl_per_unit(torch.zeros(1, 5), held[None]).sum().backward()  # the gradient of KL is (σ² − 1) / 2
+    kl.kl_per_unit(
+        torch.zeros(1, 5), held[None]
+    ).sum().backward()  # the gradient of KL is (σ² − 1) / 2
     assert values.grad is not None
     torch.testing.assert_close(values.grad, (held.detach().exp() - 1) / 2)
 
@@ -253,16 +291,21 @@ def test_free_bits_cost_nothing_and_pull_at_nothing() -> None:
 
 def test_the_contact_weight_is_one_on_the_floor_and_nothing_from_h_up() -> None:
     heights = torch.tensor([-0.1, 0.0, FOOT_HEIGHT / 2, FOOT_HEIGHT, 0.5])
-    torch.testing.assert_close(contact_weight(heights), torch.tensor([1.0, 1.0, 2 - math.sqrt(2), 0.0, 0.0]))
+    torch.testing.assert_close(
+        contact_weight(heights), torch.tensor([1.0, 1.0, 2 - math.sqrt(2), 0.0, 0.0])
+    )
 
 
-# -- feet ------------------------------------------------------------------------------------------------------------
+# -- feet ------------------------------------------------------------------------------------------
 
 
 def test_feet_are_where_the_whole_skeletons_kinematics_put_them() -> None:
     poses = encode(layout(), walk(turn=0.5))
     torch.testing.assert_close(
-        Feet(layout()).positions(poses), layout().posed_joints(poses)[:, list(layout().feet)], atol=1e-5, rtol=0
+        Feet(layout()).positions(poses),
+        layout().posed_joints(poses)[:, list(layout().feet)],
+        atol=1e-5,
+        rtol=0,
     )
 
 
@@ -272,11 +315,14 @@ def seen_from(world: Tensor, place: Tensor, yaw: Tensor) -> Tensor:
 
 
 def test_a_planted_foot_does_not_move_while_the_body_walks_and_turns() -> None:
-    """By hand: the root walks 10 cm forward and turns left by 90°; what was 30 cm ahead is then 20 cm to its right."""
+    """By hand: the root walks 10 cm forward and turns left by 90°; what was 30 cm ahead is then 20
+    cm to its right."""
     before = torch.tensor([[[0.0, 0.0, 0.3], [0.1, 0.05, 0.1]]])
     after = torch.tensor([[[-0.2, 0.0, 0.0], [0.0, 0.05, 0.1]]])
     velocity = torch.tensor([[0.1 * FPS, 0.0, math.pi / 2 * FPS]])
-    torch.testing.assert_close(Feet.displacement(before, after, velocity), torch.zeros(1, 2, 3), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        Feet.displacement(before, after, velocity), torch.zeros(1, 2, 3), atol=1e-6, rtol=0
+    )
 
 
 @given(seed=st.integers(0, 2**31))
@@ -285,16 +331,21 @@ def test_a_foots_displacement_is_its_motion_through_the_world(seed: int) -> None
     world = torch.randn(4, 2, 3, generator=generator, dtype=torch.float64)
     step = 0.1 * torch.randn(4, 2, 3, generator=generator, dtype=torch.float64)
     place = torch.randn(4, 2, generator=generator, dtype=torch.float64)
-    yaw, velocity = torch.randn(4, generator=generator).double(), 3 * torch.randn(4, 3, generator=generator).double()
+    yaw = torch.randn(4, generator=generator).double()
+    velocity = 3 * torch.randn(4, 3, generator=generator).double()
     later_place, later_yaw = geometry.integrate_root(place, yaw, velocity, 1 / FPS)
-    ours = Feet.displacement(seen_from(world, place, yaw), seen_from(world + step, later_place, later_yaw), velocity)
+    ours = Feet.displacement(
+        seen_from(world, place, yaw), seen_from(world + step, later_place, later_yaw), velocity
+    )
     expected = seen_from(step, torch.zeros_like(place), yaw)
     torch.testing.assert_close(ours, expected, atol=1e-9, rtol=0)
 
 
 def test_the_foot_loss_by_hand() -> None:
-    """A standing foot slides 1 cm, the other is in the air; one of them is 2 cm from where it should be."""
-    moved, still = torch.zeros(1, 2, 3), torch.zeros(1, 2, 3)
+    """A standing foot slides 1 cm, the other is in the air; one of them is 2 cm from where it
+    should be."""
+    moved = torch.zeros(1, 2, 3)
+    still = torch.zeros(1, 2, 3)
     moved[0, :, 0] = 0.01
     feet = torch.tensor([[[0.0, 0.0, 0.0], [0.0, 0.5, 0.0]]])
     shifted = feet + torch.tensor([[[0.0, 0.0, 0.02], [0.0, 0.0, 0.0]]])
@@ -302,12 +353,16 @@ def test_the_foot_loss_by_hand() -> None:
     assert float(value) == pytest.approx(1 / 6 + 0.1 * 4 / 6)
 
 
-# -- windows ---------------------------------------------------------------------------------------------------------
+# -- windows ---------------------------------------------------------------------------------------
 
 
-def counted(lengths: list[int], speeds: list[float] | None = None) -> tuple[Tensor, list[ClipEntry]]:
+def counted(
+    lengths: list[int], speeds: list[float] | None = None
+) -> tuple[Tensor, list[ClipEntry]]:
     """Poses (forward speed, clip, frame) and the clips in them."""
-    poses, entries, start = [], [], 0
+    poses = []
+    entries = []
+    start = 0
     for number, length in enumerate(lengths):
         speed = speeds[number] if speeds else 1.0
         rows = [[speed, 0.0, 0.0, number, frame] for frame in range(length)]
@@ -321,7 +376,8 @@ def test_windows_lie_within_one_clip_and_reach_all_of_it() -> None:
     windows = Windows(*counted([9, 3, 5, 4, 20]), length=5)
     drawn = windows.draw(2000, torch.Generator().manual_seed(0))
     assert drawn.shape == (2000, 5, 5)
-    clip, frame = drawn[..., 3], drawn[..., 4]
+    clip = drawn[..., 3]
+    frame = drawn[..., 4]
     assert (clip == clip[:, :1]).all() and (frame[:, 1:] - frame[:, :-1] == 1).all()
     found = {(int(c), int(f)) for c, f in zip(clip[:, 0], frame[:, 0], strict=True)}
     assert found == {(0, f) for f in range(5)} | {(2, 0)} | {(4, f) for f in range(16)}
@@ -348,16 +404,16 @@ def test_the_same_generator_draws_the_same_windows() -> None:
     assert not torch.equal(one, windows.draw(8, torch.Generator().manual_seed(6)))
 
 
-# -- settings and statistics -----------------------------------------------------------------------------------------
+# -- settings and statistics -----------------------------------------------------------------------
 
 BAD: list[tuple[str, float]] = [
     ("epochs", 0), ("free_from_epoch", -1), ("free_steps", -1), ("free_batch", 0), ("free_pool", 8),
     ("free_renewal", 1.1), ("slip_weight", -1.0), ("spread_weight", -1.0), ("joint_weight", -1.0),
-    ("bone_weight", -1.0),
-    ("rollouts_per_epoch", 0), ("rollout", 0), ("batch", 0),
-    ("learning_rate", 0.0), ("learning_rate", 1.0), ("learning_rate", math.nan), ("final_learning_rate", -1e-9),
-    ("beta", -0.1), ("beta", math.nan), ("free_bits", -0.1), ("foot_weight", -1.0),
-    ("balance", -0.1), ("balance", 1.1), ("gradient_norm", -1.0), ("gradient_norm", math.nan),
+    ("bone_weight", -1.0), ("rollouts_per_epoch", 0), ("rollout", 0), ("batch", 0),
+    ("learning_rate", 0.0), ("learning_rate", 1.0), ("learning_rate", math.nan),
+    ("final_learning_rate", -1e-9), ("beta", -0.1), ("beta", math.nan), ("free_bits", -0.1),
+    ("foot_weight", -1.0), ("balance", -0.1), ("balance", 1.1), ("gradient_norm", -1.0),
+    ("gradient_norm", math.nan),
 ]  # fmt: skip
 
 
@@ -419,4 +475,6 @@ def test_slip_cannot_be_had_down_by_lifting_the_feet() -> None:
     moved = torch.full((1, 2, 3), 0.01, requires_grad=True)
     height = torch.full((1, 2), 0.01, requires_grad=True)
     loss.slip_loss(moved, height).backward()
-    assert height.grad is None and moved.grad is not None and bool((moved.grad[..., [0, 2]] > 0).all())
+    assert (
+        height.grad is None and moved.grad is not None and bool((moved.grad[..., [0, 2]] > 0).all())
+    )

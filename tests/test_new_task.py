@@ -1,4 +1,5 @@
-"""A task of one's own: the example of docs/new-task.md does what the page says, by its one registration."""
+"""A task of one's own: the example of docs/new-task.md does what the page says, by its one
+registration."""
 
 from __future__ import annotations
 
@@ -13,10 +14,11 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 from synthetic import ROOT, anywhere, character, latents, puppet, refusal, turned
 
-from controller import evaluate, geometry
-from controller.character import CharacterState
-from controller.simulation import Simulation
+from controller.dynamics.character import CharacterState
+from controller.evaluation.results import evaluate
+from controller.motion import geometry
 from controller.tasks import task_type
+from controller.tasks.simulation import Simulation
 from envs import train_policy
 from envs.episodes import Episodes
 from envs.shac import ShacConfig, ShacTrainer
@@ -26,14 +28,20 @@ NAME = "examples.companion:companion"
 
 
 def beside(x: float, z: float) -> tuple[CharacterState, CompanionGoal]:
-    """A character at (x, z) facing +X, and a companion at the origin who walks along +X: its left is −Z."""
+    """A character at (x, z) facing +X, and a companion at the origin who walks along +X: its left
+    is −Z."""
     state = puppet().reset(1)
     quarter = torch.tensor([math.pi / 2])
-    return CharacterState(state.pose, torch.tensor([[x, z]]), quarter), CompanionGoal(torch.zeros(1, 2), quarter)
+    return CharacterState(state.pose, torch.tensor([[x, z]]), quarter), CompanionGoal(
+        torch.zeros(1, 2), quarter
+    )
 
 
 def test_the_page_shows_the_file_as_it_is() -> None:
-    page, source = ((ROOT / name).read_text(encoding="utf-8") for name in ("docs/new-task.md", "examples/companion.py"))
+    page, source = (
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in ("docs/new-task.md", "examples/companion.py")
+    )
     example = source[source.index("@dataclass") :]
     assert f"```python\n{example}```\n" in page
     assert 30 <= example.count("\n") <= 50
@@ -45,7 +53,9 @@ def test_the_place_beside_the_companion_is_seen() -> None:
     far = math.sqrt(5)
     faded = math.sqrt(5 + 0.01)
     expected = torch.tensor([[2 / faded, 1 / faded, far / (1 + far), 1.0, 0.0]])
-    torch.testing.assert_close(CompanionTask(puppet()).observe_goal(state, goal), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        CompanionTask(puppet()).observe_goal(state, goal), expected, atol=1e-5, rtol=0
+    )
 
 
 def test_walking_along_beside_it_pays_in_full() -> None:
@@ -60,12 +70,19 @@ def test_walking_along_beside_it_pays_in_full() -> None:
 @torch.no_grad()
 def test_moving_and_turning_the_world_changes_nothing() -> None:
     simulation = Simulation(character(), CompanionTask(character()))
-    here, yaw = anywhere(0, 8), torch.tensor(2.0)
+    here = anywhere(0, 8)
+    yaw = torch.tensor(2.0)
     goal = simulation.task.draw_goal(here, torch.Generator().manual_seed(0))
     there = turned(here, 2.0, 3.0, -4.0)
-    other = CompanionGoal(geometry.turn(goal.position, yaw) + torch.tensor([3.0, -4.0]), goal.yaw + yaw)
-    torch.testing.assert_close(simulation.observe(there, other), simulation.observe(here, goal), atol=2e-5, rtol=0)
-    one, two = (simulation.advance(s, g, latents(0, 8, 6)).reward for s, g in ((here, goal), (there, other)))
+    other = CompanionGoal(
+        geometry.turn(goal.position, yaw) + torch.tensor([3.0, -4.0]), goal.yaw + yaw
+    )
+    torch.testing.assert_close(
+        simulation.observe(there, other), simulation.observe(here, goal), atol=2e-5, rtol=0
+    )
+    one, two = (
+        simulation.advance(s, g, latents(0, 8, 6)).reward for s, g in ((here, goal), (there, other))
+    )
     torch.testing.assert_close(one, two, atol=2e-5, rtol=0)
 
 
@@ -90,13 +107,35 @@ def test_the_puppet_learns_to_keep_its_companion_company() -> None:
 def test_it_is_trained_and_measured_by_the_commands(
     mvae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = ["--task", NAME, "--mvae", str(mvae), "--out", str(tmp_path), "--characters", "8", "--steps", "192"]
+    run = [
+        "--task",
+        NAME,
+        "--mvae",
+        str(mvae),
+        "--out",
+        str(tmp_path),
+        "--characters",
+        "8",
+        "--steps",
+        "192",
+    ]
     monkeypatch.setattr("sys.argv", ["train", *run, "--workers", "1", "--hidden", "8"])
     train_policy.main()
     policy = tmp_path / "companion.safetensors"
     assert policy.is_file()
     capsys.readouterr()
-    words = ["--task", NAME, "--mvae", str(mvae), "--policy", str(policy), "--characters", "2", "--seconds", "1"]
+    words = [
+        "--task",
+        NAME,
+        "--mvae",
+        str(mvae),
+        "--policy",
+        str(policy),
+        "--characters",
+        "2",
+        "--seconds",
+        "1",
+    ]
     monkeypatch.setattr("sys.argv", ["evaluate", *words, "--json"])
     evaluate.main()
     assert '"task": "companion"' in capsys.readouterr().out

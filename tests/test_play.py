@@ -20,33 +20,38 @@ from PIL import Image
 from torch import Tensor
 
 import play
-from controller.actors import Actor
-from controller.character import Character
-from controller.errors import DisplayError
-from controller.formats import bvh
+from controller.control.actors import Actor
+from controller.control.monte_carlo import MonteCarloConfig
+from controller.control.policy import Policy
+from controller.core.errors import DisplayError
+from controller.data.formats import bvh
+from controller.dynamics.character import Character
 from controller.games import GAMES, KEYS
 from controller.games.joystick import JoystickGame
 from controller.games.pilot import Pilot
+from controller.games.player import Player
+from controller.games.recording import Recording
 from controller.games.settings import Settings
-from controller.monte_carlo import MonteCarloConfig
-from controller.player import Player
-from controller.policy import Policy
-from controller.recording import Recording
-from controller.simulation import Simulation
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
-from controller.viewer.keys import KeyScript
-from controller.viewer.steering import FAST, SLOW, WALK
-from controller.viewer.window import Input
+from controller.tasks.simulation import Simulation
+from controller.viewer.input.keys import KeyScript
+from controller.viewer.input.steering import FAST, SLOW, WALK
+from controller.viewer.input.window import Input
 
 SCRIPT = "0-20:w,10-20:shift,15-25:d"
 
 
 class PuppetPolicy:
-    """Pulls the puppet's strings as the goal says, or more feebly: (forward, left, cos, sin) → (forward, left, …)."""
+    """Pulls the puppet's strings as the goal says, or more feebly: (forward, left, cos, sin) →
+    (forward, left, …)."""
 
-    def __init__(self, character: Character, pull: float = 1.0, task: str = "joystick", **settings: float) -> None:
+    def __init__(
+        self, character: Character, pull: float = 1.0, task: str = "joystick", **settings: float
+    ) -> None:
         self.header = {"settings": JoystickTask(character, JoystickConfig(**settings)).settings()}
-        self.pull, self.task, self.seen = pull, task, character.layout.size
+        self.pull = pull
+        self.task = task
+        self.seen = character.layout.size
 
     def fitted(self, simulation: Simulation) -> PuppetPolicy:
         """The wish is in the same columns of every task that extends the joystick's."""
@@ -72,7 +77,8 @@ def player() -> Player:
 
 @pytest.fixture
 def couple() -> Player:
-    """A puppet with two policies: "strong", and "weak", which pulls half as hard and knows nothing above 1 m/s."""
+    """A puppet with two policies: "strong", and "weak", which pulls half as hard and knows nothing
+    above 1 m/s."""
     return Player(synthetic.puppet(), [pilot("strong"), pilot("weak", 0.5, forward_speed=1.0)])
 
 
@@ -98,7 +104,9 @@ def hold(player: Player, keys: Set[str], seconds: float = 2.0, azimuth: float = 
         (set(), (0, 0)),
     ],
 )
-def test_keys_move_the_character_in_the_world(player: Player, keys: set[str], velocity: tuple[float, float]) -> None:
+def test_keys_move_the_character_in_the_world(
+    player: Player, keys: set[str], velocity: tuple[float, float]
+) -> None:
     assert hold(player, keys) == pytest.approx(velocity, abs=0.03)
     assert player.now.velocity == pytest.approx(velocity, abs=0.06)
 
@@ -143,19 +151,24 @@ def test_scenes_between_two_steps_lie_between(player: Player) -> None:
     torch.testing.assert_close(middle, (player.before.pose.root + player.now.pose.root) / 2)
 
 
-# -- several policies ------------------------------------------------------------------------------------------------
+# -- several policies ------------------------------------------------------------------------------
 
 
 def test_a_switch_in_mid_walk_is_seen_only_in_the_next_step(couple: Player) -> None:
     hold(couple, {"w"})
-    state, now = couple.state, couple.now
+    state = couple.state
+    now = couple.now
     couple.next_policy()
-    assert couple.state is state and couple.now is now and couple.pilots[couple.chosen].name == "weak"
+    assert (
+        couple.state is state and couple.now is now and couple.pilots[couple.chosen].name == "weak"
+    )
     couple.step({"w"})
     assert couple.before is now
     goal = JoystickGoal(torch.from_numpy(couple.now.wish)[None], torch.tensor([couple.now.facing]))
     play = couple.game.simulation
-    strong, weak = (play.move(state, pilot.policy(play.observe(state, goal))) for pilot in couple.pilots)
+    strong, weak = (
+        play.move(state, pilot.policy(play.observe(state, goal))) for pilot in couple.pilots
+    )
     torch.testing.assert_close(couple.state.pose, weak.pose)
     torch.testing.assert_close(couple.state.position, weak.position)
     assert (strong.position - weak.position).norm() > 0.01
@@ -187,13 +200,18 @@ def test_p_with_one_policy_changes_nothing(player: Player) -> None:
     assert hold(player, {"w", "p"}) == pytest.approx((0, WALK), abs=0.03)
 
 
-# -- the command -----------------------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def weights(mvae: Path) -> list[str]:
     """Options that name an untrained motion VAE and an untrained policy for it."""
-    return ["--mvae", str(mvae), "--policy", str(untrained(mvae, mvae.with_name("joystick.safetensors")))]
+    return [
+        "--mvae",
+        str(mvae),
+        "--policy",
+        str(untrained(mvae, mvae.with_name("joystick.safetensors"))),
+    ]
 
 
 def untrained(mvae: Path, path: Path, seed: int = 0, **header: Any) -> Path:
@@ -213,13 +231,19 @@ def run(*words: str | Path, **environment: str | None) -> subprocess.CompletedPr
     variables = {name: value for name, value in merged.items() if value is not None}
     command = [sys.executable, "play.py", *map(str, words)]
     return subprocess.run(
-        command, cwd=synthetic.ROOT, env=variables, capture_output=True, text=True, timeout=120, check=False
+        command,
+        cwd=synthetic.ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
 def no_opengl() -> str:
     """Why nothing can be drawn here; empty if it can."""
-    from controller.viewer.window import Window
+    from controller.viewer.input.window import Window
 
     try:
         Window((16, 16), headless=True).close()
@@ -230,24 +254,44 @@ def no_opengl() -> str:
 
 def test_scripted_play_is_recorded_without_opengl(weights: list[str], tmp_path: Path) -> None:
     """The same files from the same script, and nothing imported that drawing or training needs."""
-    one, two = tmp_path / "one.bvh", tmp_path / "two.bvh"
+    one = tmp_path / "one.bvh"
+    two = tmp_path / "two.bvh"
     script = ["--headless", "--frames", "30", "--keys", SCRIPT, "--seed", "1", *weights]
     first = run(
-        *script, "--record", f"{one},{tmp_path / 'one.npz'}", SDL_VIDEODRIVER="dummy", PYTHONPROFILEIMPORTTIME="1"
+        *script,
+        "--record",
+        f"{one},{tmp_path / 'one.npz'}",
+        SDL_VIDEODRIVER="dummy",
+        PYTHONPROFILEIMPORTTIME="1",
     )
     assert first.returncode == 0 and first.stdout == "", first.stderr
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in first.stderr.splitlines()}
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0] for line in first.stderr.splitlines()
+    }
     assert {"torch", "controller"} <= imported
-    assert not imported & {"OpenGL", "PIL", "gymnasium", "stable_baselines3", "tensorboard", "matplotlib"}
+    assert not imported & {
+        "OpenGL",
+        "PIL",
+        "gymnasium",
+        "stable_baselines3",
+        "tensorboard",
+        "matplotlib",
+    }
     assert run(*script, "--record", two).returncode == 0
     assert one.read_bytes() == two.read_bytes()
     clip = bvh.read(one)
-    assert len(clip) == 30 and clip.fps == 30 and set(clip.skeleton.names) == set(synthetic.skeleton().names)
+    assert (
+        len(clip) == 30
+        and clip.fps == 30
+        and set(clip.skeleton.names) == set(synthetic.skeleton().names)
+    )
     with np.load(tmp_path / "one.npz") as file:
         np.testing.assert_allclose(file["root"], clip.positions, atol=1e-4)
 
 
-def test_other_keys_another_way(weights: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_keys_another_way(
+    weights: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     roots = []
     for keys in ("0-40:w", "0-40:d"):
         path = tmp_path / "way.npz"
@@ -274,13 +318,25 @@ def test_a_script_switches_between_the_policies_named(
     roots = []
     for keys in ("0-40:w", "0-40:w,20-22:p"):
         path = tmp_path / "way.npz"
-        words = ["play.py", "--headless", "--keys", keys, "--record", str(path), *weights, "--policy", other]
+        words = [
+            "play.py",
+            "--headless",
+            "--keys",
+            keys,
+            "--record",
+            str(path),
+            *weights,
+            "--policy",
+            other,
+        ]
         monkeypatch.setattr(sys, "argv", words)
         play.main()
         with np.load(path) as file:
             roots.append(file["root"])
     np.testing.assert_array_equal(roots[0][:20], roots[1][:20])
-    assert np.abs(roots[0][20] - roots[1][20]).max() > 0 and np.abs(roots[0] - roots[1]).max() > 1e-4
+    assert (
+        np.abs(roots[0][20] - roots[1][20]).max() > 0 and np.abs(roots[0] - roots[1]).max() > 1e-4
+    )
 
 
 def test_each_policy_must_fit_the_model(
@@ -292,7 +348,10 @@ def test_each_policy_must_fit_the_model(
 ) -> None:
     """Before anything is played, though it would be the second's turn only after P."""
     alien = untrained(puppet_mvae, tmp_path / "alien.safetensors")
-    for path, said in ((alien, "trained on another motion VAE"), (tmp_path / "no.safetensors", "no such checkpoint")):
+    for path, said in (
+        (alien, "trained on another motion VAE"),
+        (tmp_path / "no.safetensors", "no such checkpoint"),
+    ):
         words = [*weights, "--policy", path, "--headless", "--frames", "1"]
         refusal = synthetic.refusal(play.main, words, monkeypatch, capsys)
         assert refusal.startswith(f"{path}: ") and said in refusal
@@ -306,7 +365,11 @@ def test_the_script_reaches_the_player_frame_by_frame(
     step = player.step
     monkeypatch.setattr(player, "step", lambda held: (seen.append(held), step(held)))
     monkeypatch.setattr(play, "Player", SimpleNamespace(load=lambda *_: player))
-    monkeypatch.setattr(sys, "argv", ["play.py", "--headless", "--keys", SCRIPT, "--record", str(tmp_path / "a.bvh")])
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["play.py", "--headless", "--keys", SCRIPT, "--record", str(tmp_path / "a.bvh")],
+    )
     play.main()
     assert seen == [KeyScript.parse(SCRIPT).held(frame) for frame in range(25)]
     assert player.root[2] > 0.3
@@ -318,7 +381,18 @@ def test_pictures_and_speed(weights: list[str], tmp_path: Path) -> None:
         pytest.skip(reason)
     files = [tmp_path / f"out.{suffix}" for suffix in ("png", "gif", "bvh")]
     words = [word for file in files for word in ("--record", file)]
-    done = run("--headless", "--frames", "8", "--keys", "0-8:w", "--size", "320x180", "--fps-report", *words, *weights)
+    done = run(
+        "--headless",
+        "--frames",
+        "8",
+        "--keys",
+        "0-8:w",
+        "--size",
+        "320x180",
+        "--fps-report",
+        *words,
+        *weights,
+    )
     assert done.returncode == 0, done.stderr
     assert all(file.stat().st_size > 1000 for file in files)
     with Image.open(files[0]) as picture:
@@ -385,8 +459,12 @@ def session() -> Iterator[play.Session]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDL_VIDEODRIVER", "offscreen")
         settings = Settings(characters=8, monte_carlo=MonteCarloConfig(samples=4, horizon=1))
-        player = Player(synthetic.puppet(), [pilot("strong"), pilot("weak", 0.5)], settings=settings)
-        made = play.Session(player, play.Options(size="320x180"), Recording([], player.character.skeleton, 30.0))
+        player = Player(
+            synthetic.puppet(), [pilot("strong"), pilot("weak", 0.5)], settings=settings
+        )
+        made = play.Session(
+            player, play.Options(size="320x180"), Recording([], player.character.skeleton, 30.0)
+        )
         yield made
         made.screen.close()
 
@@ -406,7 +484,9 @@ def mouse(session: play.Session, *events: tuple[str, int, int], button: int = 1)
 def test_a_click_sets_the_flag_under_the_mouse_and_turns_no_camera(session: play.Session) -> None:
     session.player.choose("target")
     camera = session.screen.camera
-    spot, azimuth, elevation = camera.ground_at((200, 120), (320, 180)), camera.azimuth, camera.elevation
+    spot = camera.ground_at((200, 120), (320, 180))
+    azimuth = camera.azimuth
+    elevation = camera.elevation
     mouse(session, ("down", 200, 120), ("to", 203, 122), ("to", 200, 120), ("up", 200, 120))
     assert session.player.now.stage.flag == pytest.approx(spot)
     assert (camera.azimuth, camera.elevation) == (azimuth, elevation)
@@ -418,36 +498,52 @@ def test_a_click_sets_the_flag_under_the_mouse_and_turns_no_camera(session: play
 def test_a_drag_draws_a_path_and_the_right_button_turns_the_camera(session: play.Session) -> None:
     session.player.choose("path")
     camera = session.screen.camera
-    azimuth, way = camera.azimuth, [(x, 130) for x in range(100, 200, 5)]
+    azimuth = camera.azimuth
+    way = [(x, 130) for x in range(100, 200, 5)]
     mouse(session, ("down", *way[0]), *(("to", *at) for at in way))
     assert session.player.game.status == "drawing" and "drawing" in session.title()
     ends = [camera.ground_at(pixel, (320, 180)) for pixel in (way[0], way[-1])]
     mouse(session, ("up", *way[-1]))
     line = session.player.now.stage.line
-    assert session.player.game.status.startswith("drawn") and line is not None and camera.azimuth == azimuth
+    assert (
+        session.player.game.status.startswith("drawn")
+        and line is not None
+        and camera.azimuth == azimuth
+    )
     assert line[-1] == pytest.approx(ends[1], abs=0.1)
     assert np.hypot(*(line - np.array(ends[0])).T).min() < 0.1
-    mouse(session, ("down", 100, 100), ("to", 110, 100), ("to", 140, 100), ("up", 140, 100), button=3)
+    mouse(
+        session, ("down", 100, 100), ("to", 110, 100), ("to", 140, 100), ("up", 140, 100), button=3
+    )
     assert camera.azimuth < azimuth and session.player.game.status.startswith("drawn")
 
 
 @pytest.mark.xdist_group("opengl")
 def test_sliders_are_dragged_clicked_and_let_go(session: play.Session) -> None:
     session.player.choose("random")
-    sliders, window = session.player.game.sliders, session.screen.window.size
+    sliders = session.player.game.sliders
+    window = session.screen.window.size
     assert sliders is not None
     panel = session.screen.hud.panel(sliders)
     left, top, width, height = panel.place(window)
     inside = [(x, y) for y in range(top, top + height) for x in range(left, left + width)]
     first = [pixel for pixel in inside if (hit := panel.hit(pixel, window)) and hit.unit == 0]
     (start, row), (end, _) = min(first), max(first)
-    mouse(session, ("down", start, row), ("to", start + 6, row), ("to", end + 40, row), ("up", end + 40, row))
+    mouse(
+        session,
+        ("down", start, row),
+        ("to", start + 6, row),
+        ("to", end + 40, row),
+        ("up", end + 40, row),
+    )
     assert sliders.held.tolist() == [True] + [False] * 4 and sliders.values[0] == sliders.limit
     mouse(session, ("down", start, row), ("up", start, row))
     assert sliders.values[0] == -sliders.limit
     mouse(session, ("down", start, row), ("up", start, row))  # the second of a double click
     assert not sliders.held.any()
-    switch = next(pixel for pixel in inside if (hit := panel.hit(pixel, window)) and hit.what == "switch")
+    switch = next(
+        pixel for pixel in inside if (hit := panel.hit(pixel, window)) and hit.what == "switch"
+    )
     mouse(session, ("down", *switch), ("up", *switch))
     assert not sliders.drawn and not sliders.values.any()
     assert session.texts().sliders is sliders and "the others" not in session.title()
@@ -483,7 +579,18 @@ def test_a_script_of_clicks_leads_the_crowd_and_the_flag(
         with np.load(path) as file:
             roots.append(file["root"])
     assert np.abs(roots[0] - roots[1]).max() > 1e-4
-    words = ["play.py", "--headless", "--task", "crowd", "--characters", "5", "--clicks", "3:0/5", "--camera", "all"]
+    words = [
+        "play.py",
+        "--headless",
+        "--task",
+        "crowd",
+        "--characters",
+        "5",
+        "--clicks",
+        "3:0/5",
+        "--camera",
+        "all",
+    ]
     monkeypatch.setattr(sys, "argv", [*words, "--record", str(path), *weights])
     play.main()
     with np.load(path) as file:

@@ -11,11 +11,11 @@ import synthetic
 import torch
 from PIL import Image
 
-from controller import recording
-from controller.errors import ConfigError
-from controller.formats import bvh
-from controller.recording import Recording
-from controller.skeleton import Clip
+from controller.core.errors import ConfigError
+from controller.data.formats import bvh
+from controller.games import recording
+from controller.games.recording import Recording
+from controller.motion.skeleton import Clip
 
 CLIP = synthetic.walk(seconds=1.0)
 
@@ -40,16 +40,25 @@ def picture(frame: int) -> np.ndarray:
 def test_bvh_in_centimetres_comes_back_in_metres(tmp_path: Path) -> None:
     play(tmp_path / "out.bvh")
     again = bvh.read(tmp_path / "out.bvh")
-    assert again.fps == 30 and len(again) == len(CLIP) and set(again.skeleton.names) == set(CLIP.skeleton.names)
+    assert (
+        again.fps == 30
+        and len(again) == len(CLIP)
+        and set(again.skeleton.names) == set(CLIP.skeleton.names)
+    )
     order = [again.skeleton.index(name) for name in CLIP.skeleton.names]
-    torch.testing.assert_close(again.joint_positions()[:, order], CLIP.joint_positions(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        again.joint_positions()[:, order], CLIP.joint_positions(), atol=1e-5, rtol=0
+    )
     assert "OFFSET 9.0" in (tmp_path / "out.bvh").read_text()  # the hip's, in centimetres
 
 
 def test_npz_holds_everything(tmp_path: Path) -> None:
     play(tmp_path / "out.npz")
     with np.load(tmp_path / "out.npz") as file:
-        assert tuple(file["names"]) == CLIP.skeleton.names and tuple(file["parents"]) == CLIP.skeleton.parents
+        assert (
+            tuple(file["names"]) == CLIP.skeleton.names
+            and tuple(file["parents"]) == CLIP.skeleton.parents
+        )
         assert file["fps"] == 30
         np.testing.assert_allclose(file["root"], CLIP.positions, atol=1e-6)
         np.testing.assert_allclose(file["rotations"], CLIP.rotations, atol=1e-5)
@@ -59,14 +68,17 @@ def test_npz_holds_everything(tmp_path: Path) -> None:
 
 def test_png_is_the_last_picture(tmp_path: Path) -> None:
     play(tmp_path / "out.png")
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), picture(len(CLIP) - 1))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(tmp_path / "out.png")), picture(len(CLIP) - 1)
+    )
 
 
 def test_gif_moves_and_keeps_time(tmp_path: Path) -> None:
     play(tmp_path / "out.gif")
     with Image.open(tmp_path / "out.gif") as gif:
         assert gif.n_frames == -(-len(CLIP) // 2) and gif.info["loop"] == 0
-        milliseconds, centres = [], []
+        milliseconds = []
+        centres = []
         for frame in range(gif.n_frames):
             gif.seek(frame)
             milliseconds.append(gif.info["duration"])
@@ -79,8 +91,14 @@ def test_gif_moves_and_keeps_time(tmp_path: Path) -> None:
 def test_a_gif_keeps_the_colours_of_small_things(tmp_path: Path) -> None:
     """Four pixels of each colour before a ground of very many shades of grey and blue."""
     ground = np.linspace(90, 180, 270 * 480).reshape(270, 480, 1) + np.array((0, 6, 12))
-    pixels = (ground + np.random.default_rng(0).normal(0, 8, (270, 480, 3))).clip(0, 255).astype(np.uint8)
-    colours = [(red, green, blue) for red in (30, 120, 230) for green in (30, 120) for blue in (30, 190)]
+    pixels = (
+        (ground + np.random.default_rng(0).normal(0, 8, (270, 480, 3)))
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
+    colours = [
+        (red, green, blue) for red in (30, 120, 230) for green in (30, 120) for blue in (30, 190)
+    ]
     for number, colour in enumerate(colours):
         pixels[20:22, 20 * number + 10 : 20 * number + 12] = colour
     with Recording([tmp_path / "out.gif"], CLIP.skeleton, 30.0) as record:
@@ -91,7 +109,9 @@ def test_a_gif_keeps_the_colours_of_small_things(tmp_path: Path) -> None:
     assert off[20, 10 : 20 * len(colours) : 20].max() < 20 and off.mean() < 8
 
 
-@pytest.mark.skipif(importlib.util.find_spec("imageio_ffmpeg") is None, reason="imageio-ffmpeg is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("imageio_ffmpeg") is None, reason="imageio-ffmpeg is not installed"
+)
 def test_mp4_is_a_film_of_all_frames(tmp_path: Path) -> None:
     import imageio_ffmpeg
 
@@ -139,7 +159,9 @@ def test_a_bad_path_is_refused_in_one_sentence(tmp_path: Path, path: str, words:
     assert "\n" not in str(caught.value)
 
 
-def test_a_film_without_its_library_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_film_without_its_library_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="imageio-ffmpeg"):
         recording.check([tmp_path / "a.mp4"])

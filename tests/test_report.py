@@ -12,9 +12,10 @@ import torch
 from synthetic import PUPPET_LATENT, character, latents, puppet, refusal
 from test_training import TINY
 
-from controller import train_mvae
-from controller.mvae import charts, report, runs, strips
-from controller.train_mvae import Options
+from controller.evaluation import charts
+from controller.studies import report, runs, strips
+from controller.training import train_mvae
+from controller.training.train_mvae import Options
 
 EPOCHS = 3
 
@@ -24,7 +25,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory, data_file: Path) -> list[P
     """Two runs that have a model, and one that has only begun."""
     base = tmp_path_factory.mktemp("runs")
     for name, beta in (("one", 0.01), ("two", 0.02)):
-        train_mvae.train(Options(data=data_file, out=base / name, config=replace(TINY, epochs=EPOCHS, beta=beta)))
+        train_mvae.train(
+            Options(data=data_file, out=base / name, config=replace(TINY, epochs=EPOCHS, beta=beta))
+        )
     (base / "begun").mkdir()
     for name in (runs.HISTORY, runs.STATE):
         (base / "begun" / name).write_bytes((base / "one" / name).read_bytes())
@@ -34,7 +37,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory, data_file: Path) -> list[P
 @pytest.fixture(scope="module")
 def written(folders: list[Path], data_file: Path) -> ElementTree.Element:
     """The page about all of them, with data: well-formed, or this would not come to be."""
-    path = report.report(report.Options(tuple(folders), data_file, folders[0].parent / "report.html"))
+    path = report.report(
+        report.Options(tuple(folders), data_file, folders[0].parent / "report.html")
+    )
     return ElementTree.fromstring(path.read_text(encoding="utf-8"))
 
 
@@ -51,11 +56,19 @@ def test_the_page_asks_nothing_of_the_network(written: ElementTree.Element) -> N
     assert not {element.tag for element in written.iter()} & {"link", "script", "iframe", "object"}
     for element in written.iter():
         for name, value in element.attrib.items():
-            assert name not in ("src", "href") or value.startswith("data:"), (element.tag, name, value[:80])
-    assert "url(" not in words(written.find(".//style")) and "@import" not in words(written.find(".//style"))
+            assert name not in ("src", "href") or value.startswith("data:"), (
+                element.tag,
+                name,
+                value[:80],
+            )
+    assert "url(" not in words(written.find(".//style")) and "@import" not in words(
+        written.find(".//style")
+    )
 
 
-def test_runs_stand_side_by_side_with_the_settings_that_differ(written: ElementTree.Element) -> None:
+def test_runs_stand_side_by_side_with_the_settings_that_differ(
+    written: ElementTree.Element,
+) -> None:
     table = written.find(".//section[@id='runs']//table")
     head, *lines = [[words(cell) for cell in line] for line in table.iter("tr")]
     assert head[:3] == ["run", "verdict", "epochs"] and head[-1] == "beta" and "batch" not in head
@@ -69,7 +82,9 @@ def test_each_run_has_its_charts_its_verdict_and_its_strips(written: ElementTree
     one, two, begun = chapters(written)
     for chapter in (one, two):
         assert len(chapter.findall(".//img")) == 4
-        assert len(chapter.findall(".//svg[@class='strip']")) == TINY.model.latent  # no more units than there are
+        assert (
+            len(chapter.findall(".//svg[@class='strip']")) == TINY.model.latent
+        )  # no more units than there are
         assert "z = −2" in words(chapter) and "unit 0" in words(chapter)
         assert words(chapter.find(".//pre")).startswith("{")
     assert [words(part) for part in one.find("header")] == ["one", "under-trained"]
@@ -79,7 +94,9 @@ def test_each_run_has_its_charts_its_verdict_and_its_strips(written: ElementTree
     assert len(written.find(".//section[@id='comparison']").findall(".//img")) == 2
 
 
-def test_the_same_runs_give_the_same_page_and_without_data_a_shorter_one(folders: list[Path], tmp_path: Path) -> None:
+def test_the_same_runs_give_the_same_page_and_without_data_a_shorter_one(
+    folders: list[Path], tmp_path: Path
+) -> None:
     pages = [report.page([runs.read(folders[0])]) for _ in range(2)]
     assert pages[0] == pages[1]
     page = ElementTree.fromstring(pages[0])
@@ -89,7 +106,10 @@ def test_the_same_runs_give_the_same_page_and_without_data_a_shorter_one(folders
 
 
 def test_charts_are_the_same_every_time_and_gaps_do_not_stop_them() -> None:
-    rows = [{"epoch": n, "reconstruction": 1 / n, "kl": 0.1, "kl_nats": 1.0, "beta": 0.1} for n in (1, 2, 3)]
+    rows = [
+        {"epoch": n, "reconstruction": 1 / n, "kl": 0.1, "kl_nats": 1.0, "beta": 0.1}
+        for n in (1, 2, 3)
+    ]
     rows[1] |= {"slip": 0.5, "one_step_mm": float("nan")}
     for draw in (
         lambda: charts.loss(rows),
@@ -106,9 +126,13 @@ def test_a_traversal_holds_one_unit_and_nothing_else() -> None:
     """The puppet's first unit is its forward speed in m/s, its last one nothing."""
     who = puppet()
     pose = strips.walking_pose(who)
-    forward, idle = (strips.traverse(who, pose, strips.unit_values(who, n)) for n in (0, PUPPET_LATENT - 1))
+    forward, idle = (
+        strips.traverse(who, pose, strips.unit_values(who, n)) for n in (0, PUPPET_LATENT - 1)
+    )
     seconds = strips.FRAMES / who.fps
-    assert forward.path[-1, :, 1].tolist() == pytest.approx([value * seconds for value in strips.VALUES], abs=1e-4)
+    assert forward.path[-1, :, 1].tolist() == pytest.approx(
+        [value * seconds for value in strips.VALUES], abs=1e-4
+    )
     assert float(forward.path[-1, :, 0].abs().max()) < 1e-5
     assert strips.effect(forward) == pytest.approx(seconds, abs=1e-4)  # a value more is 1 m/s more
     assert strips.effect(idle) == pytest.approx(0, abs=1e-6)
@@ -123,11 +147,17 @@ def test_a_strip_shows_every_bone_of_every_value() -> None:
         path, start, *limbs = (line.attrib["d"] for line in cell.findall("path"))
         assert path.count("L") == strips.FRAMES
         tips = int(who.skeleton.tips.any(dim=-1).sum())
-        assert start.count("M") == sum(limb.count("M") for limb in limbs) == len(who.skeleton) - 1 + tips
+        assert (
+            start.count("M")
+            == sum(limb.count("M") for limb in limbs)
+            == len(who.skeleton) - 1 + tips
+        )
 
 
 def test_the_view_shows_forward_to_the_right_and_the_far_side_higher() -> None:
-    places = strips._pixels(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]))
+    places = strips._pixels(
+        torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    )
     origin, forward, up, left = places
     assert origin == strips.START
     assert forward[0] > origin[0] + 40 and up[0] == origin[0] and up[1] < origin[1] - 50
@@ -136,7 +166,9 @@ def test_the_view_shows_forward_to_the_right_and_the_far_side_higher() -> None:
 
 def test_settings_are_told_apart_by_their_dotted_names() -> None:
     one = runs.Run("one", [{}], runs.flat({"beta": 1, "kl": {"kind": "none", "cycles": 4}}))
-    two = runs.Run("two", [{}], runs.flat({"beta": 1, "kl": {"kind": "cyclical", "cycles": 4}, "seed": 2}))
+    two = runs.Run(
+        "two", [{}], runs.flat({"beta": 1, "kl": {"kind": "cyclical", "cycles": 4}, "seed": 2})
+    )
     assert runs.differing([one, two]) == {"kl.kind": ["none", "cyclical"], "seed": [None, 2]}
     assert runs.differing([one]) == {}
 

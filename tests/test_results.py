@@ -1,4 +1,5 @@
-"""The results: intervals, what is measured of everybody at everything, and the files it is written to."""
+"""The results: intervals, what is measured of everybody at everything, and the files it is written
+to."""
 
 from __future__ import annotations
 
@@ -19,32 +20,38 @@ from synthetic import anywhere, character, data, puppet, refusal, strict_json
 from test_trials import follow, go
 from torch import Tensor
 
-from controller import assets, evaluate, geometry, metrics
-from controller.character import Character, CharacterState
-from controller.errors import ConfigError
-from controller.evaluation import acting, world_joints
-from controller.features import root_trajectory
-from controller.monte_carlo import MonteCarloConfig
-from controller.policy import Actor, Policy
-from controller.results import diversity, overview, plots, suite, tables, write
-from controller.results.bootstrap import estimate
-from controller.results.suite import Captured, SuiteConfig
-from controller.results.symmetry import JUDGED, MirroredCharacter, mirrored_goal, symmetry_figures
-from controller.simulation import Simulation
-from controller.skeleton import forward_kinematics
+from controller.control import shipped
+from controller.control.monte_carlo import MonteCarloConfig
+from controller.control.policy import Actor, Policy
+from controller.core.errors import ConfigError
+from controller.dynamics.character import Character, CharacterState
+from controller.evaluation.figures import acting, world_joints
+from controller.evaluation.results import diversity, evaluate, overview, plots, suite, tables, write
+from controller.evaluation.results.bootstrap import estimate
+from controller.evaluation.results.suite import Captured, SuiteConfig
+from controller.evaluation.results.symmetry import (
+    JUDGED,
+    MirroredCharacter,
+    mirrored_goal,
+    symmetry_figures,
+)
+from controller.evaluation.trials import TRIALS
+from controller.evaluation.trials.joystick import response_figures
+from controller.motion import geometry, metrics
+from controller.motion.pose import root_trajectory
+from controller.motion.skeleton import forward_kinematics
 from controller.tasks import TASKS
 from controller.tasks.joystick import JoystickGoal
 from controller.tasks.path import PathGoal
+from controller.tasks.simulation import Simulation
 from controller.tasks.target import TargetConfig, TargetGoal, TargetTask
-from controller.trials import TRIALS
-from controller.trials.joystick import response_figures
 
 OURS = {name for name, task in TASKS.items() if task.__module__.startswith("controller.")}
 """Tasks without those that examples register."""
 
 ROOT = Path(__file__).parents[1]
 
-# -- intervals -------------------------------------------------------------------------------------------------------
+# -- intervals -------------------------------------------------------------------------------------
 
 
 def test_the_interval_is_that_of_all_resamples_there_are() -> None:
@@ -65,9 +72,16 @@ def test_an_interval_covers_as_often_as_is_said() -> None:
         assert low < covered < high
 
 
-@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12), st.floats(-100, 100), st.floats(0.1, 10))
-def test_an_interval_moves_and_grows_with_its_values(values: list[float], shift: float, scale: float) -> None:
-    one, other = estimate(values), estimate([scale * value + shift for value in values])
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12),
+    st.floats(-100, 100),
+    st.floats(0.1, 10),
+)
+def test_an_interval_moves_and_grows_with_its_values(
+    values: list[float], shift: float, scale: float
+) -> None:
+    one = estimate(values)
+    other = estimate([scale * value + shift for value in values])
     assert one == estimate(values)
     assert min(values) - 1e-9 <= one.low <= one.high <= max(values) + 1e-9  # type: ignore[operator]
     for end in ("mean", "low", "high"):
@@ -80,13 +94,15 @@ def test_what_was_not_measured_has_no_part_in_a_mean() -> None:
     assert asdict(estimate([])) == {"mean": None, "low": None, "high": None, "count": 0}
 
 
-# -- figures ---------------------------------------------------------------------------------------------------------
+# -- figures ---------------------------------------------------------------------------------------
 
 
 def test_jerk_is_the_third_derivative() -> None:
     time = torch.arange(20, dtype=torch.float64)[:, None, None] / 30
     joints = torch.cat((2 * time**3, 5 * time**2, torch.zeros_like(time)), dim=-1)
-    torch.testing.assert_close(metrics.jerk(joints, 30), torch.full((17, 1), 12.0, dtype=torch.float64))
+    torch.testing.assert_close(
+        metrics.jerk(joints, 30), torch.full((17, 1), 12.0, dtype=torch.float64)
+    )
 
 
 def test_joints_in_the_world_are_the_drawn_ones() -> None:
@@ -94,7 +110,10 @@ def test_joints_in_the_world_are_the_drawn_ones() -> None:
     poses = character().model.normalizer.denormalize(state.pose)
     expected = forward_kinematics(character().skeleton, *character().joints(state))
     torch.testing.assert_close(
-        world_joints(character().layout, poses, state.position, state.yaw), expected, atol=1e-5, rtol=0
+        world_joints(character().layout, poses, state.position, state.yaw),
+        expected,
+        atol=1e-5,
+        rtol=0,
     )
 
 
@@ -109,7 +128,9 @@ def test_futures_are_apart_and_from_the_captured_one_by_hand() -> None:
 
 
 def test_a_model_that_knows_one_future_has_no_diversity(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diversity, "drawn_latents", lambda *_: lambda state, goal: torch.zeros(len(state), 6))
+    monkeypatch.setattr(
+        diversity, "drawn_latents", lambda *_: lambda state, goal: torch.zeros(len(state), 6)
+    )
     figures = diversity.diversity_figures(character(), data(), 1)
     assert figures["apd_cm"] == pytest.approx(0, abs=1e-3) and figures["ade_cm"] > 1
     assert set(diversity.diversity_figures(character(), None, 1)) == {"apd_cm"}
@@ -120,10 +141,12 @@ def test_the_captured_motions_jerk_is_that_of_its_joints() -> None:
     poses = data().poses[clip.rows]
     joints = world_joints(data().layout, poses, *root_trajectory(poses))
     moved = (joints[1:, 0] - joints[:-1, 0])[:, [0, 2]].norm(dim=-1) * 30
-    torch.testing.assert_close(moved, torch.full_like(moved, 1.2), atol=0.02, rtol=0)  # it walks at 1.2 m/s
+    torch.testing.assert_close(
+        moved, torch.full_like(moved, 1.2), atol=0.02, rtol=0
+    )  # it walks at 1.2 m/s
 
 
-# -- left and right --------------------------------------------------------------------------------------------------
+# -- left and right --------------------------------------------------------------------------------
 
 
 def test_the_mirror_image_of_a_mirror_image_is_the_thing_itself() -> None:
@@ -133,19 +156,28 @@ def test_the_mirror_image_of_a_mirror_image_is_the_thing_itself() -> None:
     )
     for goal in goals:
         twice = mirrored_goal(mirrored_goal(goal))
-        assert all(torch.allclose(value, asdict(goal)[name]) for name, value in asdict(twice).items())
+        assert all(
+            torch.allclose(value, asdict(goal)[name]) for name, value in asdict(twice).items()
+        )
     once = mirrored_goal(goals[0])
-    assert once.velocity.tolist() == [[-1, 2], [0, -1]] and once.facing.tolist() == pytest.approx([-0.5, 3.0])
+    assert once.velocity.tolist() == [[-1, 2], [0, -1]] and once.facing.tolist() == pytest.approx(
+        [-0.5, 3.0]
+    )
     path = mirrored_goal(goals[1])
-    assert torch.equal(path.points[..., 0], -goals[1].points[..., 0]) and torch.equal(path.last, goals[1].last)
+    assert torch.equal(path.points[..., 0], -goals[1].points[..., 0]) and torch.equal(
+        path.last, goals[1].last
+    )
 
 
 def test_a_character_in_a_mirror_does_everything_to_the_other_side() -> None:
     mirror = MirroredCharacter(puppet())
-    state, steps = mirror.reset(2), torch.tensor([[1.0, 0.5, 0.4, 0.0, 0.0], [0.2, -1.0, -1.0, 0.0, 0.0]])
-    seen, real = mirror.mirrored(state), state
+    state = mirror.reset(2)
+    steps = torch.tensor([[1.0, 0.5, 0.4, 0.0, 0.0], [0.2, -1.0, -1.0, 0.0, 0.0]])
+    seen = mirror.mirrored(state)
+    real = state
     for _ in range(20):
-        real, seen = mirror.step(real, steps), puppet().step(seen, steps)
+        real = mirror.step(real, steps)
+        seen = puppet().step(seen, steps)
     torch.testing.assert_close(real.position, seen.position * torch.tensor([-1.0, 1.0]))
     torch.testing.assert_close(real.yaw, -seen.yaw)
 
@@ -163,10 +195,15 @@ def lopsided(left: float, right: float) -> Callable[[CharacterState, Any], Tenso
 
 
 @pytest.mark.parametrize(("left", "right"), [(1.5, 1.5), (3.0, 1.5), (1.0, 2.0)])
-def test_who_turns_faster_to_one_side_is_found_out(left: float, right: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The angle less 5° takes as much longer as the turning is slower; both sides are asked for the same angles."""
+def test_who_turns_faster_to_one_side_is_found_out(
+    left: float, right: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The angle less 5° takes as much longer as the turning is slower; both sides are asked for the
+    same angles."""
     simulation = Simulation(puppet(), TASKS["joystick"](puppet()))
-    monkeypatch.setitem(TRIALS, "joystick", lambda who, *others: response_figures(who.character, *others))
+    monkeypatch.setitem(
+        TRIALS, "joystick", lambda who, *others: response_figures(who.character, *others)
+    )
     ratio = symmetry_figures(simulation, lopsided(left, right), 6, 15.0, 1)["left_right_ratio"]
     assert ratio == pytest.approx(right / left, rel=0.03)
 
@@ -177,21 +214,29 @@ def test_who_walks_slower_to_targets_on_the_left_is_found_out() -> None:
         return go(state, offset, torch.where(geometry.turn(offset, -state.yaw)[:, 0] > 0, 0.7, 1.4))
 
     simulation = Simulation(puppet(), TASKS["target"](puppet()))
-    assert symmetry_figures(simulation, act, 12, 1.0, 1)["left_right_ratio"] == pytest.approx(2.0, rel=0.03)
+    assert symmetry_figures(simulation, act, 12, 1.0, 1)["left_right_ratio"] == pytest.approx(
+        2.0, rel=0.03
+    )
 
 
 @pytest.mark.parametrize("task", ["timed_target", "path"])
 def test_a_puppet_has_no_better_side(task: str) -> None:
     def straight(state: CharacterState, goal: Any) -> Tensor:
         offset = goal.position - state.position
-        return go(state, offset, (offset.norm(dim=-1) - 0.38).clamp(min=0) / goal.seconds.clamp(min=1 / 30))
+        return go(
+            state,
+            offset,
+            (offset.norm(dim=-1) - 0.38).clamp(min=0) / goal.seconds.clamp(min=1 / 30),
+        )
 
     simulation = Simulation(puppet(), TASKS[task](puppet()))
-    ratio = symmetry_figures(simulation, follow if task == "path" else straight, 8, 1.0, 1)["left_right_ratio"]
+    ratio = symmetry_figures(simulation, follow if task == "path" else straight, 8, 1.0, 1)[
+        "left_right_ratio"
+    ]
     assert ratio == pytest.approx(1.0, abs=1e-3)
 
 
-# -- a policy's own settings -----------------------------------------------------------------------------------------
+# -- a policy's own settings -----------------------------------------------------------------------
 
 
 def policy(task: str, **settings: Any) -> Policy:
@@ -200,7 +245,9 @@ def policy(task: str, **settings: Any) -> Policy:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         actor = Actor(size, character().latent, [8], 2.0)
-    return Policy.of(actor, character(), task, asdict(replace(TASKS[task].config_type(), **settings)))
+    return Policy.of(
+        actor, character(), task, asdict(replace(TASKS[task].config_type(), **settings))
+    )
 
 
 def test_a_policy_acts_in_the_task_as_it_was_trained_for_it(tmp_path: Path) -> None:
@@ -220,11 +267,20 @@ def test_settings_that_are_none_of_the_tasks_are_one_sentence(
     made = policy("target")
     made.header["settings"] = {"velocity": 3}
     made.save(tmp_path / "target.safetensors")
-    words: list[str | Path] = ["--task", "target", "--mvae", mvae, "--policy", tmp_path / "target.safetensors"]
-    assert "target.safetensors: not a complete policy checkpoint" in refusal(evaluate.main, words, monkeypatch, capsys)
+    words: list[str | Path] = [
+        "--task",
+        "target",
+        "--mvae",
+        mvae,
+        "--policy",
+        tmp_path / "target.safetensors",
+    ]
+    assert "target.safetensors: not a complete policy checkpoint" in refusal(
+        evaluate.main, words, monkeypatch, capsys
+    )
 
 
-# -- everything ------------------------------------------------------------------------------------------------------
+# -- everything ------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -246,14 +302,30 @@ def test_everything_is_measured_and_written(
 ) -> None:  # fmt: skip
     short_tasks(monkeypatch, "path", "random")
     out = tmp_path / "results"
-    words = ["--all", "--quick", "--mvae", mvae, "--data", data_file, "--suite.policies", policies, "--out", out]
+    words = [
+        "--all",
+        "--quick",
+        "--mvae",
+        mvae,
+        "--data",
+        data_file,
+        "--suite.policies",
+        policies,
+        "--out",
+        out,
+    ]
     monkeypatch.setattr("sys.argv", ["evaluate", *map(str, words), "--json"])
     evaluate.main()
     printed = capsys.readouterr().out
     assert printed.count("\n") == 1
     results = strict_json((out / "results.json").read_text())
     assert isinstance(results, dict) and results == strict_json(printed)
-    assert sorted(path.name for path in out.iterdir()) == ["motion.svg", "results.json", "results.md", "tasks.svg"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "motion.svg",
+        "results.json",
+        "results.md",
+        "tasks.svg",
+    ]
     everybody = [(row["task"], row["who"]) for row in results["rows"]]
     assert everybody == [("path", "joystick"), ("path", "monte_carlo"), ("random", "random")]
     for row in results["rows"]:
@@ -268,7 +340,9 @@ def test_everything_is_measured_and_written(
     assert "Monte Carlo control" in text and "not trained for it" in text and "17 minutes" in text
 
 
-def test_a_task_without_a_policy_is_left_out_and_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_without_a_policy_is_left_out_and_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     short_tasks(monkeypatch, "target", "random")
     left_out: list[dict[str, str]] = []
     config = SuiteConfig(policies=tmp_path, tries_tasks=())
@@ -280,12 +354,20 @@ def test_a_task_without_a_policy_is_left_out_and_said_so(tmp_path: Path, monkeyp
 def test_a_task_of_ones_own_joins_by_its_registration(policies: Path) -> None:
     found = list(suite.entries(character(), SuiteConfig(policies=policies), MonteCarloConfig(), []))
     assert {entry.task for entry in found} == OURS
-    assert [entry.who for entry in found if entry.task == "target"] == ["target", "target_ppo", "monte_carlo"]
+    assert [entry.who for entry in found if entry.task == "target"] == [
+        "target",
+        "target_ppo",
+        "monte_carlo",
+    ]
     assert [entry.who for entry in found if entry.task == "timed_target"] == ["joystick"]
 
 
 def test_options_that_do_not_go_together_are_one_sentence(
-    tmp_path: Path, mvae: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    mvae: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out: list[str | Path] = ["--all", "--out", tmp_path / "results", "--mvae", mvae]
     words: list[str | Path]
@@ -300,7 +382,10 @@ def test_options_that_do_not_go_together_are_one_sentence(
         ([*out, "--control", "monte_carlo"], "--all measures all policies"),
         ([*out, "--data", tmp_path / "none.npz"], "no such data file"),
         ([*out[:3], "--mvae", tmp_path / "none.safetensors"], "no such checkpoint"),
-        ([*out, "--quick", "--suite.policies", assets.FOLDER], "this policy was trained on another motion VAE"),
+        (
+            [*out, "--quick", "--suite.policies", shipped.FOLDER],
+            "this policy was trained on another motion VAE",
+        ),
         (["--task", "dance", "--mvae", mvae], "task is 'dance'; allowed: joystick, target, "),
     ):
         assert said in refusal(evaluate.main, words, monkeypatch, capsys)
@@ -308,7 +393,7 @@ def test_options_that_do_not_go_together_are_one_sentence(
         SuiteConfig(seeds=0)
 
 
-# -- tables ----------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------
 
 
 def results() -> dict[str, Any]:
@@ -317,12 +402,22 @@ def results() -> dict[str, Any]:
 
     def row(task: str, who: str) -> dict[str, Any]:
         keys = [column.key for column in (*tables.MOTION, *tables.TASKS.get(task, ()))]
-        figures = dict.fromkeys(keys, value) | ({"left_right_ratio": value} if task in JUDGED else {})
+        figures = dict.fromkeys(keys, value) | (
+            {"left_right_ratio": value} if task in JUDGED else {}
+        )
         trained = None if who in tables.WHO else "joystick"
         trainer = None if who in tables.WHO else "shac"
-        return {"task": task, "who": who, "trained_for": trained, "trainer": trainer, "figures": figures}
+        return {
+            "task": task,
+            "who": who,
+            "trained_for": trained,
+            "trainer": trainer,
+            "figures": figures,
+        }
 
-    rows = [row(task, "random" if task == "random" else "joystick") for task in TASKS if task in OURS]
+    rows = [
+        row(task, "random" if task == "random" else "joystick") for task in TASKS if task in OURS
+    ]
     tries = asdict(MonteCarloConfig())
     settings = {name: value for name, value in asdict(SuiteConfig()).items() if name != "policies"}
     return {
@@ -340,14 +435,22 @@ def test_a_figure_is_written_with_half_its_interval() -> None:
     assert tables.figure({"mean": 0.5, "low": 0.4, "high": 0.7}, column) == "50.0 ± 20.0"
     assert tables.figure({"mean": 0.5, "low": None, "high": None}, column) == "50.0"
     assert tables.figure(0.25, column) == "25.0"
-    assert tables.figure({"mean": None, "low": None, "high": None}, column) == tables.figure(None, column) == "–"
+    assert (
+        tables.figure({"mean": None, "low": None, "high": None}, column)
+        == tables.figure(None, column)
+        == "–"
+    )
 
 
 def test_the_papers_figures_stand_beside_ours_and_the_data_are_told_apart() -> None:
     page = tables.page(results())
     assert "| foot skate, target, cm/frame | 0.270 | 0.500 ± 0.200 |" in page
     assert "| response, s | 1.62 | 0.50 ± 0.20 |" in page
-    assert "17 minutes" in page and "38 minutes of somewhere" in page and "Not measured: maze, policy" in page
+    assert (
+        "17 minutes" in page
+        and "38 minutes of somewhere" in page
+        and "Not measured: maze, policy" in page
+    )
 
 
 def test_without_data_there_is_what_the_model_tells_of_its_own() -> None:
@@ -356,7 +459,10 @@ def test_without_data_there_is_what_the_model_tells_of_its_own() -> None:
     told = suite.captured_row(who, Captured.of(None, who))
     assert told == header["captured"]
     page = tables.page(results() | {"data": None, "captured": told})
-    assert "| foot skate, captured, cm/frame | 0.100 | – |" in page and "the motion this model was trained on" in page
+    assert (
+        "| foot skate, captured, cm/frame | 0.100 | – |" in page
+        and "the motion this model was trained on" in page
+    )
 
 
 def test_a_task_of_ones_own_is_shown_by_the_keys_of_its_trial() -> None:
@@ -366,7 +472,10 @@ def test_a_task_of_ones_own_is_shown_by_the_keys_of_its_trial() -> None:
 
 def test_a_task_of_ones_own_that_measures_nothing_has_no_place_in_the_picture() -> None:
     told = results()
-    own = told["rows"][0] | {"task": "stroll", "figures": {column.key: 0.5 for column in tables.MOTION}}
+    own = told["rows"][0] | {
+        "task": "stroll",
+        "figures": {column.key: 0.5 for column in tables.MOTION},
+    }
     assert plots.tasks(told | {"rows": [*told["rows"], own]}) == plots.tasks(told)
 
 
@@ -374,7 +483,9 @@ def heads(markdown: str) -> dict[str, list[str]]:
     """The headings of a page and the column titles of the table under each."""
     parts = markdown.split("### ")[1:]
     return {
-        part.splitlines()[0]: [cell.strip() for cell in part.split("\n\n")[1].splitlines()[0].strip("|").split("|")]
+        part.splitlines()[0]: [
+            cell.strip() for cell in part.split("\n\n")[1].splitlines()[0].strip("|").split("|")
+        ]
         for part in parts
     }
 
@@ -382,11 +493,16 @@ def heads(markdown: str) -> dict[str, list[str]]:
 def test_the_page_in_the_documentation_is_as_the_command_writes_it() -> None:
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     block = page.partition("<!-- results -->")[2].partition("<!-- end results -->")[0]
-    written, generated = heads(block), heads(tables.page(results()))
-    assert written and written == {name: head for name, head in generated.items() if name in written}
+    written = heads(block)
+    generated = heads(tables.page(results()))
+    assert written and written == {
+        name: head for name, head in generated.items() if name in written
+    }
     assert set(generated) - set(written) <= {"Maze"}
     for name in write.PICTURES:
-        assert f"](results-{name}.svg)" in page and (ROOT / "docs" / f"results-{name}.svg").is_file()
+        assert (
+            f"](results-{name}.svg)" in page and (ROOT / "docs" / f"results-{name}.svg").is_file()
+        )
 
 
 def test_the_readme_has_a_line_for_each_task_as_the_command_writes_it() -> None:
@@ -403,13 +519,19 @@ def test_the_readme_has_a_line_for_each_task_as_the_command_writes_it() -> None:
 
 
 def test_pages_are_filled_between_their_marks(tmp_path: Path) -> None:
-    page, readme = tmp_path / "results.md", tmp_path / "README.md"
+    page = tmp_path / "results.md"
+    readme = tmp_path / "README.md"
     page.write_text("before\n<!-- results -->\nold\n<!-- end results -->\nafter\n")
     readme.write_text("<!-- tasks --><!-- end tasks -->")
     write.fill_page(results(), page)
     write.fill_readme(results(), readme)
     text = page.read_text()
-    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text and "0.270" in text
+    assert (
+        text.startswith("before\n")
+        and text.endswith("after\n")
+        and "old" not in text
+        and "0.270" in text
+    )
     assert (tmp_path / "results-motion.svg").read_text().startswith("<?xml")
     assert "50.0 % within 0.3 m, in 0.50 s (ideal: 0.50 s)" in readme.read_text()
 

@@ -1,4 +1,5 @@
-"""What changes over training: values by hand, what holds for every setting, refusals, and the picture of it."""
+"""What changes over training: values by hand, what holds for every setting, refusals, and the
+picture of it."""
 
 from __future__ import annotations
 
@@ -13,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import refusal
 
-from controller.errors import ConfigError
-from controller.mvae import plot_schedules, schedules
-from controller.mvae.schedules import Coin, KlKind, KlWeight, TeacherForcing, TeacherKind
+from controller.core.errors import ConfigError
+from controller.studies import plot_schedules
+from controller.training import schedules
+from controller.training.schedules import Coin, KlKind, KlWeight, TeacherForcing, TeacherKind
 
 SHARES = st.floats(0, 1)
 EPOCHS = st.floats(0, 200)
@@ -26,18 +28,21 @@ LENGTHS = st.integers(0, 60)
 def teachers(draw: st.DrawFn) -> TeacherForcing:
     start = draw(SHARES)
     return TeacherForcing(
-        draw(st.sampled_from(get_args(TeacherKind))), start, draw(LENGTHS), draw(LENGTHS), draw(st.floats(1e-3, 1)),
-        draw(st.floats(0, start)), draw(st.floats(0.01, 0.99)), draw(st.floats(1, 50)),
+        draw(st.sampled_from(get_args(TeacherKind))), start, draw(LENGTHS), draw(LENGTHS),
+        draw(st.floats(1e-3, 1)), draw(st.floats(0, start)), draw(st.floats(0.01, 0.99)),
+        draw(st.floats(1, 50)),
     )  # fmt: skip
 
 
 @st.composite
 def weights(draw: st.DrawFn) -> KlWeight:
     kind = draw(st.sampled_from(get_args(KlKind)))
-    return KlWeight(kind, draw(LENGTHS), draw(LENGTHS), draw(st.integers(1, 9)), draw(st.floats(0.01, 1)))
+    return KlWeight(
+        kind, draw(LENGTHS), draw(LENGTHS), draw(st.integers(1, 9)), draw(st.floats(0.01, 1))
+    )
 
 
-# -- by hand ---------------------------------------------------------------------------------------------------------
+# -- by hand ---------------------------------------------------------------------------------------
 
 
 def test_the_learning_rate_falls_in_a_straight_line() -> None:
@@ -64,8 +69,12 @@ SIGMOID = TeacherForcing("inverse-sigmoid", hold_epochs=3, sharpness=2)
         (SUDDEN, {9.99: 1, 10: 0, 11: 0}),
         (STEPS, {0: 0.8, 5: 0.8, 5.99: 0.8, 6: 0.5, 6.5: 0.5, 7: 0.2, 8: 0.1, 50: 0.1}),
         (LINEAR, {0: 0.8, 5: 0.8, 5.5: 0.65, 6: 0.5, 7: 0.2, 7.5: 0.1, 50: 0.1}),
-        (EXPONENTIAL, {0: 0.8, 5: 0.8, 5.5: 0.8 * math.sqrt(0.5), 6: 0.4, 7: 0.2, 8: 0.15, 50: 0.15}),
-        # 3 / (2 + e^(i/2)): 1 at i = 0, and e + 2 = 4.7183, e² + 2 = 9.3891 below it at i = 2 and 4; 1/2 at 2 ln 4
+        (
+            EXPONENTIAL,
+            {0: 0.8, 5: 0.8, 5.5: 0.8 * math.sqrt(0.5), 6: 0.4, 7: 0.2, 8: 0.15, 50: 0.15},
+        ),
+        # 3 / (2 + e^(i/2)): 1 at i = 0, and e + 2 = 4.7183, e² + 2 = 9.3891 below it at i = 2 and
+        # 4; 1/2 at 2 ln 4
         (SIGMOID, {0: 1, 3: 1, 5: 0.635825, 7: 0.319520, 3 + 2 * math.log(4): 0.5, 1e6: 0}),
     ],
 )
@@ -80,10 +89,19 @@ def test_teacher_forcing_by_hand(teacher: TeacherForcing, expected: dict[float, 
         (KlWeight("none"), {0: 1, 40: 1}),
         (KlWeight("monotonic", ramp_epochs=4), {0: 0, 1: 0.25, 3.5: 0.875, 4: 1, 40: 1}),
         (KlWeight("monotonic", ramp_epochs=0), {0: 1, 40: 1}),
-        (KlWeight("monotonic", hold_epochs=10, ramp_epochs=4), {0: 0, 9.9: 0, 10: 0, 12: 0.5, 14: 1, 40: 1}),
+        (
+            KlWeight("monotonic", hold_epochs=10, ramp_epochs=4),
+            {0: 0, 9.9: 0, 10: 0, 12: 0.5, 14: 1, 40: 1},
+        ),
         # two cycles of 20 epochs, each with a rise of 10
-        (KlWeight("cyclical", cycles=2), {0: 0, 2: 0.2, 10: 1, 19.9: 1, 20: 0, 25: 0.5, 30: 1, 40: 1, 50: 1}),
-        (KlWeight("cyclical", cycles=4, ratio=1.0), {0: 0, 5: 0.5, 9.9: 0.99, 10: 0, 15: 0.5, 40: 1}),
+        (
+            KlWeight("cyclical", cycles=2),
+            {0: 0, 2: 0.2, 10: 1, 19.9: 1, 20: 0, 25: 0.5, 30: 1, 40: 1, 50: 1},
+        ),
+        (
+            KlWeight("cyclical", cycles=4, ratio=1.0),
+            {0: 0, 5: 0.5, 9.9: 0.99, 10: 0, 15: 0.5, 40: 1},
+        ),
         # after 10 epochs two cycles of 15, each with a rise of 3
         (
             KlWeight("cyclical", hold_epochs=10, cycles=2, ratio=0.2),
@@ -97,12 +115,14 @@ def test_teacher_forcing_by_hand(teacher: TeacherForcing, expected: dict[float, 
         (KlWeight("linear-then-cyclical", ramp_epochs=0, cycles=2), {0: 0, 5: 0.5, 10: 1, 20: 0}),
     ],
 )
-def test_the_kl_weight_by_hand_in_a_run_of_40_epochs(weight: KlWeight, expected: dict[float, float]) -> None:
+def test_the_kl_weight_by_hand_in_a_run_of_40_epochs(
+    weight: KlWeight, expected: dict[float, float]
+) -> None:
     for epoch, value in expected.items():
         assert weight(epoch, 40) == pytest.approx(value), epoch
 
 
-# -- for every setting -----------------------------------------------------------------------------------------------
+# -- for every setting -----------------------------------------------------------------------------
 
 
 @given(teacher=teachers(), epochs=st.tuples(EPOCHS, EPOCHS), share=SHARES)
@@ -124,14 +144,20 @@ def test_teacher_forcing_comes_to_its_floor(teacher: TeacherForcing) -> None:
 
 
 @given(i=EPOCHS, step=st.floats(1e-3, 1), start=SHARES)
-def test_the_staircase_meets_the_line_at_every_epochs_end(i: float, step: float, start: float) -> None:
+def test_the_staircase_meets_the_line_at_every_epochs_end(
+    i: float, step: float, start: float
+) -> None:
     stairs, line = (fall(i, step, start, 0.0) for fall in (schedules.steps, schedules.linear))
     assert line <= stairs <= line + step + 1e-12
-    assert schedules.steps(math.floor(i), step, start, 0.0) == schedules.linear(math.floor(i), step, start, 0.0)
+    assert schedules.steps(math.floor(i), step, start, 0.0) == schedules.linear(
+        math.floor(i), step, start, 0.0
+    )
 
 
 @given(weight=weights(), epoch=EPOCHS, epochs=st.integers(1, 200))
-def test_the_kl_weight_is_a_share_and_ends_at_1(weight: KlWeight, epoch: float, epochs: int) -> None:
+def test_the_kl_weight_is_a_share_and_ends_at_1(
+    weight: KlWeight, epoch: float, epochs: int
+) -> None:
     assert 0 <= weight(epoch, epochs) <= 1
     try:
         weight.check(epochs)
@@ -147,9 +173,17 @@ def test_the_monotonic_weight_never_falls(ramp: int, hold: int, early: float, la
     assert weight(early, 200) <= weight(late, 200)
 
 
-@given(cycles=st.integers(1, 9), length=st.integers(1, 20), ratio=st.floats(0.05, 0.95), share=st.floats(0.001, 0.999))
-def test_every_cycle_is_alike_and_holds_1_after_its_rise(cycles: int, length: int, ratio: float, share: float) -> None:
-    weight, epochs = KlWeight("cyclical", cycles=cycles, ratio=ratio), cycles * length
+@given(
+    cycles=st.integers(1, 9),
+    length=st.integers(1, 20),
+    ratio=st.floats(0.05, 0.95),
+    share=st.floats(0.001, 0.999),
+)
+def test_every_cycle_is_alike_and_holds_1_after_its_rise(
+    cycles: int, length: int, ratio: float, share: float
+) -> None:
+    weight = KlWeight("cyclical", cycles=cycles, ratio=ratio)
+    epochs = cycles * length
     found = [weight((cycle + share) * length, epochs) for cycle in range(cycles)]
     assert found == pytest.approx([min(1.0, share / ratio)] * cycles, abs=1e-9)
     assert [weight(cycle * length, epochs) for cycle in range(cycles)] == [0.0] * cycles
@@ -158,7 +192,8 @@ def test_every_cycle_is_alike_and_holds_1_after_its_rise(cycles: int, length: in
 
 @given(ramp=st.integers(1, 20), cycles=st.integers(1, 9), share=SHARES)
 def test_a_first_rise_and_hold_go_before_the_cycles(ramp: int, cycles: int, share: float) -> None:
-    both, epochs = KlWeight("linear-then-cyclical", ramp_epochs=ramp, cycles=cycles), 91
+    both = KlWeight("linear-then-cyclical", ramp_epochs=ramp, cycles=cycles)
+    epochs = 91
     assert both(share * ramp, epochs) == pytest.approx(share)
     assert both(ramp * (1 + share * 0.999), epochs) == 1
     left = epochs - 2 * ramp
@@ -167,13 +202,16 @@ def test_a_first_rise_and_hold_go_before_the_cycles(ramp: int, cycles: int, shar
     )
 
 
-# -- what is refused -------------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"kind": "cosine"}, f"teacher.kind is 'cosine'; allowed: {', '.join(get_args(TeacherKind))}"),
+        (
+            {"kind": "cosine"},
+            f"teacher.kind is 'cosine'; allowed: {', '.join(get_args(TeacherKind))}",
+        ),
         ({"coin": "window"}, f"teacher.coin is 'window'; allowed: {', '.join(get_args(Coin))}"),
         ({"start": 1.1}, "teacher.start is 1.1; allowed: 0 to 1"),
         ({"start": math.nan}, "teacher.start is nan; allowed: 0 to 1"),
@@ -188,7 +226,9 @@ def test_a_first_rise_and_hold_go_before_the_cycles(ramp: int, cycles: int, shar
         ({"sharpness": math.inf}, "teacher.sharpness is inf; allowed: 1 or more"),
     ],
 )
-def test_bad_settings_of_teacher_forcing_are_one_sentence(settings: dict[str, Any], said: str) -> None:
+def test_bad_settings_of_teacher_forcing_are_one_sentence(
+    settings: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         TeacherForcing(**settings)
     assert str(caught.value) == said
@@ -205,7 +245,9 @@ def test_bad_settings_of_teacher_forcing_are_one_sentence(settings: dict[str, An
         ({"ratio": math.nan}, "kl.ratio is nan; allowed: above 0, to 1"),
     ],
 )
-def test_bad_settings_of_the_kl_weight_are_one_sentence(settings: dict[str, Any], said: str) -> None:
+def test_bad_settings_of_the_kl_weight_are_one_sentence(
+    settings: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         KlWeight(**settings)
     assert str(caught.value) == said
@@ -218,17 +260,38 @@ CYCLES = KlWeight("linear-then-cyclical", ramp_epochs=5, cycles=4)
     ("schedule", "fits", "said"),
     [
         (
-            TeacherForcing(hold_epochs=10, ramp_epochs=15), 25,
+            TeacherForcing(hold_epochs=10, ramp_epochs=15),
+            25,
             "teacher.hold_epochs + teacher.ramp_epochs is 25; allowed: at most the run's 24 epochs",
         ),
-        (TeacherForcing("linear", hold_epochs=9), 9, "teacher.hold_epochs is 9; allowed: at most the run's 8 epochs"),
-        (KlWeight(ramp_epochs=3), 3, "kl.ramp_epochs is 3; allowed: at most 2 of the run's 2 epochs"),
-        (KlWeight(hold_epochs=2, ramp_epochs=5), 7, "kl.ramp_epochs is 5; allowed: at most 4 of the run's 6 epochs"),
-        (KlWeight("none", hold_epochs=2), 3, "kl.hold_epochs is 2; allowed: less than the run's 2 epochs"),
-        (KlWeight("cyclical", cycles=4), 4, "kl.cycles is 4; allowed: at most 3: a cycle takes 1 epoch or longer"),
+        (
+            TeacherForcing("linear", hold_epochs=9),
+            9,
+            "teacher.hold_epochs is 9; allowed: at most the run's 8 epochs",
+        ),
+        (
+            KlWeight(ramp_epochs=3),
+            3,
+            "kl.ramp_epochs is 3; allowed: at most 2 of the run's 2 epochs",
+        ),
+        (
+            KlWeight(hold_epochs=2, ramp_epochs=5),
+            7,
+            "kl.ramp_epochs is 5; allowed: at most 4 of the run's 6 epochs",
+        ),
+        (
+            KlWeight("none", hold_epochs=2),
+            3,
+            "kl.hold_epochs is 2; allowed: less than the run's 2 epochs",
+        ),
+        (
+            KlWeight("cyclical", cycles=4),
+            4,
+            "kl.cycles is 4; allowed: at most 3: a cycle takes 1 epoch or longer",
+        ),
         (CYCLES, 14, "kl.cycles is 4; allowed: at most 3: a cycle takes 1 epoch or longer"),
     ],
-)  # fmt: skip
+)
 def test_a_schedule_that_does_not_fit_its_run_is_one_sentence(
     schedule: TeacherForcing | KlWeight, fits: int, said: str
 ) -> None:
@@ -242,7 +305,8 @@ def test_a_first_rise_without_room_for_a_cycle_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         CYCLES.check(10)
     assert str(caught.value) == (
-        "kl.ramp_epochs is 5; allowed: at most 4 of the run's 10 epochs: a hold as long and a cycle follow"
+        "kl.ramp_epochs is 5; allowed: at most 4 of the run's 10 epochs: a hold as long and a "
+        "cycle follow"
     )
 
 
@@ -253,7 +317,7 @@ def test_settings_that_a_kind_does_not_use_do_not_matter_to_the_run() -> None:
     KlWeight("cyclical", ramp_epochs=99, cycles=1).check(1)
 
 
-# -- the picture -----------------------------------------------------------------------------------------------------
+# -- the picture -----------------------------------------------------------------------------------
 
 
 def test_the_command_draws_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,4 +341,7 @@ def test_drawing_without_matplotlib_or_to_another_format_is_one_sentence(
     assert "allowed: a name that ends in .svg" in said
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     said = refusal(plot_schedules.main, ["--out", tmp_path / "s.svg"], monkeypatch, capsys)
-    assert 'drawing needs matplotlib: pip install -e ".[plots]"' in said and not (tmp_path / "s.svg").exists()
+    assert (
+        'drawing needs matplotlib: pip install -e ".[plots]"' in said
+        and not (tmp_path / "s.svg").exists()
+    )

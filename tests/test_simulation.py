@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from synthetic import PUPPET_LATENT, anywhere, character, latents, layout, puppet, turned
 from torch import Tensor
 
-from controller import batch, geometry
-from controller.character import CharacterState
-from controller.errors import ConfigError
-from controller.feet import Feet
-from controller.simulation import Simulation
+from controller.core import batch
+from controller.core.errors import ConfigError
+from controller.dynamics.character import CharacterState
+from controller.motion import geometry
+from controller.motion.feet import Feet
 from controller.tasks import TASKS, task_type
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
-from controller.tasks.quality import Quality, QualityWeights
+from controller.tasks.penalties import Quality, QualityWeights
 from controller.tasks.random_walk import RandomWalkTask
+from controller.tasks.simulation import Simulation
 
 
 def joystick() -> Simulation:
@@ -40,21 +41,29 @@ def pulled(forward: float = 0.0, left: float = 0.0, turn: float = 0.0, lift: flo
     return torch.tensor([[forward, left, turn, lift, 0.0]])
 
 
-# -- what is seen ----------------------------------------------------------------------------------------------------
+# -- what is seen ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("velocity", "forward", "left"),
     [((1.5, 0.0), 1.5, 0), ((0.0, -1.5), 0, 1.5), ((0.0, 1.5), 0, -1.5), ((-1.5, 0.0), -1.5, 0)],
 )
-def test_a_wish_is_seen_from_where_one_faces(velocity: tuple[float, float], forward: float, left: float) -> None:
+def test_a_wish_is_seen_from_where_one_faces(
+    velocity: tuple[float, float], forward: float, left: float
+) -> None:
     """Facing +X: +X is ahead, −Z to the left, +Z to the right, −X behind."""
-    seen = JoystickTask(puppet()).observe_goal(standing(math.pi / 2, 3, 4), wish(*velocity, math.pi / 2))
+    seen = JoystickTask(puppet()).observe_goal(
+        standing(math.pi / 2, 3, 4), wish(*velocity, math.pi / 2)
+    )
     torch.testing.assert_close(seen, torch.tensor([[forward, left, 1.0, 0.0]]), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize(("facing", "cosine", "sine"), [(0.5, 1, 0), (0.5 + math.pi / 2, 0, 1), (0.5 - math.pi, -1, 0)])
-def test_a_wished_facing_is_seen_as_an_angle_positive_to_the_left(facing: float, cosine: float, sine: float) -> None:
+@pytest.mark.parametrize(
+    ("facing", "cosine", "sine"), [(0.5, 1, 0), (0.5 + math.pi / 2, 0, 1), (0.5 - math.pi, -1, 0)]
+)
+def test_a_wished_facing_is_seen_as_an_angle_positive_to_the_left(
+    facing: float, cosine: float, sine: float
+) -> None:
     seen = JoystickTask(puppet()).observe_goal(standing(0.5), wish(0, 0, facing))
     torch.testing.assert_close(seen, torch.tensor([[0.0, 0.0, cosine, sine]]), atol=1e-6, rtol=0)
 
@@ -82,21 +91,29 @@ def test_observations_stay_within_their_bounds() -> None:
         assert (seen >= low - 1e-5).all() and (seen <= high + 1e-5).all()
 
 
-# -- what is paid ----------------------------------------------------------------------------------------------------
+# -- what is paid ----------------------------------------------------------------------------------
 
 
 def test_the_joystick_reward_by_hand() -> None:
-    """Facing +X it walks 1 m/s ahead and 0.5 m/s to its left, along (1, −0.5), and turns; the wish is (1.3, −0.9)."""
+    """Facing +X it walks 1 m/s ahead and 0.5 m/s to its left, along (1, −0.5), and turns; the wish
+    is (1.3, −0.9)."""
     simulation = Simulation(puppet(), JoystickTask(puppet()))
     goal = wish(1.3, -0.9, 2.0)
     step = simulation.advance(standing(math.pi / 2), goal, pulled(1.0, 0.5, 0.6))
-    assert float(step.terms["velocity"]) == pytest.approx(0.55 * math.exp(-2 * math.hypot(0.3, 0.4)), abs=1e-4)
+    assert float(step.terms["velocity"]) == pytest.approx(
+        0.55 * math.exp(-2 * math.hypot(0.3, 0.4)), abs=1e-4
+    )
     faces = math.pi / 2 + 0.02
     off = 2.0 - faces
     facing = 0.3 * (1 - abs(off) / math.pi) + 0.25 * math.exp(-4 * 2 * math.sin(abs(off) / 2))
     assert float(step.terms["facing"]) == pytest.approx(facing, abs=1e-5)
-    penalties = sum(float(step.terms[name]) for name in ("latent", "range", "skate", "glide", "floating", "sinking"))
-    assert float(step.reward) == pytest.approx(float(step.terms["velocity"] + step.terms["facing"]) - penalties)
+    penalties = sum(
+        float(step.terms[name])
+        for name in ("latent", "range", "skate", "glide", "floating", "sinking")
+    )
+    assert float(step.reward) == pytest.approx(
+        float(step.terms["velocity"] + step.terms["facing"]) - penalties
+    )
     assert len(step.terms) == 8
 
 
@@ -104,7 +121,9 @@ def test_creeping_costs_a_standing_wish_more_than_a_walking_one() -> None:
     simulation = Simulation(puppet(), JoystickTask(puppet()))
     stand = simulation.advance(standing(0.0), wish(0, 0, 0.0), pulled(0.05, 0, 0)).terms["velocity"]
     walk = simulation.advance(standing(0.0), wish(0, 1, 0.0), pulled(1.05, 0, 0)).terms["velocity"]
-    assert float(stand) == pytest.approx(0.3 * math.exp(-0.1) + 0.15 * math.exp(-2) + 0.1 * math.exp(-10), abs=1e-3)
+    assert float(stand) == pytest.approx(
+        0.3 * math.exp(-0.1) + 0.15 * math.exp(-2) + 0.1 * math.exp(-10), abs=1e-3
+    )
     assert float(walk) == pytest.approx(0.55 * math.exp(-0.1), abs=1e-3)
 
 
@@ -131,16 +150,27 @@ def lowered(height_cm: float) -> CharacterState:
 
 @pytest.mark.parametrize(
     ("height", "floating", "sinking"),
-    [(0.0, 0, 0), (1.5, 0, 0), (2.5, 0.06, 0), (30, 0.18, 0), (-0.5, 0, 0), (-1.5, 0, 0.06), (-30, 0, 0.18)],
+    [
+        (0.0, 0, 0),
+        (1.5, 0, 0),
+        (2.5, 0.06, 0),
+        (30, 0.18, 0),
+        (-0.5, 0, 0),
+        (-1.5, 0, 0.06),
+        (-30, 0, 0.18),
+    ],
 )
-def test_hovering_and_sinking_cost_by_the_centimetre(height: float, floating: float, sinking: float) -> None:
+def test_hovering_and_sinking_cost_by_the_centimetre(
+    height: float, floating: float, sinking: float
+) -> None:
     penalties = Quality(puppet()).penalties(lowered(height), pulled(), lowered(height))
     assert float(penalties["floating"]) == pytest.approx(floating, abs=1e-4)
     assert float(penalties["sinking"]) == pytest.approx(sinking, abs=1e-4)
 
 
 def test_sliding_on_the_floor_costs_and_sliding_in_the_air_does_not() -> None:
-    """A rigid figure that glides at 0.3 m/s slides by 1 cm a frame with both feet; the heights decide what it costs."""
+    """A rigid figure that glides at 0.3 m/s slides by 1 cm a frame with both feet; the heights
+    decide what it costs."""
 
     def skate(height: float, speed: float) -> float:
         state = lowered(height)
@@ -150,7 +180,9 @@ def test_sliding_on_the_floor_costs_and_sliding_in_the_air_does_not() -> None:
         return float(Quality(puppet()).penalties(state, pulled(), after)["skate"])
 
     def both(height: float) -> float:
-        feet = Feet(layout()).positions(puppet().model.normalizer.denormalize(lowered(height).pose))[0, :, 1]
+        feet = Feet(layout()).positions(
+            puppet().model.normalizer.denormalize(lowered(height).pose)
+        )[0, :, 1]
         return sum(2 - 2 ** min(max(h / 0.033, 0), 1) for h in feet.tolist()) / 2
 
     assert both(-10.0) == 1 and 0.5 < both(0.0) < 1 and both(20.0) == 0
@@ -167,8 +199,12 @@ def test_gliding_costs_at_whatever_height() -> None:
         pose = state.pose.clone()
         pose[:, 0] += 0.3
         moved = CharacterState(pose, state.position, state.yaw)
-        assert float(Quality(puppet()).penalties(state, pulled(), moved)["glide"]) == pytest.approx(0.3, abs=1e-3)
-        assert float(Quality(puppet()).penalties(state, pulled(), state)["glide"]) == pytest.approx(0, abs=1e-3)
+        assert float(Quality(puppet()).penalties(state, pulled(), moved)["glide"]) == pytest.approx(
+            0.3, abs=1e-3
+        )
+        assert float(Quality(puppet()).penalties(state, pulled(), state)["glide"]) == pytest.approx(
+            0, abs=1e-3
+        )
 
 
 def test_large_latents_and_poses_out_of_range_cost() -> None:
@@ -176,15 +212,21 @@ def test_large_latents_and_poses_out_of_range_cost() -> None:
     latent = torch.tensor([[1.0, -2.0, 0.0, 0.0, 0.0]])
     pose = state.pose.clone()
     pose[:, 50], pose[:, 60], pose[:, 70] = 6.0, -5.0, 4.0
-    penalties = Quality(puppet()).penalties(state, latent, CharacterState(pose, state.position, state.yaw))
+    penalties = Quality(puppet()).penalties(
+        state, latent, CharacterState(pose, state.position, state.yaw)
+    )
     assert float(penalties["latent"]) == pytest.approx(0.05 * 5 / 5)
     assert float(penalties["range"]) == pytest.approx(0.02 * (4 + 1))
     pose[:, 50] = 1000
-    penalties = Quality(puppet()).penalties(state, latent, CharacterState(pose, state.position, state.yaw))
+    penalties = Quality(puppet()).penalties(
+        state, latent, CharacterState(pose, state.position, state.yaw)
+    )
     assert float(penalties["range"]) == pytest.approx(0.02 * 50)
     assert all(
         float(value) == 0
-        for value in Quality(puppet(), QualityWeights(0, 0, 0, 0, 0, 0)).penalties(state, latent, state).values()
+        for value in Quality(puppet(), QualityWeights(0, 0, 0, 0, 0, 0))
+        .penalties(state, latent, state)
+        .values()
     )
 
 
@@ -211,7 +253,12 @@ def test_a_random_walk_pays_one_less_the_penalties_and_shows_no_goal() -> None:
 
 @torch.no_grad()
 @settings(max_examples=20)
-@given(seed=st.integers(0, 1000), yaw=st.floats(-math.pi, math.pi), x=st.floats(-50, 50), z=st.floats(-50, 50))
+@given(
+    seed=st.integers(0, 1000),
+    yaw=st.floats(-math.pi, math.pi),
+    x=st.floats(-50, 50),
+    z=st.floats(-50, 50),
+)
 def test_moving_and_turning_the_world_changes_no_reward_and_nothing_seen(
     seed: int, yaw: float, x: float, z: float
 ) -> None:
@@ -220,11 +267,17 @@ def test_moving_and_turning_the_world_changes_no_reward_and_nothing_seen(
     goal = simulation.task.draw_goal(here, torch.Generator().manual_seed(seed))
     there = turned(here, yaw, x, z)
     other = JoystickGoal(geometry.turn(goal.velocity, torch.tensor(yaw)), goal.facing + yaw)
-    torch.testing.assert_close(simulation.observe(there, other), simulation.observe(here, goal), atol=2e-5, rtol=0)
-    one, two = (simulation.advance(s, g, latents(seed, 6, 6)) for s, g in ((here, goal), (there, other)))
+    torch.testing.assert_close(
+        simulation.observe(there, other), simulation.observe(here, goal), atol=2e-5, rtol=0
+    )
+    one, two = (
+        simulation.advance(s, g, latents(seed, 6, 6)) for s, g in ((here, goal), (there, other))
+    )
     torch.testing.assert_close(two.reward, one.reward, atol=2e-5, rtol=0)
     assert torch.equal(two.state.pose, one.state.pose)
-    torch.testing.assert_close(two.state.position, turned(one.state, yaw, x, z).position, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        two.state.position, turned(one.state, yaw, x, z).position, atol=1e-4, rtol=0
+    )
 
 
 @torch.no_grad()
@@ -234,7 +287,9 @@ def test_reward_and_termination_do_not_depend_on_neighbours() -> None:
     together = simulation.advance(state, goal, latents(3, 40, 6))
     for row in (0, 17, 39):
         only = slice(row, row + 1)
-        alone = simulation.advance(batch.select(state, only), batch.select(goal, only), latents(3, 40, 6)[only])
+        alone = simulation.advance(
+            batch.select(state, only), batch.select(goal, only), latents(3, 40, 6)[only]
+        )
         torch.testing.assert_close(alone.reward[0], together.reward[row], atol=1e-5, rtol=0)
         torch.testing.assert_close(alone.state.pose[0], together.state.pose[row], atol=1e-5, rtol=0)
         assert alone.terminated[0] == together.terminated[row]
@@ -253,13 +308,16 @@ def test_latents_are_held_to_two() -> None:
     assert not torch.equal(inner.state.pose, one.state.pose)
 
 
-# -- the end ---------------------------------------------------------------------------------------------------------
+# -- the end ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("lift", "fallen"), [(0.0, False), (-0.39, False), (-0.41, True), (0.39, False), (0.41, True), (-2.0, True)]
+    ("lift", "fallen"),
+    [(0.0, False), (-0.39, False), (-0.41, True), (0.39, False), (0.41, True), (-2.0, True)],
 )
-def test_hips_below_half_a_metre_or_above_a_metre_thirty_are_a_fall(lift: float, fallen: bool) -> None:
+def test_hips_below_half_a_metre_or_above_a_metre_thirty_are_a_fall(
+    lift: float, fallen: bool
+) -> None:
     simulation = Simulation(puppet(), RandomWalkTask(puppet()))
     state, goal = simulation.reset(1, torch.Generator())
     step = simulation.advance(state, goal, pulled(lift=lift))
@@ -285,17 +343,24 @@ def test_a_pose_that_is_not_finite_ends_that_character_alone() -> None:
     assert step.reward[[0, 2]].isfinite().all() and step.state.position[[0, 2]].isfinite().all()
 
 
-# -- wishes ----------------------------------------------------------------------------------------------------------
+# -- wishes ----------------------------------------------------------------------------------------
 
 
 def test_the_fastest_wish_is_half_an_ellipse_each_way() -> None:
-    task = JoystickTask(puppet(), JoystickConfig(forward_speed=2.0, sideways_speed=0.6, backward_speed=0.75))
+    task = JoystickTask(
+        puppet(), JoystickConfig(forward_speed=2.0, sideways_speed=0.6, backward_speed=0.75)
+    )
     quarter = math.pi / 2
     angles = torch.tensor([0.0, quarter, -quarter, math.pi, -math.pi, 0.5, -0.5, 2.5])
     limits = task.config.speed_limit(angles)
     torch.testing.assert_close(limits[:5], torch.tensor([2.0, 0.6, 0.6, 0.75, 0.75]))
-    for angle, limit, ahead in ((0.5, limits[5], 2.0), (-0.5, limits[6], 2.0), (2.5, limits[7], 0.75)):
-        forward, left = float(limit) * math.cos(angle), float(limit) * math.sin(angle)
+    for angle, limit, ahead in (
+        (0.5, limits[5], 2.0),
+        (-0.5, limits[6], 2.0),
+        (2.5, limits[7], 0.75),
+    ):
+        forward = float(limit) * math.cos(angle)
+        left = float(limit) * math.sin(angle)
         assert (forward / ahead) ** 2 + (left / 0.6) ** 2 == pytest.approx(1, abs=1e-5)
 
 
@@ -322,7 +387,8 @@ def test_wishes_go_everywhere_at_every_speed_and_some_stand_or_look_aside() -> N
 
 def test_wishes_change_now_and_then_and_the_others_stay_bit_by_bit() -> None:
     task = JoystickTask(character(), JoystickConfig(redraw_frames=50))
-    state, generator = anywhere(0, 2000), torch.Generator().manual_seed(1)
+    state = anywhere(0, 2000)
+    generator = torch.Generator().manual_seed(1)
     goal = task.draw_goal(state, generator)
     changed = []
     for _ in range(50):
@@ -338,10 +404,16 @@ def test_wishes_change_now_and_then_and_the_others_stay_bit_by_bit() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("forward_speed", 0.0), ("forward_speed", 11.0), ("sideways_speed", -1.0), ("backward_speed", math.nan),
-        ("redraw_frames", 0.5), ("stand", -0.1), ("stand", 1.1), ("strafe", 2.0),
+        ("forward_speed", 0.0),
+        ("forward_speed", 11.0),
+        ("sideways_speed", -1.0),
+        ("backward_speed", math.nan),
+        ("redraw_frames", 0.5),
+        ("stand", -0.1),
+        ("stand", 1.1),
+        ("strafe", 2.0),
     ],
-)  # fmt: skip
+)
 def test_a_bad_joystick_setting_is_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"^{field} is {value!r}; allowed: "):
         JoystickConfig(**{field: value})

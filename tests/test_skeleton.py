@@ -13,23 +13,31 @@ from hypothesis import strategies as st
 from synthetic import skeleton, walk
 from torch import Tensor
 
-from controller import geometry
-from controller.errors import DataError
-from controller.skeleton import Clip, Skeleton, forward_kinematics, to_global, to_local
+from controller.core.errors import DataError
+from controller.motion import geometry
+from controller.motion.skeleton import Clip, Skeleton, forward_kinematics, to_global, to_local
 
 
 def random_tree(seed: int, joints: int) -> tuple[Skeleton, Tensor, Tensor]:
-    """A skeleton in which a parent is any earlier joint, root positions (3, 3) and local rotations (3, J, 3, 3)."""
+    """A skeleton in which a parent is any earlier joint, root positions (3, 3) and local rotations
+    (3, J, 3, 3)."""
     generator = torch.Generator().manual_seed(seed)
-    parents = (-1, *(int(torch.randint(joint, (1,), generator=generator)) for joint in range(1, joints)))
+    parents = (
+        -1,
+        *(int(torch.randint(joint, (1,), generator=generator)) for joint in range(1, joints)),
+    )
     offsets = torch.randn(joints, 3, generator=generator)
     offsets[0] = 0
-    tree = Skeleton(tuple(f"joint{i}" for i in range(joints)), parents, offsets, torch.zeros(joints, 3))
+    tree = Skeleton(
+        tuple(f"joint{i}" for i in range(joints)), parents, offsets, torch.zeros(joints, 3)
+    )
     rotations = geometry.matrix_from_6d(torch.randn(3, joints, 6, generator=generator))
     return tree, torch.randn(3, 3, generator=generator), rotations
 
 
-def place(tree: Skeleton, root: np.ndarray, local: np.ndarray, joint: int) -> tuple[np.ndarray, np.ndarray]:
+def place(
+    tree: Skeleton, root: np.ndarray, local: np.ndarray, joint: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Position and world rotation of one joint, by asking its parent first."""
     parent = tree.parents[joint]
     if parent < 0:
@@ -46,7 +54,9 @@ def test_forward_kinematics_agree_with_a_walk_up_the_tree(seed: int, joints: int
     positions = forward_kinematics(tree, root, rotations)
     for frame in range(3):
         for joint in range(joints):
-            position, rotation = place(tree, root[frame].double().numpy(), local[frame].double().numpy(), joint)
+            position, rotation = place(
+                tree, root[frame].double().numpy(), local[frame].double().numpy(), joint
+            )
             np.testing.assert_allclose(positions[frame, joint].numpy(), position, atol=2e-5)
             np.testing.assert_allclose(rotations[frame, joint].numpy(), rotation, atol=2e-6)
 
@@ -55,15 +65,21 @@ def test_forward_kinematics_agree_with_a_walk_up_the_tree(seed: int, joints: int
 @given(seed=st.integers(0, 2**31), joints=st.integers(1, 12))
 def test_local_and_global_rotations_are_each_others_inverse(seed: int, joints: int) -> None:
     tree, _, rotations = random_tree(seed, joints)
-    torch.testing.assert_close(to_local(tree.parents, to_global(tree.parents, rotations)), rotations, atol=1e-5, rtol=0)
-    torch.testing.assert_close(to_global(tree.parents, to_local(tree.parents, rotations)), rotations, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        to_local(tree.parents, to_global(tree.parents, rotations)), rotations, atol=1e-5, rtol=0
+    )
+    torch.testing.assert_close(
+        to_global(tree.parents, to_local(tree.parents, rotations)), rotations, atol=1e-5, rtol=0
+    )
 
 
 def test_bones_keep_their_lengths_in_any_pose() -> None:
     tree, root, local = random_tree(5, 10)
     positions = forward_kinematics(tree, root, to_global(tree.parents, local))
     bones = positions[:, 1:] - positions[:, list(tree.parents[1:])]
-    torch.testing.assert_close(bones.norm(dim=-1), tree.offsets[1:].norm(dim=-1).expand(3, -1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        bones.norm(dim=-1), tree.offsets[1:].norm(dim=-1).expand(3, -1), atol=1e-5, rtol=0
+    )
 
 
 ZEROS = torch.zeros(2, 3)
@@ -119,10 +135,14 @@ def test_a_second_at_24_becomes_a_second_at_30() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(frames=st.integers(2, 200), fps=st.sampled_from([12.5, 24.0, 25.0, 29.97, 60.0, 100.0, 120.0]))
+@given(
+    frames=st.integers(2, 200), fps=st.sampled_from([12.5, 24.0, 25.0, 29.97, 60.0, 100.0, 120.0])
+)
 def test_resampling_covers_the_same_time(frames: int, fps: float) -> None:
     still = Skeleton(("a",), (-1,), torch.zeros(1, 3), torch.zeros(1, 3))
-    positions = torch.arange(frames)[:, None] * torch.tensor([1.0, 0, 0]) / fps  # 1 m/s: a position is a time
+    positions = (
+        torch.arange(frames)[:, None] * torch.tensor([1.0, 0, 0]) / fps
+    )  # 1 m/s: a position is a time
     clip = Clip("c", still, positions, torch.eye(3).repeat(frames, 1, 1, 1), fps)
     other = clip.resampled(30.0)
     times = other.positions[:, 0].double()
@@ -146,19 +166,27 @@ def test_half_way_between_two_frames_is_half_the_turn(angle: float, axis: str) -
 def test_a_clip_at_its_own_rate_or_of_one_frame_stays_as_it_is() -> None:
     clip = walk(seconds=0.5)
     same = clip.resampled(30.0)
-    assert torch.equal(same.positions, clip.positions) and torch.equal(same.rotations, clip.rotations)
-    single = Clip("one", clip.skeleton, clip.positions[:1], clip.rotations[:1], 120.0).resampled(30.0)
+    assert torch.equal(same.positions, clip.positions) and torch.equal(
+        same.rotations, clip.rotations
+    )
+    single = Clip("one", clip.skeleton, clip.positions[:1], clip.rotations[:1], 120.0).resampled(
+        30.0
+    )
     assert len(single) == 1 and single.fps == 30.0
 
 
 def test_the_walk_these_tests_use_is_a_walk() -> None:
     clip = walk(seconds=2.0, speed=1.2, turn=0.5, yaw=1.0, start=(3.0, 4.0))
     joints = clip.joint_positions()
-    assert float(joints[0, 0, 0]) == pytest.approx(3.0) and float(joints[0, 0, 2]) == pytest.approx(4.0)
+    assert float(joints[0, 0, 0]) == pytest.approx(3.0) and float(joints[0, 0, 2]) == pytest.approx(
+        4.0
+    )
     root = clip.positions[:, [0, 2]]
     step = root[1:] - root[:-1]
     torch.testing.assert_close(step.norm(dim=-1) * 30, torch.full((60,), 1.2), atol=2e-3, rtol=0)
     heading = torch.atan2(step[:, 0], step[:, 1])
-    torch.testing.assert_close(heading, 1.0 + 0.5 * (torch.arange(60) + 0.5) / 30, atol=2e-3, rtol=0)
+    torch.testing.assert_close(
+        heading, 1.0 + 0.5 * (torch.arange(60) + 0.5) / 30, atol=2e-3, rtol=0
+    )
     toes = joints[:, [skeleton().index("LeftToe"), skeleton().index("RightToe")], 1]
     assert -0.05 < float(toes.min()) < 0.05 and float(toes.max()) < math.pi / 8

@@ -1,7 +1,7 @@
 """The fast paths against a plain one: the same numbers, in a fraction of its time.
 
-Times are compared within one run and by turns, so that the machine, and what else it does, cancel out. The factors
-asked for are about half of those found, which `docs/performance.md` tells.
+Times are compared within one run and by turns, so that the machine, and what else it does, cancel
+out. The factors asked for are about half of those found, which `docs/performance.md` tells.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ import pytest
 import torch
 from synthetic import anywhere, latents
 
-from controller import assets, geometry
 from controller.benchmark.steps import Control, Core
 from controller.benchmark.timing import Call, alternate
-from controller.character import Character, CharacterState
-from controller.policy import Policy
-from controller.simulation import Simulation
+from controller.control import shipped
+from controller.control.policy import Policy
+from controller.dynamics.character import Character, CharacterState
+from controller.motion import geometry
 from controller.tasks.joystick import JoystickTask
+from controller.tasks.simulation import Simulation
 
 
 @cache
 def ours() -> tuple[Simulation, Policy]:
-    character = Character.load(assets.MVAE)
-    policy = Policy.load(assets.policy_path("joystick"), character, "joystick")
+    character = Character.load(shipped.MVAE)
+    policy = Policy.load(shipped.policy_path("joystick"), character, "joystick")
     return Simulation(character, JoystickTask(character)), policy
 
 
@@ -42,8 +43,11 @@ class PlainControl(Control):
         super().__init__(theirs(), ours()[1], batch)
 
     def __call__(self) -> None:
-        simulation, written = theirs(), theirs().plain
-        self.state = written.step(self.state, written.act(simulation.observe(self.state, self.goal)))
+        simulation = theirs()
+        written = theirs().plain
+        self.state = written.step(
+            self.state, written.act(simulation.observe(self.state, self.goal))
+        )
         written.joints(self.state)
 
 
@@ -56,7 +60,8 @@ def close(one: CharacterState, other: CharacterState) -> None:
 @torch.inference_mode()
 @pytest.mark.parametrize("batch", [1, 2, 10, 100, 257])
 def test_what_is_fast_is_what_was_meant(batch: int) -> None:
-    """One step from random states, with the policy's latents and with random ones, some of them beyond the limit."""
+    """One step from random states, with the policy's latents and with random ones, some of them
+    beyond the limit."""
     simulation, policy = ours()
     written = theirs().plain
     for seed in range(5):
@@ -69,7 +74,9 @@ def test_what_is_fast_is_what_was_meant(batch: int) -> None:
             after = simulation.move(state, latent)
             close(after, written.step(state, latent))
             assert float((after.pose - state.pose).abs().max()) > 0.01
-            for mine, meant in zip(simulation.character.joints(after), written.joints(after), strict=True):
+            for mine, meant in zip(
+                simulation.character.joints(after), written.joints(after), strict=True
+            ):
                 torch.testing.assert_close(mine, meant, atol=1e-5, rtol=0)
 
 

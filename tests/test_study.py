@@ -1,4 +1,5 @@
-"""Comparing trainings: each is run once, what is finished stays, and the tables tell what came of it."""
+"""Comparing trainings: each is run once, what is finished stays, and the tables tell what came of
+it."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ import torch
 from synthetic import refusal
 from test_training import TINY
 
-from controller.character import Character
-from controller.mvae import cases, study, study_tables
-from controller.mvae.cases import SETS, Case
+from controller.dynamics.character import Character
+from controller.studies import cases, study, tables
+from controller.studies.cases import SETS, Case
 
 TWO = [Case(f"beta-{beta}", {"β": str(beta)}, replace(TINY, beta=beta)) for beta in (0.01, 0.02)]
 
@@ -26,14 +27,20 @@ def test_every_set_has_cases_with_names_of_their_own() -> None:
         assert len({tuple(case.differs.values()) for case in made}) == len(made)
     grid = cases.grid()
     assert len(grid) == 24
-    assert len({(c.config.kl.kind, c.config.teacher.start, c.config.teacher.coin) for c in grid}) == 24
+    assert (
+        len({(c.config.kl.kind, c.config.teacher.start, c.config.teacher.coin) for c in grid}) == 24
+    )
     for short, long in zip(grid, cases.grid_long(), strict=True):
-        assert replace(long.config, rollouts_per_epoch=short.config.rollouts_per_epoch) == short.config
+        assert (
+            replace(long.config, rollouts_per_epoch=short.config.rollouts_per_epoch) == short.config
+        )
 
 
 def test_the_reference_settings_are_the_reference_codes() -> None:
     as_written, lighter = (case.config for case in cases.reference())
-    assert (as_written.beta, lighter.beta) == (1.0, 0.01) and replace(lighter, beta=1.0) == as_written
+    assert (as_written.beta, lighter.beta) == (1.0, 0.01) and replace(
+        lighter, beta=1.0
+    ) == as_written
     assert (as_written.batch, as_written.rollout, as_written.through_time) == (64, 8, False)
     assert (as_written.learning_rate, as_written.final_learning_rate) == (1e-4, 1e-7)
     shares = [as_written.teacher(epoch) for epoch in (0, 20, 30, 40, 140)]
@@ -69,31 +76,47 @@ def test_an_interrupted_study_goes_on_and_runs_nothing_twice(
     assert "beta-0.01" in drawn and "beta-0.02" in drawn
 
 
-def test_the_long_grid_runs_the_best_of_the_short_one_and_the_usual_one(tmp_path: Path, data_file: Path) -> None:
-    short = [row("b-1", eight_step_mm=float(n)) | {"name": case.name} for n, case in enumerate(cases.grid())]
+def test_the_long_grid_runs_the_best_of_the_short_one_and_the_usual_one(
+    tmp_path: Path, data_file: Path
+) -> None:
+    short = [
+        row("b-1", eight_step_mm=float(n)) | {"name": case.name}
+        for n, case in enumerate(cases.grid())
+    ]
     (tmp_path / "table.json").write_text(json.dumps({"grid": short[::-1]}))
     chosen = study.chosen(study.Options(data=data_file, out=tmp_path, set="grid-long", best=2))
-    assert [case.name for case in chosen] == ["none-1.0-batch", "none-1.0-sample", "monotonic-1.0-batch"]
+    assert [case.name for case in chosen] == [
+        "none-1.0-batch",
+        "none-1.0-sample",
+        "monotonic-1.0-batch",
+    ]
     assert {case.config.rollouts_per_epoch for case in chosen} == {cases.LENGTHS["long"]}
 
 
-def test_a_run_with_other_settings_is_not_taken_for_this_one(tmp_path: Path, data_file: Path) -> None:
+def test_a_run_with_other_settings_is_not_taken_for_this_one(
+    tmp_path: Path, data_file: Path
+) -> None:
     folder = tmp_path / "run"
     study.run(TWO[0], data_file, folder)
-    with pytest.raises(study.ControllerError, match=r"a run with other settings than beta-0.02 has"):
+    with pytest.raises(
+        study.ControllerError, match=r"a run with other settings than beta-0.02 has"
+    ):
         study.finished(TWO[1], folder)
 
 
 def test_a_case_may_start_from_a_trained_model(tmp_path: Path, data_file: Path) -> None:
     study.run(TWO[0], data_file, tmp_path / "whole")
-    begin, config = tmp_path / "whole" / "mvae.safetensors", replace(TWO[1].config, freeze_decoder=True)
+    begin = tmp_path / "whole" / "mvae.safetensors"
+    config = replace(TWO[1].config, freeze_decoder=True)
     study.run(Case("encoder", {"β": "0.02"}, config), data_file, tmp_path / "encoder", begin)
-    before, after = (Character.load(path).model for path in (begin, tmp_path / "encoder" / "mvae.safetensors"))
+    before, after = (
+        Character.load(path).model for path in (begin, tmp_path / "encoder" / "mvae.safetensors")
+    )
     assert torch.equal(before.decoder.output.weight, after.decoder.output.weight)
     assert not torch.equal(before.encoder.mean.weight, after.encoder.mean.weight)
 
 
-def row(name: str, **figures: float | str | None) -> study_tables.Row:
+def row(name: str, **figures: float | str | None) -> tables.Row:
     """A run of a study of two settings, coin and start."""
     coin, start = name.split("-")
     figures = {"stopped": None, "verdict": "healthy", "rollouts": 500, "updates": 1000} | figures
@@ -101,38 +124,71 @@ def row(name: str, **figures: float | str | None) -> study_tables.Row:
 
 
 ROWS = [
-    row("batch-1", eight_step_mm=5.0, frechet_distance=3.0, kl_nats=1.0, free_running_mm={"60": 12.0}),
+    row(
+        "batch-1",
+        eight_step_mm=5.0,
+        frechet_distance=3.0,
+        kl_nats=1.0,
+        free_running_mm={"60": 12.0},
+    ),
     row("sample-1", eight_step_mm=4.0, frechet_distance=4.0, kl_nats=2.0),
-    row("batch-2", eight_step_mm=None, frechet_distance=None, kl_nats=None, stopped="it diverged", verdict=None),
+    row(
+        "batch-2",
+        eight_step_mm=None,
+        frechet_distance=None,
+        kl_nats=None,
+        stopped="it diverged",
+        verdict=None,
+    ),
     row("sample-2", eight_step_mm=3.0, frechet_distance=2.0, kl_nats=4.0),
 ]
 
 
 def test_runs_are_ranked_by_the_mean_of_their_ranks() -> None:
-    assert study_tables.mean_ranks(ROWS) == {"batch-1": 2.5, "sample-1": 2.5, "batch-2": 4.0, "sample-2": 1.0}
-    assert [r["name"] for r in study_tables.ranked(ROWS)] == ["sample-2", "batch-1", "sample-1", "batch-2"]
+    assert tables.mean_ranks(ROWS) == {
+        "batch-1": 2.5,
+        "sample-1": 2.5,
+        "batch-2": 4.0,
+        "sample-2": 1.0,
+    }
+    assert [r["name"] for r in tables.ranked(ROWS)] == [
+        "sample-2",
+        "batch-1",
+        "sample-1",
+        "batch-2",
+    ]
     alike = [one | {"frechet_distance": 1.0} for one in ROWS if one["eight_step_mm"]]
-    assert study_tables.mean_ranks(alike) == {"batch-1": 2.0, "sample-1": 1.5, "sample-2": 1.0}
+    assert tables.mean_ranks(alike) == {"batch-1": 2.0, "sample-1": 1.5, "sample-2": 1.0}
 
 
 def test_tables_tell_every_run_and_the_mean_of_each_setting() -> None:
-    runs, effects = study_tables.tables(ROWS).split("\n\n")
+    runs, effects = tables.tables(ROWS).split("\n\n")
     head, _, first, *_, last = runs.splitlines()
     assert head.startswith("| coin | start | mean rank | KL, nats | active units |")
-    assert first.startswith("| sample | 2 | 1.0 | 4.00 | – |") and first.endswith("| healthy | 500 | 1,000 |")
+    assert first.startswith("| sample | 2 | 1.0 | 4.00 | – |") and first.endswith(
+        "| healthy | 500 | 1,000 |"
+    )
     assert "| 12.0 |" in runs and "| it diverged | 500 |" in last
     assert "| coin: sample | 2 | 1.8 | 3.00 | – | – | 3.50 |" in effects
-    assert "| coin: batch | 2 | 3.2 | 1.00 | – | – | 5.00 |" in effects  # the run without figures counts in none
+    assert (
+        "| coin: batch | 2 | 3.2 | 1.00 | – | – | 5.00 |" in effects
+    )  # the run without figures counts in none
     assert len(effects.splitlines()) == 2 + 4
 
 
 def test_a_set_may_tell_more_of_each_run() -> None:
-    told = study_tables.tables([ROWS[0] | {"aggregate_kl_nats": 0.345}], study_tables.MORE["encoder"]).splitlines()
+    told = tables.tables(
+        [ROWS[0] | {"aggregate_kl_nats": 0.345}], tables.MORE["encoder"]
+    ).splitlines()
     assert "| sane | aggregate KL, nats | verdict |" in told[0] and "| 0.34 | healthy |" in told[2]
 
 
 def test_of_many_runs_the_picture_shows_where_each_came_to(tmp_path: Path) -> None:
-    many = [row(f"{coin}-{start}", eight_step_mm=2.0, frechet_distance=1.0) for coin in "ab" for start in range(5)]
+    many = [
+        row(f"{coin}-{start}", eight_step_mm=2.0, frechet_distance=1.0)
+        for coin in "ab"
+        for start in range(5)
+    ]
     drawn = study.picture([*many, row("b-9")], tmp_path)
     assert drawn == study.picture([*many, row("b-9")], tmp_path)
     for word in (b"8 steps, mm", b"chet distance", b"coin: a", b"start: 4"):
@@ -142,16 +198,24 @@ def test_of_many_runs_the_picture_shows_where_each_came_to(tmp_path: Path) -> No
 
 def test_what_is_no_grid_has_no_means_over_settings() -> None:
     named = [one | {"differs": {"name": one["name"]}} for one in ROWS]
-    assert study_tables.tables(named) == study_tables.runs_table(named)
-    assert study_tables.tables(ROWS[:3]) == study_tables.runs_table(ROWS[:3])
+    assert tables.tables(named) == tables.runs_table(named)
+    assert tables.tables(ROWS[:3]) == tables.runs_table(ROWS[:3])
 
 
 def test_what_cannot_be_run_is_one_sentence(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for words, expected in (
         (["--data", tmp_path / "none.npz"], "no such data file"),
-        (["--data", data_file, "--set", "grid-long"], "the grid has not been run there; run --set grid first"),
+        (
+            ["--data", data_file, "--set", "grid-long"],
+            "the grid has not been run there; run --set grid first",
+        ),
         (["--data", data_file, "--processes", "0"], "processes is 0; allowed: 1 or more"),
     ):
-        assert expected in refusal(study.main, [*words, "--out", tmp_path / "study"], monkeypatch, capsys)
+        assert expected in refusal(
+            study.main, [*words, "--out", tmp_path / "study"], monkeypatch, capsys
+        )

@@ -1,4 +1,5 @@
-"""Target, timed target and path: what is seen of each goal, what is paid, which goals are drawn, by hand."""
+"""Target, timed target and path: what is seen of each goal, what is paid, which goals are drawn, by
+hand."""
 
 from __future__ import annotations
 
@@ -13,15 +14,16 @@ from hypothesis import strategies as st
 from synthetic import anywhere, character, latents, puppet, turned
 from torch import Tensor
 
-from controller import batch, geometry
-from controller.character import CharacterState
-from controller.errors import ConfigError
-from controller.simulation import Simulation
+from controller.core import batch
+from controller.core.errors import ConfigError
+from controller.dynamics.character import CharacterState
+from controller.motion import geometry
 from controller.tasks import polyline, shapes
 from controller.tasks.arrival import braking_speed, facing_weight, see_approach, see_point
 from controller.tasks.joystick import JoystickGoal, JoystickTask
 from controller.tasks.path import PathConfig, PathGoal, PathTask
 from controller.tasks.random_walk import RandomWalkTask
+from controller.tasks.simulation import Simulation
 from controller.tasks.target import ARENA, TargetConfig, TargetGoal, TargetTask
 from controller.tasks.timed_target import TimedTargetConfig, TimedTargetGoal, TimedTargetTask
 
@@ -41,7 +43,9 @@ def paid(task: Any, state: CharacterState, goal: Any, pull: Tensor) -> dict[str,
     own = float(terms["velocity"] + terms["facing"])
     penalties = [name for name in terms if name not in ("velocity", "facing")]
     assert set(penalties) == {"latent", "range", "skate", "glide", "floating", "sinking"}
-    assert float(reward) == pytest.approx(own - sum(float(terms[name]) for name in penalties), abs=1e-6)
+    assert float(reward) == pytest.approx(
+        own - sum(float(terms[name]) for name in penalties), abs=1e-6
+    )
     return {name: float(value) for name, value in terms.items()}
 
 
@@ -51,14 +55,18 @@ def corner(walked: float = 0.0) -> PathGoal:
     return replace(goal, walked=torch.tensor([walked]))
 
 
-# -- all of them -----------------------------------------------------------------------------------------------------
+# -- all of them -----------------------------------------------------------------------------------
 
 
 def moved(goal: Any, yaw: float, x: float, z: float) -> Any:
-    """The same goal in a world that was turned about the origin and then shifted: whatever has two coordinates."""
-    angle, shift = torch.tensor(yaw), torch.tensor([x, z])
+    """The same goal in a world that was turned about the origin and then shifted: whatever has two
+    coordinates."""
+    angle = torch.tensor(yaw)
+    shift = torch.tensor([x, z])
     parts = (getattr(goal, field.name) for field in fields(goal))
-    return type(goal)(*(geometry.turn(part, angle) + shift if part.shape[-1] == 2 else part for part in parts))
+    return type(goal)(
+        *(geometry.turn(part, angle) + shift if part.shape[-1] == 2 else part for part in parts)
+    )
 
 
 NEW = (TargetTask, TimedTargetTask, PathTask)
@@ -67,19 +75,36 @@ NEW = (TargetTask, TimedTargetTask, PathTask)
 @torch.no_grad()
 @pytest.mark.parametrize("kind", NEW)
 @settings(max_examples=10)
-@given(seed=st.integers(0, 1000), yaw=st.floats(-math.pi, math.pi), x=st.floats(-20, 20), z=st.floats(-20, 20))
-def test_moving_and_turning_the_world_changes_nothing(kind: Any, seed: int, yaw: float, x: float, z: float) -> None:
+@given(
+    seed=st.integers(0, 1000),
+    yaw=st.floats(-math.pi, math.pi),
+    x=st.floats(-20, 20),
+    z=st.floats(-20, 20),
+)
+def test_moving_and_turning_the_world_changes_nothing(
+    kind: Any, seed: int, yaw: float, x: float, z: float
+) -> None:
     simulation = Simulation(character(), kind(character()))
     here = anywhere(seed, 6)
     goal = simulation.task.draw_goal(here, torch.Generator().manual_seed(seed))
-    there, other = turned(here, yaw, x, z), moved(goal, yaw, x, z)
-    torch.testing.assert_close(simulation.observe(there, other), simulation.observe(here, goal), atol=2e-4, rtol=0)
-    one, two = (simulation.advance(s, g, latents(seed, 6, 6)) for s, g in ((here, goal), (there, other)))
+    there = turned(here, yaw, x, z)
+    other = moved(goal, yaw, x, z)
+    torch.testing.assert_close(
+        simulation.observe(there, other), simulation.observe(here, goal), atol=2e-4, rtol=0
+    )
+    one, two = (
+        simulation.advance(s, g, latents(seed, 6, 6)) for s, g in ((here, goal), (there, other))
+    )
     torch.testing.assert_close(two.reward, one.reward, atol=2e-4, rtol=0)
-    followed = simulation.task.follow_goal(one.state, goal), simulation.task.follow_goal(two.state, other)
+    followed = (
+        simulation.task.follow_goal(one.state, goal),
+        simulation.task.follow_goal(two.state, other),
+    )
     expected = moved(followed[0], yaw, x, z)
     for field in fields(goal):
-        torch.testing.assert_close(getattr(followed[1], field.name), getattr(expected, field.name), atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            getattr(followed[1], field.name), getattr(expected, field.name), atol=1e-4, rtol=0
+        )
 
 
 @torch.no_grad()
@@ -99,8 +124,12 @@ def test_what_is_seen_stays_within_its_bounds(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", NEW)
 def test_the_reward_has_a_gradient_on_top_of_the_goal_and_off_it(kind: Any) -> None:
-    goals = {TargetTask: TargetTask.goal_at(0.0, 0.0), TimedTargetTask: TimedTargetTask.goal_at(0.0, 0.0, 1.0)}
-    task, goal = kind(puppet()), goals.get(kind, corner())
+    goals = {
+        TargetTask: TargetTask.goal_at(0.0, 0.0),
+        TimedTargetTask: TimedTargetTask.goal_at(0.0, 0.0, 1.0),
+    }
+    task = kind(puppet())
+    goal = goals.get(kind, corner())
     for x, z in ((0.0, 0.0), (0.0, 0.2), (1.0, -2.0)):
         pull = pulled(0.3, 0.2, 0.1).requires_grad_(True)
         state = at(x, z, 0.4)
@@ -117,7 +146,9 @@ def test_goals_in_a_batch_are_each_judged_alone(kind: Any) -> None:
         together = simulation.advance(state, goal, latents(3, 9, 6))
         for row in (0, 4, 8):
             only = slice(row, row + 1)
-            alone = simulation.advance(batch.select(state, only), batch.select(goal, only), latents(3, 9, 6)[only])
+            alone = simulation.advance(
+                batch.select(state, only), batch.select(goal, only), latents(3, 9, 6)[only]
+            )
             torch.testing.assert_close(alone.reward[0], together.reward[row], atol=1e-5, rtol=0)
 
 
@@ -134,8 +165,16 @@ def test_settings_are_all_a_policy_needs_to_make_its_task_again(kind: Any) -> No
         (TargetConfig, {"hold_frames": 0.5}, "hold_frames is 0.5; allowed: 1 or more"),
         (TargetConfig, {"near": 1.5}, "near is 1.5; allowed: a share"),
         (TargetConfig, {"near_distance": 0.0}, "near_distance is 0.0; allowed: above 0 m"),
-        (TimedTargetConfig, {"slowest": 2.0}, r"slowest, fastest, limit is \(2.0, 1.6, 2.0\); allowed: 0 < slowest"),
-        (TimedTargetConfig, {"nearest": 0.4}, r"nearest, farthest is \(0.4, 10.0\); allowed: above 0.4 m, in order"),
+        (
+            TimedTargetConfig,
+            {"slowest": 2.0},
+            r"slowest, fastest, limit is \(2.0, 1.6, 2.0\); allowed: 0 < slowest",
+        ),
+        (
+            TimedTargetConfig,
+            {"nearest": 0.4},
+            r"nearest, farthest is \(0.4, 10.0\); allowed: above 0.4 m, in order",
+        ),
         (TimedTargetConfig, {"hold_frames": 0.0}, "hold_frames is 0.0; allowed: 1 or more"),
         (PathConfig, {"speed": 11.0}, "speed is 11.0; allowed: above 0"),
         (PathConfig, {"longest": 1.0}, "longest is 1.0; allowed: 2.5 to 1000"),
@@ -150,28 +189,37 @@ def test_a_bad_setting_is_refused_by_name(kind: type, values: dict[str, float], 
         kind(**values)
 
 
-# -- a point ---------------------------------------------------------------------------------------------------------
+# -- a point ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("x", "z", "ahead", "left"), [(5.0, 4.0, 2, 0), (3.0, 2.0, 0, 2), (3.0, 6.0, 0, -2), (1.0, 4.0, -2, 0)]
+    ("x", "z", "ahead", "left"),
+    [(5.0, 4.0, 2, 0), (3.0, 2.0, 0, 2), (3.0, 6.0, 0, -2), (1.0, 4.0, -2, 0)],
 )
-def test_a_point_is_seen_from_where_one_stands_and_faces(x: float, z: float, ahead: float, left: float) -> None:
+def test_a_point_is_seen_from_where_one_stands_and_faces(
+    x: float, z: float, ahead: float, left: float
+) -> None:
     """At (3, 4), facing +X, all of them 2 m away."""
     seen = see_point(at(3, 4, math.pi / 2), torch.tensor([[x, z]]))
     faded = math.hypot(2, 0.1)
-    torch.testing.assert_close(seen, torch.tensor([[ahead / faded, left / faded, 2 / 3]]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        seen, torch.tensor([[ahead / faded, left / faded, 2 / 3]]), atol=1e-5, rtol=0
+    )
 
 
 def test_the_direction_fades_on_top_of_the_point() -> None:
     seen = see_point(at(0, 0), torch.tensor([[0.0, 0.1]]))
-    torch.testing.assert_close(seen, torch.tensor([[math.sqrt(0.5), 0.0, 1 / 11]]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        seen, torch.tensor([[math.sqrt(0.5), 0.0, 1 / 11]]), atol=1e-3, rtol=0
+    )
     assert see_point(at(1, 1), torch.ones(1, 2)).abs().max() < 1e-3
 
 
 def test_braking_leaves_room_to_stop() -> None:
     """(0.2 + v)² = 0.2² + 2·2·(d − 0.1): 0.8 m/s with 0.24 m to go; nothing within 0.1 m."""
-    torch.testing.assert_close(braking_speed(torch.tensor([0.0, 0.1, 0.34])), torch.tensor([0.0, 0.0, 0.8]))
+    torch.testing.assert_close(
+        braking_speed(torch.tensor([0.0, 0.1, 0.34])), torch.tensor([0.0, 0.0, 0.8])
+    )
     speeds = braking_speed(torch.linspace(0, 3, 100))
     assert (speeds[1:] >= speeds[:-1]).all()
     # over each millimetre it loses no more than 2 m/s² allow
@@ -180,54 +228,76 @@ def test_braking_leaves_room_to_stop() -> None:
 
 
 def test_facing_matters_from_a_metre_on() -> None:
-    torch.testing.assert_close(facing_weight(torch.tensor([0.3, 0.4, 0.7, 1.0, 9.0])), torch.tensor([0, 0, 0.5, 1, 1]))
+    torch.testing.assert_close(
+        facing_weight(torch.tensor([0.3, 0.4, 0.7, 1.0, 9.0])), torch.tensor([0, 0, 0.5, 1, 1])
+    )
 
 
 def test_the_wish_is_seen_as_the_joysticks_is() -> None:
     """At (3, 4), facing +X; the point is 2 m to its left, so that it is to go and to turn there."""
-    state, point = at(3, 4, math.pi / 2), torch.tensor([[3.0, 2.0]])
+    state = at(3, 4, math.pi / 2)
+    point = torch.tensor([[3.0, 2.0]])
     seen = see_approach(state, point, torch.tensor([0.9]), torch.ones(1))
     torch.testing.assert_close(seen, torch.tensor([[0.0, 0.9, 0.0, 1.0]]), atol=1e-5, rtol=0)
     stick = JoystickGoal(torch.tensor([[0.0, -0.9]]), torch.tensor([math.pi]))
-    torch.testing.assert_close(JoystickTask(puppet()).observe_goal(state, stick), seen, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        JoystickTask(puppet()).observe_goal(state, stick), seen, atol=1e-5, rtol=0
+    )
     near = see_approach(state, point, torch.tensor([0.9]), torch.zeros(1))
     torch.testing.assert_close(near, torch.tensor([[0.0, 0.9, 1.0, 0.0]]), atol=1e-5, rtol=0)
 
 
-# -- target ----------------------------------------------------------------------------------------------------------
+# -- target ----------------------------------------------------------------------------------------
 
 
 def test_a_target_is_seen_as_a_wish_and_a_distance() -> None:
     seen = TargetTask(puppet()).observe_goal(at(3, 4, math.pi / 2), TargetTask.goal_at(3.0, 6.0))
-    torch.testing.assert_close(seen, torch.tensor([[0.0, -1.4, 0.0, -1.0, 2 / 3]]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        seen, torch.tensor([[0.0, -1.4, 0.0, -1.0, 2 / 3]]), atol=1e-5, rtol=0
+    )
 
 
 def test_walking_to_the_target_pays_in_full() -> None:
     terms = paid(TargetTask(puppet()), at(0, 0), TargetTask.goal_at(0.0, 5.0), pulled(1.4))
-    assert terms["velocity"] == pytest.approx(0.55, abs=1e-3) and terms["facing"] == pytest.approx(0.55, abs=1e-5)
+    assert terms["velocity"] == pytest.approx(0.55, abs=1e-3) and terms["facing"] == pytest.approx(
+        0.55, abs=1e-5
+    )
 
 
 def test_the_target_reward_by_hand() -> None:
-    """At (1, 0) facing +Z it walks 0.6 m/s ahead and 0.8 to its left; the target, at (4, 0.02), is to its right."""
+    """At (1, 0) facing +Z it walks 0.6 m/s ahead and 0.8 to its left; the target, at (4, 0.02), is
+    to its right."""
     terms = paid(TargetTask(puppet()), at(1, 0), TargetTask.goal_at(4.0, 0.02), pulled(0.6, 0.8))
-    dx, dz = 4 - (1 + 0.8 / 30), 0.02 - 0.6 / 30
+    dx = 4 - (1 + 0.8 / 30)
+    dz = 0.02 - 0.6 / 30
     wish = 1.4 * dx / math.hypot(dx, dz), 1.4 * dz / math.hypot(dx, dz)
-    assert terms["velocity"] == pytest.approx(0.55 * math.exp(-2 * math.hypot(0.8 - wish[0], 0.6 - wish[1])), abs=1e-4)
-    assert terms["facing"] == pytest.approx(0.15 + 0.25 * math.exp(-8 * math.sin(math.pi / 4)), abs=1e-4)
+    assert terms["velocity"] == pytest.approx(
+        0.55 * math.exp(-2 * math.hypot(0.8 - wish[0], 0.6 - wish[1])), abs=1e-4
+    )
+    assert terms["facing"] == pytest.approx(
+        0.15 + 0.25 * math.exp(-8 * math.sin(math.pi / 4)), abs=1e-4
+    )
 
 
 def test_at_the_target_standing_pays_and_turning_does_not() -> None:
-    task, goal = TargetTask(puppet()), TargetTask.goal_at(0.05, 0.0)
+    task = TargetTask(puppet())
+    goal = TargetTask.goal_at(0.05, 0.0)
     still = paid(task, at(0, 0), goal, pulled())
-    assert still["velocity"] == pytest.approx(0.55, abs=3e-3) and still["facing"] == pytest.approx(0.55, abs=1e-5)
-    assert paid(task, at(0, 0), goal, pulled(turn=0.5))["facing"] == pytest.approx(0.55 * math.exp(-0.5), abs=1e-5)
+    assert still["velocity"] == pytest.approx(0.55, abs=3e-3) and still["facing"] == pytest.approx(
+        0.55, abs=1e-5
+    )
+    assert paid(task, at(0, 0), goal, pulled(turn=0.5))["facing"] == pytest.approx(
+        0.55 * math.exp(-0.5), abs=1e-5
+    )
     creeping = 0.3 * math.exp(-0.1) + 0.15 * math.exp(-2) + 0.1 * math.exp(-10)
     assert paid(task, at(0, 0), goal, pulled(0.05))["velocity"] == pytest.approx(creeping, abs=1e-3)
 
 
 def test_between_near_and_far_facing_counts_by_half() -> None:
     terms = paid(TargetTask(puppet()), at(0, 0), TargetTask.goal_at(0.0, 0.7), pulled(turn=0.3))
-    expected = 0.5 * (0.3 * (1 - 0.01 / math.pi) + 0.25 * math.exp(-8 * math.sin(0.005))) + 0.275 * math.exp(-0.3)
+    expected = 0.5 * (
+        0.3 * (1 - 0.01 / math.pi) + 0.25 * math.exp(-8 * math.sin(0.005))
+    ) + 0.275 * math.exp(-0.3)
     assert terms["facing"] == pytest.approx(expected, abs=1e-4)
 
 
@@ -240,7 +310,9 @@ def test_targets_lie_in_the_arena_or_near() -> None:
     torch.testing.assert_close(goal.mean(dim=0), torch.zeros(2), atol=0.3, rtol=0)
     task = TargetTask(character(), TargetConfig(near=1.0, near_distance=3.0))
     away = task.draw_goal(state, torch.Generator().manual_seed(0)).position - state.position
-    assert float(away.norm(dim=-1).max()) <= 3.001 and float(away.norm(dim=-1).mean()) == pytest.approx(1.5, abs=0.02)
+    assert float(away.norm(dim=-1).max()) <= 3.001 and float(
+        away.norm(dim=-1).mean()
+    ) == pytest.approx(1.5, abs=0.02)
 
 
 def test_a_target_stays_until_it_is_reached_and_then_for_a_while() -> None:
@@ -254,7 +326,7 @@ def test_a_target_stays_until_it_is_reached_and_then_for_a_while() -> None:
     assert task.follow_goal(state, near) is near
 
 
-# -- timed target ----------------------------------------------------------------------------------------------------
+# -- timed target ----------------------------------------------------------------------------------
 
 
 def test_the_wished_speed_is_just_in_time() -> None:
@@ -266,30 +338,38 @@ def test_the_wished_speed_is_just_in_time() -> None:
     assert wished(3.35, 3.0) == pytest.approx(1.0, abs=1e-5)  # to 0.35 m in three seconds
     assert wished(9.0, 1.0) == pytest.approx(2.0)  # no more than the limit
     assert wished(0.34, 5.0) == 0.0  # early: it waits just inside
-    assert wished(0.6, 0.1) == pytest.approx(math.sqrt(0.04 + 4 * 0.5) - 0.2, abs=1e-5)  # no faster than it can brake
+    assert wished(0.6, 0.1) == pytest.approx(
+        math.sqrt(0.04 + 4 * 0.5) - 0.2, abs=1e-5
+    )  # no faster than it can brake
     assert wished(0.6, -0.1) == wished(0.6, 0.1)  # late: as fast as it can
     assert wished(5.0, -0.1) == 2.0
     assert wished(0.05, -3.0) == 0.0  # there
 
 
 def test_a_timed_target_is_seen_with_its_clock_and_the_speed_it_takes() -> None:
-    task, goal = TimedTargetTask(puppet()), TimedTargetTask.goal_at(0.0, 3.35, 3.0)
+    task = TimedTargetTask(puppet())
+    goal = TimedTargetTask.goal_at(0.0, 3.35, 3.0)
     seen = task.observe_goal(at(0, 0), goal)
     torch.testing.assert_close(seen[0], torch.tensor([1.0, 0.0, 1.0, 0.0, 3.35 / 4.35, 0.75]))
     late = task.observe_goal(at(0, 3.35), TimedTargetTask.goal_at(0.0, 3.35, -1.0))
-    torch.testing.assert_close(late[0], torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0, -0.5]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        late[0], torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0, -0.5]), atol=1e-3, rtol=0
+    )
 
 
 def test_the_clock_is_that_of_after_the_step() -> None:
     """1/30 s and 1/30 m on, it is still a metre a second."""
     goal = TimedTargetTask.goal_at(0.0, 3.35, 3.0)
-    assert paid(TimedTargetTask(puppet()), at(0, 0), goal, pulled(1.0))["velocity"] == pytest.approx(0.55, abs=1e-3)
+    assert paid(TimedTargetTask(puppet()), at(0, 0), goal, pulled(1.0))[
+        "velocity"
+    ] == pytest.approx(0.55, abs=1e-3)
     slow = paid(TimedTargetTask(puppet()), at(0, 0), goal, pulled(0.0))["velocity"]
     assert slow == pytest.approx(0.55 * math.exp(-2 * 3 / (3 - 1 / 30)), abs=1e-3)
 
 
 def test_timed_targets_are_feasible() -> None:
-    task, state = TimedTargetTask(character()), anywhere(0, 5000)
+    task = TimedTargetTask(character())
+    state = anywhere(0, 5000)
     goal = task.draw_goal(state, torch.Generator().manual_seed(0))
     distance = (goal.position - state.position).norm(dim=-1)
     pace = distance / (goal.seconds - 1.5)
@@ -299,7 +379,8 @@ def test_timed_targets_are_feasible() -> None:
 
 def test_the_clock_ticks_and_a_new_target_comes_after_its_time() -> None:
     task = TimedTargetTask(character(), TimedTargetConfig(hold_frames=20))
-    state, generator = anywhere(0, 3000), torch.Generator().manual_seed(0)
+    state = anywhere(0, 3000)
+    generator = torch.Generator().manual_seed(0)
     goal = TimedTargetGoal(torch.zeros(3000, 2), torch.full((3000,), 1 / 60 + 1 / 30))
     goal = task.next_goal(state, goal, generator)
     torch.testing.assert_close(goal.seconds, torch.full((3000,), 1 / 60))
@@ -310,11 +391,12 @@ def test_the_clock_ticks_and_a_new_target_comes_after_its_time() -> None:
     torch.testing.assert_close(goal.seconds[~drawn].mean(), torch.tensor(-1 / 60))
 
 
-# -- path ------------------------------------------------------------------------------------------------------------
+# -- path ------------------------------------------------------------------------------------------
 
 
 def test_a_path_is_walked_by_its_nearest_point() -> None:
-    task, goal = PathTask(puppet()), corner()
+    task = PathTask(puppet())
+    goal = corner()
     assert float(goal.length) == pytest.approx(4.0)
     for x, z, walked in ((0.05, 0.13, 0.13), (0.2, 0.33, 0.33), (-0.1, 0.2, 0.33), (0.0, 0.6, 0.6)):
         goal = task.follow_goal(at(x, z), goal)
@@ -327,19 +409,23 @@ def test_a_path_is_walked_by_its_nearest_point() -> None:
 def test_where_a_path_crosses_itself_it_goes_on() -> None:
     line = torch.tensor([[0.0, 0.0], [0.0, 4.0], [2.0, 4.0], [2.0, 2.0], [-2.0, 2.0]])
     goal = replace(PathTask.goal_along(line), walked=torch.tensor([1.9]))
-    assert float(PathTask(puppet()).follow_goal(at(0.0, 2.0), goal).walked) == pytest.approx(2.0, abs=1e-4)
+    assert float(PathTask(puppet()).follow_goal(at(0.0, 2.0), goal).walked) == pytest.approx(
+        2.0, abs=1e-4
+    )
 
 
 def test_the_points_ahead_are_seen() -> None:
-    """At (0.5, 1), facing +X, with the corner a metre ahead: +Z is to the right, +X ahead. The point to walk to is
-    behind, 149° to the right, and shown as one at 120°."""
+    """At (0.5, 1), facing +X, with the corner a metre ahead: +Z is to the right, +X ahead. The
+    point to walk to is behind, 149° to the right, and shown as one at 120°."""
     seen = PathTask(puppet()).observe_goal(at(0.5, 1.0, math.pi / 2), corner(1.0))[0]
-    cos, sin = -0.5 / math.hypot(0.5, 0.3), -0.3 / math.hypot(0.5, 0.3)
+    cos = -0.5 / math.hypot(0.5, 0.3)
+    sin = -0.3 / math.hypot(0.5, 0.3)
     shown = torch.tensor([1.3 * cos, 1.3 * sin, -0.5, -math.sqrt(0.75)])
     torch.testing.assert_close(seen[:4], shown, atol=1e-4, rtol=0)
     points = [(0, 1.0), (0, 1.6), (0, 2.0), (0.5, 2.0), (1.0, 2.0)]
     for number, (x, z) in enumerate(points, 2):
-        ahead, left = x - 0.5, -(z - 1.0)
+        ahead = x - 0.5
+        left = -(z - 1.0)
         scale = math.sqrt(1 + ahead**2 + left**2)
         expected = torch.tensor([ahead / scale, left / scale])
         torch.testing.assert_close(seen[2 * number : 2 * number + 2], expected, atol=1e-4, rtol=0)
@@ -349,22 +435,29 @@ def test_the_points_ahead_are_seen() -> None:
 def test_the_path_reward_by_hand() -> None:
     task = PathTask(puppet())
     along = paid(task, at(0, 0.5), corner(0.5), pulled(1.3))
-    assert along["velocity"] == pytest.approx(0.55, abs=1e-3) and along["facing"] == pytest.approx(0.55, abs=1e-3)
+    assert along["velocity"] == pytest.approx(0.55, abs=1e-3) and along["facing"] == pytest.approx(
+        0.55, abs=1e-3
+    )
     # 0.3 m beside the path it is to go back to it at 45°, and to face that way
     beside = paid(task, at(0.3, 0.5), corner(0.5), pulled())
     assert beside["velocity"] == pytest.approx(0.55 * math.exp(-2 * 1.3), abs=1e-3)
     expected = 0.3 * 0.75 + 0.25 * math.exp(-8 * math.sin(math.pi / 8))
     assert beside["facing"] == pytest.approx(expected, abs=2e-3)
     standing = paid(task, at(2.0, 2.0), corner(3.95), pulled())
-    assert standing["velocity"] == pytest.approx(0.55, abs=3e-3) and standing["facing"] == pytest.approx(0.55, abs=1e-4)
+    assert standing["velocity"] == pytest.approx(0.55, abs=3e-3) and standing[
+        "facing"
+    ] == pytest.approx(0.55, abs=1e-4)
 
 
 def test_paths_are_drawn_evenly_spaced_from_near_the_character() -> None:
-    task, state = PathTask(character()), anywhere(0, 200)
+    task = PathTask(character())
+    state = anywhere(0, 200)
     goal = task.draw_goal(state, torch.Generator().manual_seed(0))
     steps = (goal.points[:, 1:] - goal.points[:, :-1]).norm(dim=-1)
     inside = torch.arange(steps.shape[1]) < goal.last[:, None]
-    torch.testing.assert_close(steps[inside], torch.full_like(steps[inside], 0.1), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        steps[inside], torch.full_like(steps[inside], 0.1), atol=1e-4, rtol=0
+    )
     assert float(steps[~inside].max()) < 1e-6
     assert 5.0 <= float(goal.length.min()) < 6 and 24 < float(goal.length.max()) <= 25
     assert float((goal.points[:, 0] - state.position).norm(dim=-1).max()) <= 0.5 + 1e-4
@@ -375,22 +468,34 @@ def test_paths_are_drawn_evenly_spaced_from_near_the_character() -> None:
 
 def test_a_path_stays_until_its_end_is_reached_and_then_for_a_while() -> None:
     task = PathTask(character(), PathConfig(hold_frames=20))
-    state = CharacterState(character().reset(3000).pose, torch.tensor([[2.0, 2.0]]).repeat(3000, 1), torch.zeros(3000))
+    state = CharacterState(
+        character().reset(3000).pose, torch.tensor([[2.0, 2.0]]).repeat(3000, 1), torch.zeros(3000)
+    )
     one = corner()
-    points, last = one.points.expand(3000, -1, 2), one.last.expand(3000)
+    points = one.points.expand(3000, -1, 2)
+    last = one.last.expand(3000)
     underway = PathGoal(points, last, torch.full((3000,), 3.0))
     assert not (task.renewal(state, task.follow_goal(state, underway)) > 0).any()
     done = task.follow_goal(state, PathGoal(points, last, torch.full((3000,), 3.8)))
     torch.testing.assert_close(task.renewal(state, done), torch.full((3000,), 1 / 20))
 
 
-# -- lines -----------------------------------------------------------------------------------------------------------
+# -- lines -----------------------------------------------------------------------------------------
 
 
 def test_a_line_is_spaced_evenly() -> None:
     raw = torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.25, 0.0], [0.25, 0.0], [0.25, 0.52]])
     points = polyline.resample(raw)
-    expected = [[0, 0], [0.1, 0], [0.2, 0], [0.25, 0.05], [0.25, 0.15], [0.25, 0.25], [0.25, 0.35], [0.25, 0.45]]
+    expected = [
+        [0, 0],
+        [0.1, 0],
+        [0.2, 0],
+        [0.25, 0.05],
+        [0.25, 0.15],
+        [0.25, 0.25],
+        [0.25, 0.35],
+        [0.25, 0.45],
+    ]
     torch.testing.assert_close(points, torch.tensor(expected))
 
 
@@ -417,7 +522,10 @@ def test_a_drawn_line_leads_from_the_character_along_what_was_drawn() -> None:
         (torch.zeros(1, 2), "path is '0.00 m long'; allowed: 0.5 m or more"),
         (torch.zeros(9, 2), "path is '0.00 m long'"),
         (torch.tensor([[0.0, 0.0], [0.3, 0.0]]), "path is '0.30 m long'"),
-        (torch.tensor([[0.0, 0.0], [math.nan, 0.0]]), "path is 'not finite everywhere'; allowed: finite points"),
+        (
+            torch.tensor([[0.0, 0.0], [math.nan, 0.0]]),
+            "path is 'not finite everywhere'; allowed: finite points",
+        ),
     ],
 )
 def test_a_line_that_is_no_path_is_refused(points: Tensor, said: str) -> None:
@@ -425,8 +533,12 @@ def test_a_line_that_is_no_path_is_refused(points: Tensor, said: str) -> None:
         PathTask.goal_along(points)
 
 
-@pytest.mark.parametrize(("name", "length"), [("figure-8", 20.98), ("heart", 19.2), ("zigzag", 15.0), ("spiral", 29.9)])
-def test_shapes_start_at_the_origin_and_are_as_long_as_they_should_be(name: str, length: float) -> None:
+@pytest.mark.parametrize(
+    ("name", "length"), [("figure-8", 20.98), ("heart", 19.2), ("zigzag", 15.0), ("spiral", 29.9)]
+)
+def test_shapes_start_at_the_origin_and_are_as_long_as_they_should_be(
+    name: str, length: float
+) -> None:
     points = shapes.SHAPES[name]()
     assert not points[0].any()
     assert float((points[1:] - points[:-1]).norm(dim=-1).sum()) == pytest.approx(length, rel=0.02)
@@ -435,5 +547,7 @@ def test_shapes_start_at_the_origin_and_are_as_long_as_they_should_be(name: str,
 
 
 def test_a_shape_is_placed_before_the_character() -> None:
-    placed = shapes.placed(torch.tensor([[0.0, 0.0], [0.0, 1.0]]), torch.tensor([3.0, 4.0]), torch.tensor(math.pi / 2))
+    placed = shapes.placed(
+        torch.tensor([[0.0, 0.0], [0.0, 1.0]]), torch.tensor([3.0, 4.0]), torch.tensor(math.pi / 2)
+    )
     torch.testing.assert_close(placed, torch.tensor([[3.0, 4.0], [4.0, 4.0]]))

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from synthetic import PUPPET_LATENT, ROOT, character, command, data, layout, puppet, refusal
 from torch import Tensor, nn
 
-from controller.character import Character, CharacterState
-from controller.errors import CheckpointError, ConfigError, ControllerError
-from controller.policy import Policy
-from controller.simulation import Simulation
+from controller.control.policy import Policy
+from controller.core.errors import CheckpointError, ConfigError, ControllerError
+from controller.dynamics.character import Character, CharacterState
 from controller.tasks.joystick import JoystickConfig, JoystickTask
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
+from controller.tasks.simulation import Simulation
 from envs import train_policy
 from envs.curriculum import Curriculum, rise
 from envs.episodes import Episodes
@@ -31,7 +31,7 @@ from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import Horizon, ShacConfig, ShacTrainer
 from envs.train_policy import PolicyConfig, PolicyTraining
 
-# -- what must be learned --------------------------------------------------------------------------------------------
+# -- what must be learned --------------------------------------------------------------------------
 
 
 class Glide(RandomWalkTask):
@@ -59,13 +59,26 @@ def practice(task: type[RandomWalkTask], steps: int = 40, count: int = 32) -> Ep
 
 
 def ppo(episodes: Episodes, folder: Path, **settings: Any) -> PpoTrainer:
-    known = {"rollout_frames": 16, "minibatch": 128, "epochs": 6, "gamma": 0.5, "reward_scale": 1.0, "log_std": -0.7}
+    known = {
+        "rollout_frames": 16,
+        "minibatch": 128,
+        "epochs": 6,
+        "gamma": 0.5,
+        "reward_scale": 1.0,
+        "log_std": -0.7,
+    }
     rates = {"learning_rate": 3e-3, "final_learning_rate": 1e-3}
     return PpoTrainer(episodes, PpoConfig(**known | rates | settings), (32,), 0, folder)
 
 
 def shac(episodes: Episodes, folder: Path, **settings: Any) -> ShacTrainer:
-    known = {"horizon": 8, "actor_rate": 1e-2, "critic_rate": 1e-2, "gamma": 0.5, "target_decay": 0.5}
+    known = {
+        "horizon": 8,
+        "actor_rate": 1e-2,
+        "critic_rate": 1e-2,
+        "gamma": 0.5,
+        "target_decay": 0.5,
+    }
     return ShacTrainer(episodes, ShacConfig(**known | settings), (32,), 0)
 
 
@@ -96,8 +109,8 @@ def worth_learned(make: Any, episodes: Episodes, folder: Path) -> float:
 
 @pytest.mark.parametrize("make", [ppo, shac])
 def test_the_end_of_the_time_is_not_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
-    """With one a frame and γ = 0.5 every state is worth 2, for who knows that a truncated episode goes on; who does
-    not would find 1.5 in the middle of four frames."""
+    """With one a frame and γ = 0.5 every state is worth 2, for who knows that a truncated episode
+    goes on; who does not would find 1.5 in the middle of four frames."""
     assert worth_learned(make, practice(Wage, steps=4), tmp_path) == pytest.approx(2.0, abs=0.15)
 
 
@@ -111,19 +124,23 @@ def test_a_fall_is_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
 
 
 def fall_in_the_middle() -> Horizon:
-    """Three frames of one character that falls at the second; the first column of what follows is its value."""
+    """Three frames of one character that falls at the second; the first column of what follows is
+    its value."""
     seen, following = torch.zeros(2, 3, 1, layout().size)
     seen[[0, 1, 2], 0, [0, 1, 2]] = 3.0
     following[:, 0, 0] = torch.tensor([8.0, 9.0, 6.0])
     fell = torch.tensor([[False], [True], [False]])
-    return Horizon(seen, following, torch.tensor([[1.0], [2.0], [4.0]]), terminated=fell, ended=fell)
+    return Horizon(
+        seen, following, torch.tensor([[1.0], [2.0], [4.0]]), terminated=fell, ended=fell
+    )
 
 
 TARGETS = torch.tensor([[3.5], [2.0], [7.0]])
 
 
 def test_td_lambda_targets_by_hand(tmp_path: Path) -> None:
-    """With γ = λ = 0.5: 4 + 0.5·6 = 7 for the last; 2 for the fall; 1 + 0.5·(0.5·8 + 0.5·2) = 3.5 for the first."""
+    """With γ = λ = 0.5: 4 + 0.5·6 = 7 for the last; 2 for the fall; 1 + 0.5·(0.5·8 + 0.5·2) = 3.5
+    for the first."""
     trainer = shac(practice(Wage, count=1), tmp_path, gamma=0.5, td_lambda=0.5)
     trainer.target = nn.Identity()
     torch.testing.assert_close(trainer.targets(fall_in_the_middle()), TARGETS)
@@ -137,21 +154,26 @@ def test_the_critic_learns_its_targets(tmp_path: Path, monkeypatch: pytest.Monke
         trainer.critic_optimizer.param_groups[0]["lr"] = 3e-2 if number < 200 else 1e-3
         trainer.improve_critic(record)
     with torch.no_grad():
-        torch.testing.assert_close(trainer.critic(record.observation[:, 0])[:, 0], TARGETS[:, 0], atol=0.1, rtol=0)
+        torch.testing.assert_close(
+            trainer.critic(record.observation[:, 0])[:, 0], TARGETS[:, 0], atol=0.1, rtol=0
+        )
 
 
-# -- runs ------------------------------------------------------------------------------------------------------------
+# -- runs ------------------------------------------------------------------------------------------
 
 SMALL = PolicyConfig(
-    steps=128, algorithm="ppo", characters=8, hidden=(16, 8), episode_frames=20, evaluate_every=10_000,
-    ppo=PpoConfig(rollout_frames=8, minibatch=32, epochs=2), shac=ShacConfig(horizon=8, critic_steps=2),
+    steps=128, algorithm="ppo", characters=8, hidden=(16, 8), episode_frames=20,
+    evaluate_every=10_000, ppo=PpoConfig(rollout_frames=8, minibatch=32, epochs=2),
+    shac=ShacConfig(horizon=8, critic_steps=2),
 )  # fmt: skip
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluations, which take their time, are left out."""
-    monkeypatch.setattr(train_policy, "evaluate", lambda *ignored, **settings: {"alive_fraction": 1.0})
+    monkeypatch.setattr(
+        train_policy, "evaluate", lambda *ignored, **settings: {"alive_fraction": 1.0}
+    )
 
 
 @pytest.fixture
@@ -163,7 +185,9 @@ def observations(count: int) -> Tensor:
     return 3 * torch.randn(count, layout().size + 4, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_policy_acts_as_stable_baselines3_predicts(config: PolicyConfig, tmp_path: Path) -> None:
+def test_the_policy_acts_as_stable_baselines3_predicts(
+    config: PolicyConfig, tmp_path: Path
+) -> None:
     training = PolicyTraining(config)
     training.trainer.iterate(0.0)
     with torch.no_grad():
@@ -174,7 +198,10 @@ def test_the_policy_acts_as_stable_baselines3_predicts(config: PolicyConfig, tmp
     actions, _ = training.trainer.ppo.predict(seen.numpy(), deterministic=True)  # type: ignore[union-attr]
     np.testing.assert_allclose(policy(seen).numpy(), 2 * actions, atol=1e-5)
     assert actions.std() > 0.1
-    assert policy.header["actor"]["hidden"] == [16, 8] and policy.header["training"]["ppo"]["minibatch"] == 32
+    assert (
+        policy.header["actor"]["hidden"] == [16, 8]
+        and policy.header["training"]["ppo"]["minibatch"] == 32
+    )
     assert JoystickConfig(**policy.header["settings"]) == JoystickTask(character()).config
 
 
@@ -188,8 +215,11 @@ def test_a_resumed_run_goes_on_counting_and_learning(config: PolicyConfig, algor
     longer = replace(config, steps=320, resume=True)
     second = PolicyTraining(longer)
     assert second.frames == 128 and second.history == first.history
-    before, after = first.trainer.tensors(), second.trainer.tensors()
-    assert before.keys() == after.keys() and any(name.startswith(("optimizer", "actor_opt")) for name in before)
+    before = first.trainer.tensors()
+    after = second.trainer.tensors()
+    assert before.keys() == after.keys() and any(
+        name.startswith(("optimizer", "actor_opt")) for name in before
+    )
     assert all(torch.equal(before[name], after[name]) for name in before)
     seen = observations(8)
     assert torch.equal(second.policy()(seen), Policy.load(path, character(), "joystick")(seen))
@@ -212,17 +242,23 @@ def test_a_finished_run_that_is_resumed_changes_nothing(config: PolicyConfig) ->
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("algorithm", ["ppo", "shac"])
-def test_the_same_seed_trains_the_same_policy(config: PolicyConfig, tmp_path: Path, algorithm: str) -> None:
+def test_the_same_seed_trains_the_same_policy(
+    config: PolicyConfig, tmp_path: Path, algorithm: str
+) -> None:
     acts = []
     for number, seed in enumerate((1, 1, 2)):
-        training = PolicyTraining(replace(config, algorithm=algorithm, seed=seed, out=tmp_path / str(number)))
+        training = PolicyTraining(
+            replace(config, algorithm=algorithm, seed=seed, out=tmp_path / str(number))
+        )
         training.run()
         acts.append(training.policy()(observations(8)))
     assert torch.equal(acts[0], acts[1]) and not torch.equal(acts[0], acts[2])
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "shac"])
-def test_a_run_may_start_from_a_policy(config: PolicyConfig, tmp_path: Path, algorithm: str) -> None:
+def test_a_run_may_start_from_a_policy(
+    config: PolicyConfig, tmp_path: Path, algorithm: str
+) -> None:
     first = PolicyTraining(replace(config, algorithm=algorithm, seed=5))
     first.trainer.iterate(0.0)
     path = tmp_path / "started.safetensors"
@@ -243,7 +279,9 @@ def test_a_run_may_start_from_a_policy_for_the_task_that_its_own_extends(
     first.trainer.iterate(0.0)
     path = tmp_path / "joystick.safetensors"
     first.policy().save(path)
-    second = PolicyTraining(replace(config, algorithm=algorithm, task=task, out=tmp_path / task, start=path))
+    second = PolicyTraining(
+        replace(config, algorithm=algorithm, task=task, out=tmp_path / task, start=path)
+    )
     new = second.judge.observation_size - first.judge.observation_size
     assert new > 0
     seen = observations(8)
@@ -253,7 +291,9 @@ def test_a_run_may_start_from_a_policy_for_the_task_that_its_own_extends(
     untrained = Policy.load_for(path, second.judge)
     torch.testing.assert_close(untrained(wider), first.policy()(seen), atol=1e-5, rtol=0)
     assert untrained.header["task"] == "joystick"
-    with pytest.raises(CheckpointError, match=f"policy for the task {task!r} found; 'joystick' is expected"):
+    with pytest.raises(
+        CheckpointError, match=f"policy for the task {task!r} found; 'joystick' is expected"
+    ):
         PolicyTraining(replace(config, out=tmp_path / "other", start=second.policy_path))
 
 
@@ -262,7 +302,8 @@ def test_a_trained_actor_waits_for_a_new_critic(config: PolicyConfig) -> None:
     frames = 2 * SMALL.characters * SMALL.ppo.rollout_frames
     training = PolicyTraining(replace(config, ppo=replace(config.ppo, critic_frames=frames)))
     seen = observations(8)
-    acts, worth = [training.policy()(seen)], []
+    acts = [training.policy()(seen)]
+    worth = []
     training.iterate()
     acts.append(training.policy()(seen))
     assert not torch.equal(acts[0], acts[1])
@@ -276,7 +317,9 @@ def test_a_trained_actor_waits_for_a_new_critic(config: PolicyConfig) -> None:
     assert not torch.equal(worth[0], worth[1])
 
 
-def test_an_actor_that_waits_for_its_critic_still_waits_after_a_resume(config: PolicyConfig) -> None:
+def test_an_actor_that_waits_for_its_critic_still_waits_after_a_resume(
+    config: PolicyConfig,
+) -> None:
     config = replace(config, steps=1024, ppo=replace(config.ppo, critic_frames=512))
     first = PolicyTraining(config)
     first.trainer.start_from(first.trainer.actor())
@@ -289,7 +332,9 @@ def test_an_actor_that_waits_for_its_critic_still_waits_after_a_resume(config: P
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "shac"])
-def test_the_feets_penalties_rise_to_their_full_weight(config: PolicyConfig, algorithm: str) -> None:
+def test_the_feets_penalties_rise_to_their_full_weight(
+    config: PolicyConfig, algorithm: str
+) -> None:
     wanted = Curriculum(ground=(0.0, 0.5), glide=(0.5, 0.5))
     training = PolicyTraining(replace(config, algorithm=algorithm, curriculum=wanted, steps=256))
     quality = training.episodes.simulation.task.quality
@@ -300,7 +345,9 @@ def test_the_feets_penalties_rise_to_their_full_weight(config: PolicyConfig, alg
     assert seen == [(0.0, 0.0), (0.5, 0.0), (1.0, 1.0), (1.0, 1.0)]
 
 
-def test_who_starts_from_a_policy_has_all_penalties_at_once(config: PolicyConfig, tmp_path: Path) -> None:
+def test_who_starts_from_a_policy_has_all_penalties_at_once(
+    config: PolicyConfig, tmp_path: Path
+) -> None:
     path = tmp_path / "started.safetensors"
     PolicyTraining(config).policy().save(path)
     training = PolicyTraining(replace(config, start=path, curriculum=Curriculum(ground=(0.5, 1.0))))
@@ -310,7 +357,9 @@ def test_who_starts_from_a_policy_has_all_penalties_at_once(config: PolicyConfig
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
-def test_a_rise_is_a_straight_line_between_two_levels(progress: float, one: float, other: float) -> None:
+def test_a_rise_is_a_straight_line_between_two_levels(
+    progress: float, one: float, other: float
+) -> None:
     begin, end = sorted((one, other))
     height = rise(progress, begin, end)
     assert 0 <= height <= 1 and rise(1.0, begin, end) == 1
@@ -324,10 +373,17 @@ def test_another_task_algorithm_or_an_older_run_is_refused(config: PolicyConfig)
     PolicyTraining(config).run()
     with pytest.raises(ControllerError) as caught:
         PolicyTraining(config)
-    assert str(caught.value) == f"{path} is there already: go on with --resume, or choose another --out"
-    with pytest.raises(ControllerError, match="its algorithm is 'ppo', not 'shac'; choose another --out"):
+    assert (
+        str(caught.value)
+        == f"{path} is there already: go on with --resume, or choose another --out"
+    )
+    with pytest.raises(
+        ControllerError, match="its algorithm is 'ppo', not 'shac'; choose another --out"
+    ):
         PolicyTraining(replace(config, algorithm="shac", resume=True))
-    with pytest.raises(ControllerError, match="its task is 'joystick', not 'random'; choose another --out"):
+    with pytest.raises(
+        ControllerError, match="its task is 'joystick', not 'random'; choose another --out"
+    ):
         PolicyTraining(replace(config, task="random", resume=True))
 
 
@@ -360,8 +416,8 @@ def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> N
     for name in ("one", "other"):
         out = tmp_path / name
         done = command(
-            "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "256", "--characters", "8",
-            "--workers", "2", "--shac.horizon", "8", "--hidden", "16",
+            "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "256", "--characters",
+            "8", "--workers", "2", "--shac.horizon", "8", "--hidden", "16",
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert done.stdout == f"policy: {out / 'joystick.safetensors'}\n"
@@ -379,7 +435,7 @@ def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> N
 
 MEAN = """
 import torch
-from envs.workers import Workers
+from controller.core.workers import Workers
 workers = Workers(3)
 with workers.joined():
     held = [torch.full((2, 2), 1.0 + workers.rank), torch.tensor([float(workers.rank ** 2)])]
@@ -390,8 +446,12 @@ with workers.joined():
 
 def test_workers_average_what_they_hold() -> None:
     """(1 + 2 + 3) / 3 and (0 + 1 + 4) / 3; only the first one speaks."""
-    done = subprocess.run([sys.executable, "-c", MEAN], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stdout == f"[[[2.0, 2.0], [2.0, 2.0]], [{float(torch.tensor(5.0) / 3)}]]\n", done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", MEAN], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == f"[[[2.0, 2.0], [2.0, 2.0]], [{float(torch.tensor(5.0) / 3)}]]\n", (
+        done.stderr
+    )
 
 
 def test_bad_requests_are_one_sentence(
@@ -400,10 +460,16 @@ def test_bad_requests_are_one_sentence(
     where = ["--mvae", mvae, "--out", tmp_path / "run", "--algorithm", "ppo", "--steps", "1"]
     for words, expected in (
         (["--task", "dance"], "task is 'dance'; allowed: joystick, target, "),
-        (["--resume", "--characters", "8", "--ppo.minibatch", "32"], "training.safetensors: no such checkpoint"),
+        (
+            ["--resume", "--characters", "8", "--ppo.minibatch", "32"],
+            "training.safetensors: no such checkpoint",
+        ),
         (["--start", tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
         (["--start", mvae], "a motion-vae checkpoint found; a policy checkpoint is expected"),
-        (["--ppo.minibatch", "512", "--characters", "2"], "ppo.minibatch is 512; allowed: up to characters × ppo.roll"),
+        (
+            ["--ppo.minibatch", "512", "--characters", "2"],
+            "ppo.minibatch is 512; allowed: up to characters × ppo.roll",
+        ),
     ):
         assert expected in refusal(train_policy.main, [*where, *words], monkeypatch, capsys)
     missing = ["--mvae", tmp_path / "none.safetensors", "--out", tmp_path / "other", "--steps", "1"]
@@ -411,7 +477,9 @@ def test_bad_requests_are_one_sentence(
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize("words", [["--steps", "0"], ["--ppo.gamma", "1.5"], ["--shac.horizon", "0"]])
+@pytest.mark.parametrize(
+    "words", [["--steps", "0"], ["--ppo.gamma", "1.5"], ["--shac.horizon", "0"]]
+)
 def test_bad_settings_are_one_sentence(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -429,20 +497,37 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(
 @pytest.mark.parametrize(
     ("kind", "field", "value"),
     [
-        (PolicyConfig, "steps", 0), (PolicyConfig, "characters", -1), (PolicyConfig, "episode_frames", 0),
-        (PolicyConfig, "threads", 0), (PolicyConfig, "evaluate_every", 0), (PolicyConfig, "workers", 3),
-        (PolicyConfig, "hidden", ()), (PolicyConfig, "hidden", (16, 0)),
-        (PpoConfig, "rollout_frames", 0), (PpoConfig, "minibatch", 0), (PpoConfig, "epochs", 0),
-        (PpoConfig, "gamma", 1.0), (PpoConfig, "gamma", float("nan")), (PpoConfig, "gae_lambda", 1.1),
-        (PpoConfig, "learning_rate", 0.0), (PpoConfig, "reward_scale", 0.0),
-        (ShacConfig, "horizon", 0), (ShacConfig, "gamma", 0.0), (ShacConfig, "td_lambda", -0.5),
-        (ShacConfig, "noise", -0.1), (Curriculum, "glide", (0.5, 0.4)),
-        (Curriculum, "ground", (0.0, 1.5)), (ShacConfig, "target_decay", 1.0),
-        (PpoConfig, "clip_range", -0.2), (PpoConfig, "final_learning_rate", -1e-5),
-        (PpoConfig, "critic_frames", -1), (ShacConfig, "critic_steps", 0), (ShacConfig, "actor_rate", -1e-3),
+        (PolicyConfig, "steps", 0),
+        (PolicyConfig, "characters", -1),
+        (PolicyConfig, "episode_frames", 0),
+        (PolicyConfig, "threads", 0),
+        (PolicyConfig, "evaluate_every", 0),
+        (PolicyConfig, "workers", 3),
+        (PolicyConfig, "hidden", ()),
+        (PolicyConfig, "hidden", (16, 0)),
+        (PpoConfig, "rollout_frames", 0),
+        (PpoConfig, "minibatch", 0),
+        (PpoConfig, "epochs", 0),
+        (PpoConfig, "gamma", 1.0),
+        (PpoConfig, "gamma", float("nan")),
+        (PpoConfig, "gae_lambda", 1.1),
+        (PpoConfig, "learning_rate", 0.0),
+        (PpoConfig, "reward_scale", 0.0),
+        (ShacConfig, "horizon", 0),
+        (ShacConfig, "gamma", 0.0),
+        (ShacConfig, "td_lambda", -0.5),
+        (ShacConfig, "noise", -0.1),
+        (Curriculum, "glide", (0.5, 0.4)),
+        (Curriculum, "ground", (0.0, 1.5)),
+        (ShacConfig, "target_decay", 1.0),
+        (PpoConfig, "clip_range", -0.2),
+        (PpoConfig, "final_learning_rate", -1e-5),
+        (PpoConfig, "critic_frames", -1),
+        (ShacConfig, "critic_steps", 0),
+        (ShacConfig, "actor_rate", -1e-3),
         (ShacConfig, "gradient_norm", 0.0),
     ],
-)  # fmt: skip
+)
 def test_a_bad_setting_is_refused_by_name(kind: type, field: str, value: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         kind(**{field: value})

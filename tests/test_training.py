@@ -1,4 +1,5 @@
-"""Training the motion VAE: it learns, it stays alive, and it goes on exactly where it was interrupted."""
+"""Training the motion VAE: it learns, it stays alive, and it goes on exactly where it was
+interrupted."""
 
 from __future__ import annotations
 
@@ -13,16 +14,17 @@ import torch
 from synthetic import character, command, data, layout, model, refusal, strict_json
 from torch import Tensor
 
-from controller import processes, train_encoder, train_mvae
-from controller.character import Character
-from controller.errors import CheckpointError, ControllerError, DataError
-from controller.features import PoseLayout
-from controller.mvae import diagnostics
-from controller.mvae.model import MotionVAE, MotionVAEConfig, Variant
-from controller.mvae.schedules import KlWeight, TeacherForcing
-from controller.mvae.train import TrainConfig, Trainer
-from controller.mvae.train_config import ENCODER
-from controller.policy import model_fingerprint
+from controller.control.policy import model_fingerprint
+from controller.core import processes
+from controller.core.errors import CheckpointError, ControllerError, DataError
+from controller.dynamics.character import Character
+from controller.evaluation import diagnostics
+from controller.model.mixture import MotionVAE, MotionVAEConfig, Variant
+from controller.motion.pose import PoseLayout
+from controller.training import train_encoder, train_mvae
+from controller.training.config import ENCODER
+from controller.training.schedules import KlWeight, TeacherForcing
+from controller.training.trainer import TrainConfig, Trainer
 
 SMALL = TrainConfig(
     model=MotionVAEConfig(latent=8, hidden=48, experts=2, gate_hidden=16),
@@ -52,14 +54,19 @@ def learned() -> tuple[dict[str, float], Trainer]:
 
 def test_a_small_model_learns_a_few_walks_by_heart() -> None:
     before, trainer = learned()
-    first, last = trainer.history[0], trainer.history[-1]
+    first = trainer.history[0]
+    last = trainer.history[-1]
     assert last["reconstruction"] < 0.05  # in squared deviations: an untrained model is above 1
-    assert last["reconstruction"] < first["reconstruction"] / 3 and last["feet"] < first["feet"] / 10
+    assert (
+        last["reconstruction"] < first["reconstruction"] / 3 and last["feet"] < first["feet"] / 10
+    )
     assert last["one_step_mm"] < before["one_step_mm"] / 8
     assert last["rollout_mm"] < before["rollout_mm"] / 6
     assert [row["epoch"] for row in trainer.history] == [1, 2, 3, 4]
     assert [row["teacher_forcing"] for row in trainer.history] == pytest.approx([1, 1, 1 / 60, 0])
-    assert [row["beta"] for row in trainer.history] == pytest.approx([0.01 * 59 / 120, 0.01 * 119 / 120, 0.01, 0.01])
+    assert [row["beta"] for row in trainer.history] == pytest.approx(
+        [0.01 * 59 / 120, 0.01 * 119 / 120, 0.01, 0.01]
+    )
     rates = [row["learning_rate"] for row in trainer.history]
     assert rates == sorted(rates, reverse=True) and rates[-1] < 5e-3 / 200
 
@@ -74,7 +81,8 @@ def test_its_latent_units_are_active_and_say_which_step_was_made() -> None:
     with torch.no_grad():
         latent, _ = model.encode(scores[:, 0], scores[:, 1])
         errors = [
-            float((model.decode(z, scores[:, 0]) - scores[:, 1]).square().mean()) for z in (latent, latent.roll(1, 0))
+            float((model.decode(z, scores[:, 0]) - scores[:, 1]).square().mean())
+            for z in (latent, latent.roll(1, 0))
         ]
     assert errors[1] > 3 * errors[0]
 
@@ -86,9 +94,12 @@ def test_active_units_are_counted_by_the_variance_of_their_means() -> None:
 
         def encode(self, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
             wave = torch.linspace(-1, 1, 101)
-            return torch.stack((wave, 0.12 * wave + 5, 0.17 * wave + 5), dim=-1), torch.zeros(101, 3)
+            return torch.stack((wave, 0.12 * wave + 5, 0.17 * wave + 5), dim=-1), torch.zeros(
+                101, 3
+            )
 
-    # variances of ±1, ±0.12 and ±0.17 even spreads: 0.34, 0.0049 and 0.0098, against a threshold of 0.01
+    # variances of ±1, ±0.12 and ±0.17 even spreads: 0.34, 0.0049 and 0.0098, against a threshold of
+    # 0.01
     figures = diagnostics.latent_figures(TwoOfThree(), torch.zeros(101, 2, 1))
     assert figures["active_units"] == 1
     # KL of a unit with σ = 1 is mean² / 2
@@ -100,7 +111,10 @@ def tensors(trainer: Trainer) -> dict[str, Tensor]:
     found = {f"model {name}": value.clone() for name, value in trainer.model.state_dict().items()}
     for index, state in trainer.optimizer.state_dict()["state"].items():
         found |= {f"optimizer {index} {name}": value.clone() for name, value in state.items()}
-    return found | {"generator": trainer.generator.get_state(), "pool": trainer.free_running.poses.clone()}
+    return found | {
+        "generator": trainer.generator.get_state(),
+        "pool": trainer.free_running.poses.clone(),
+    }
 
 
 FREE = replace(TINY, free_from_epoch=1, free_steps=2, free_batch=4, free_pool=16, free_renewal=0.1)
@@ -118,7 +132,11 @@ def started(config: TrainConfig, folder: Path, model: Character | None) -> Train
 @pytest.mark.parametrize(
     ("through_time", "model", "frozen"),
     [
-        *((through_time, model, False) for through_time in (True, False) for model in (None, "of other data")),
+        *(
+            (through_time, model, False)
+            for through_time in (True, False)
+            for model in (None, "of other data")
+        ),
         (False, "of other data", True),
     ],
 )
@@ -143,12 +161,15 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
     for _ in range(2):
         second.run_epoch()
 
-    expected, found = tensors(whole), tensors(second)
+    expected = tensors(whole)
+    found = tensors(second)
     assert expected.keys() == found.keys()
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
     timeless = [{k: v for k, v in row.items() if k != "rollouts_per_s"} for row in whole.history]
-    assert [{k: v for k, v in row.items() if k != "rollouts_per_s"} for row in second.history] == timeless
+    assert [
+        {k: v for k, v in row.items() if k != "rollouts_per_s"} for row in second.history
+    ] == timeless
     assert len(json.loads((tmp_path / "history.json").read_text())) == 2
 
 
@@ -158,20 +179,33 @@ def test_a_model_to_start_from_keeps_its_statistics_and_free_poses_have_them_too
     assert torch.equal(trainer.model.normalizer.std, other.normalizer().std)
     pool = trainer.model.normalizer.denormalize(trainer.free_running.poses)
     captured, _ = data().split(held_out=False)
-    assert float(torch.cdist(pool, captured).amin(dim=1).max()) < 0.02  # as they were captured, but for rounding
+    assert (
+        float(torch.cdist(pool, captured).amin(dim=1).max()) < 0.02
+    )  # as they were captured, but for rounding
     assert trainer.unroll.distance is trainer.free_running.distance
 
 
 @pytest.mark.parametrize("variant", ["mixture", "codes"])
-def test_an_encoder_by_itself_follows_more_closely_and_leaves_the_rest_as_it_is(variant: Variant) -> None:
-    whole = replace(SMALL, model=replace(SMALL.model, variant=variant), epochs=1, teacher=ALONE, kl=KlWeight("none"))
+def test_an_encoder_by_itself_follows_more_closely_and_leaves_the_rest_as_it_is(
+    variant: Variant,
+) -> None:
+    whole = replace(
+        SMALL,
+        model=replace(SMALL.model, variant=variant),
+        epochs=1,
+        teacher=ALONE,
+        kl=KlWeight("none"),
+    )
     trainer = started(whole, Path("nowhere"), None)
     trainer.run_epoch()
     before = trainer.character()
 
     free = {"free_steps": 2, "free_from_epoch": 0, "free_batch": 4, "free_pool": 16}
-    alone = started(replace(whole, freeze_decoder=True, beta=0.001, epochs=4, **free), Path("nowhere"), before)
-    pool, followed = alone.free_running.poses.clone(), alone.validate()["rollout_mm"]
+    alone = started(
+        replace(whole, freeze_decoder=True, beta=0.001, epochs=4, **free), Path("nowhere"), before
+    )
+    pool = alone.free_running.poses.clone()
+    followed = alone.validate()["rollout_mm"]
     for _ in range(4):
         alone.run_epoch()
     assert alone.history[-1]["rollout_mm"] < 0.97 * followed
@@ -179,19 +213,27 @@ def test_an_encoder_by_itself_follows_more_closely_and_leaves_the_rest_as_it_is(
     states = before.model.state_dict(), alone.model.state_dict()
     changed = {name for name in states[0] if not torch.equal(states[0][name], states[1][name])}
     assert changed == {name for name in states[0] if name.startswith("encoder.")}
-    assert model_fingerprint(alone.character()) == model_fingerprint(before)  # so policies go on fitting
+    assert model_fingerprint(alone.character()) == model_fingerprint(
+        before
+    )  # so policies go on fitting
 
 
 def test_the_command_for_the_encoder_has_the_defaults_for_it(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    begin, given = tmp_path / "whole.safetensors", list[train_mvae.Options]()
+    begin = tmp_path / "whole.safetensors"
+    given = list[train_mvae.Options]()
     monkeypatch.setattr(train_encoder, "train_and_tell", given.append)
     words = ["--data", data_file, "--start", begin, "--out", tmp_path / "run", "--epochs", "7"]
     monkeypatch.setattr(sys, "argv", ["train_encoder", *map(str, words)])
     train_encoder.main()
     config = replace(ENCODER, epochs=7)
-    assert given == [train_mvae.Options(data=data_file, out=tmp_path / "run", start=begin, config=config)]
+    assert given == [
+        train_mvae.Options(data=data_file, out=tmp_path / "run", start=begin, config=config)
+    ]
     assert ENCODER.freeze_decoder and ENCODER.beta < TrainConfig().beta and ENCODER.teacher(0) == 0
     monkeypatch.setattr(sys, "argv", ["train_encoder", "--data", str(data_file), "--out", "run"])
     with pytest.raises(SystemExit) as left:
@@ -202,17 +244,23 @@ def test_the_command_for_the_encoder_has_the_defaults_for_it(
 def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
     trainer = Trainer(data(), TINY, tmp_path)
     trainer.save()
-    left, other = tmp_path / ".training-ab12.safetensors", tmp_path / ".history-ab12.json"
+    left = tmp_path / ".training-ab12.safetensors"
+    other = tmp_path / ".history-ab12.json"
     left.write_bytes((tmp_path / "training.safetensors").read_bytes()[:1000])
     other.write_text("[")
     trainer.resume()
     assert not left.exists() and not other.exists()
-    assert {path.name for path in tmp_path.iterdir()} == {"training.safetensors", "good.safetensors", "history.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "training.safetensors",
+        "good.safetensors",
+        "history.json",
+    }
 
 
 def test_gradients_through_time_and_step_by_step_train_differently() -> None:
     """One optimiser step a rollout, or one a step of it."""
-    steps, weights = [], []
+    steps = []
+    weights = []
     for through_time in (True, False):
         trainer = Trainer(data(), replace(TINY, through_time=through_time), Path("nowhere"))
         trainer.run_epoch()
@@ -223,7 +271,9 @@ def test_gradients_through_time_and_step_by_step_train_differently() -> None:
 
 
 def test_another_seed_trains_another_model() -> None:
-    one, other, same = (Trainer(data(), replace(TINY, seed=seed), Path("nowhere")) for seed in (1, 2, 1))
+    one, other, same = (
+        Trainer(data(), replace(TINY, seed=seed), Path("nowhere")) for seed in (1, 2, 1)
+    )
     for trainer in (one, other, same):
         trainer.run_epoch()
     assert torch.equal(one.model.decoder.output.weight, same.model.decoder.output.weight)
@@ -245,29 +295,59 @@ def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None
 
 
 WORDS = (
-    *("--model.latent", "4", "--model.hidden", "16", "--model.experts", "2", "--model.gate-hidden", "8"),
-    *("--epochs", "2", "--teacher.hold-epochs", "1", "--teacher.ramp-epochs", "0", "--kl.ramp-epochs", "1"),
+    *(
+        "--model.latent",
+        "4",
+        "--model.hidden",
+        "16",
+        "--model.experts",
+        "2",
+        "--model.gate-hidden",
+        "8",
+    ),
+    *(
+        "--epochs",
+        "2",
+        "--teacher.hold-epochs",
+        "1",
+        "--teacher.ramp-epochs",
+        "0",
+        "--kl.ramp-epochs",
+        "1",
+    ),
     *("--rollouts-per-epoch", "3", "--rollout", "3", "--batch", "8"),
 )
 
 
 def test_the_command_trains_a_model_that_plays_and_does_not_write_over_it(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "run"
     words = ["--data", data_file, "--out", out, *WORDS]
-    done = command("controller.train_mvae", *words)
+    done = command("controller.training.train_mvae", *words)
     assert done.returncode == 0, done.stderr
     *report, last = done.stdout.rstrip().splitlines()
     assert last == str(out / "mvae.safetensors")
-    figures = strict_json("\n".join(line for line in report if not line.startswith(("epoch", "  diagnosis"))))
-    assert isinstance(figures, dict) and 0 <= figures["active_units"] <= 4 and figures["rollout_mm"] > 0
+    figures = strict_json(
+        "\n".join(line for line in report if not line.startswith(("epoch", "  diagnosis")))
+    )
+    assert (
+        isinstance(figures, dict)
+        and 0 <= figures["active_units"] <= 4
+        and figures["rollout_mm"] > 0
+    )
     assert "epoch   2/2" in done.stdout + done.stderr
 
     character = Character.load(out / "mvae.safetensors")
     assert character.latent == 4 and character.header["figures"] == figures
     assert character.header["data"] == {"source": "synthetic", "fingerprint": data().fingerprint()}
-    assert character.header["training"]["batch"] == 8 and character.header["training"]["epochs_done"] == 2
+    assert (
+        character.header["training"]["batch"] == 8
+        and character.header["training"]["epochs_done"] == 2
+    )
     assert character.header["captured"]["foot_skate_cm_per_frame"] > 0
     assert torch.equal(character.model.normalizer.mean, data().normalizer().mean)
     # no captured frame is shipped: every reset pose is one the model made
@@ -291,9 +371,13 @@ def test_every_setting_has_its_flag_and_its_words_in_the_help(
     shown = capsys.readouterr().out
     groups = {"model": MotionVAEConfig, "teacher": TeacherForcing, "kl": KlWeight}
     names = [field.name for field in fields(TrainConfig) if field.name not in groups]
-    names += [f"{group}.{field.name}" for group, settings in groups.items() for field in fields(settings)]
+    names += [
+        f"{group}.{field.name}" for group, settings in groups.items() for field in fields(settings)
+    ]
     for name in names:
-        assert f"--{name.replace('_', '-')} " in shown or f"--{name.replace('_', '-')}," in shown, name
+        assert f"--{name.replace('_', '-')} " in shown or f"--{name.replace('_', '-')}," in shown, (
+            name
+        )
     assert "Weight of the KL term" in shown
 
 
@@ -308,7 +392,8 @@ def test_bad_requests_are_one_sentence(
     poses = data().poses.clone()
     poses[7, 7] = torch.nan
     replace(data(), poses=poses).save(holed)
-    short, bones = tmp_path / "short.safetensors", layout().skeleton
+    short = tmp_path / "short.safetensors"
+    bones = layout().skeleton
     smaller = PoseLayout(replace(bones, offsets=0.9 * bones.offsets))
     Character(model(), smaller, character().reset_poses).save(short)
     for words, expected in (
@@ -317,24 +402,43 @@ def test_bad_requests_are_one_sentence(
         (["--beta", "-1"], "beta is -1.0; allowed: 0 or more"),
         (["--beta", "nan"], "beta is nan; allowed: a finite number"),
         (["--learning-rate", "inf"], "learning_rate is inf; allowed: a finite number"),
-        (["--epochs", "5", "--teacher.hold-epochs", "2", "--teacher.ramp-epochs", "4"], "teacher.ramp_epochs is"),
+        (
+            ["--epochs", "5", "--teacher.hold-epochs", "2", "--teacher.ramp-epochs", "4"],
+            "teacher.ramp_epochs is",
+        ),
         (["--epochs", "30", "--kl.ramp-epochs", "31"], "kl.ramp_epochs is 31"),
         (["--rollout", "1000"], "the longest has 90 poses, a window needs 1001"),
-        (["--free-batch", "8", "--free-pool", "4"], "free_pool is 4; allowed: free_batch (8) or more"),
+        (
+            ["--free-batch", "8", "--free-pool", "4"],
+            "free_pool is 4; allowed: free_batch (8) or more",
+        ),
         (["--roll-backs", "-1"], "roll_backs is -1; allowed: 0 or more"),
         (["--start", tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
         (["--start", short], "are of another skeleton than the model to start from"),
         (["--start", mvae, *WORDS], "the model to start from has"),
-        (["--freeze-decoder"], "start is None; allowed: with freeze_decoder, the model whose decoder is to stay"),
+        (
+            ["--freeze-decoder"],
+            "start is None; allowed: with freeze_decoder, the model whose decoder is to stay",
+        ),
         (["--resume", *WORDS], "training.safetensors: no such checkpoint"),
     ):
         given = [] if "--data" in words else ["--data", data_file]
-        said = refusal(train_mvae.main, [*given, *words, "--out", tmp_path / "run"], monkeypatch, capsys)
+        said = refusal(
+            train_mvae.main, [*given, *words, "--out", tmp_path / "run"], monkeypatch, capsys
+        )
         assert expected in said
         assert not (tmp_path / "run" / "training.safetensors").exists()
 
 
-ZERO = ("--threads", "--save-every", "--diagnose-every", "--epochs", "--batch", "--model.hidden", "--model.latent")
+ZERO = (
+    "--threads",
+    "--save-every",
+    "--diagnose-every",
+    "--epochs",
+    "--batch",
+    "--model.hidden",
+    "--model.latent",
+)
 
 
 @pytest.mark.parametrize("words", [[name, "0"] for name in ZERO])
@@ -345,15 +449,25 @@ def test_bad_settings_are_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = refusal(train_mvae.main, ["--data", data_file, "--out", tmp_path, *words], monkeypatch, capsys)
+    said = refusal(
+        train_mvae.main, ["--data", data_file, "--out", tmp_path, *words], monkeypatch, capsys
+    )
     assert "is 0; allowed: 1" in said
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_sentence(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "run").write_text("a file")
-    said = refusal(train_mvae.main, ["--data", data_file, "--out", tmp_path / "run", *WORDS], monkeypatch, capsys)
+    said = refusal(
+        train_mvae.main,
+        ["--data", data_file, "--out", tmp_path / "run", *WORDS],
+        monkeypatch,
+        capsys,
+    )
     assert str(tmp_path / "run") in said
 
 

@@ -1,4 +1,5 @@
-"""What guards a training: it judges itself, keeps its last good state, and lets nothing that is no number into it."""
+"""What guards a training: it judges itself, keeps its last good state, and lets nothing that is no
+number into it."""
 
 from __future__ import annotations
 
@@ -16,15 +17,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.summary.writer import event_file_writer
 from torch import Tensor
 
-from controller import checkpoint, train_mvae
-from controller.character import Character
-from controller.errors import ControllerError
-from controller.mvae import verdict, watch
-from controller.mvae.model import MotionVAEConfig
-from controller.mvae.schedules import KlWeight, TeacherForcing
-from controller.mvae.train import STATE_KIND, TrainConfig, Trainer
-from controller.mvae.watch import SILENT_EPOCHS, Fatal
-from controller.train_mvae import Options
+from controller.core import checkpoint
+from controller.core.errors import ControllerError
+from controller.dynamics.character import Character
+from controller.evaluation.diagnosis import verdict
+from controller.model.mixture import MotionVAEConfig
+from controller.training import train_mvae, watch
+from controller.training.schedules import KlWeight, TeacherForcing
+from controller.training.train_mvae import Options
+from controller.training.trainer import STATE_KIND, TrainConfig, Trainer
+from controller.training.watch import SILENT_EPOCHS, Fatal
 
 TINY = TrainConfig(
     model=MotionVAEConfig(latent=4, hidden=16, experts=2, gate_hidden=8),
@@ -33,14 +35,14 @@ TINY = TrainConfig(
 )  # fmt: skip
 
 
-# -- what is wrong, and for how long ---------------------------------------------------------------------------------
+# -- what is wrong, and for how long ---------------------------------------------------------------
 
 
 def row(**figures: float) -> dict[str, float]:
     """An epoch's figures, of a healthy model unless told otherwise."""
     healthy = {
-        "latent_units": 32, "active_units": 20, "kl_nats": 4.0, "kl_weight": 1.0, "teacher_forcing": 0.0,
-        "reconstruction": 0.1, "one_step_mm": 4.0,
+        "latent_units": 32, "active_units": 20, "kl_nats": 4.0, "kl_weight": 1.0,
+        "teacher_forcing": 0.0, "reconstruction": 0.1, "one_step_mm": 4.0,
     }  # fmt: skip
     return healthy | figures
 
@@ -68,12 +70,16 @@ def test_a_latent_that_sleeps_for_a_while_is_left_alone() -> None:
 def test_a_latent_that_sleeps_on_has_collapsed() -> None:
     found = watch.fatal([row(), *[SILENT] * SILENT_EPOCHS])
     assert found and found.name == verdict.COLLAPSED
-    assert "of 32 latent units 0" in found.reason.lower() and f"last {SILENT_EPOCHS} epochs" in found.reason
+    assert (
+        "of 32 latent units 0" in found.reason.lower()
+        and f"last {SILENT_EPOCHS} epochs" in found.reason
+    )
     assert "--beta" in found.advice
 
 
 def test_silence_between_cycles_of_the_kl_weight_does_not_count() -> None:
-    """A cycle that begins anew gives the latent another chance; silence at the full weight adds up if it takes none."""
+    """A cycle that begins anew gives the latent another chance; silence at the full weight adds up
+    if it takes none."""
     cycle = [row(active_units=0, kl_nats=0.0, kl_weight=weight) for weight in (0.0, 0.5, 1.0, 1.0)]
     assert watch.fatal(2 * cycle) is None
     assert watch.fatal(3 * cycle)
@@ -116,12 +122,19 @@ def test_free_rollouts_that_leave_what_a_body_can_do_again_and_again_are_fatal(
 ) -> None:
     history = []
     for fraction in fractions:  # one epoch in three is diagnosed
-        history += [row(teacher_forcing=teacher, sane_fraction=fraction)] + 2 * [row(teacher_forcing=teacher)]
+        history += [row(teacher_forcing=teacher, sane_fraction=fraction)] + 2 * [
+            row(teacher_forcing=teacher)
+        ]
     found = watch.fatal(history)
     assert (found is not None) == fatal
-    assert bool(watch.trouble(history)) == (teacher <= watch.OWN_OUTPUT), "also between two diagnoses"
+    assert bool(watch.trouble(history)) == (teacher <= watch.OWN_OUTPUT), (
+        "also between two diagnoses"
+    )
     if found:
-        assert found.name == verdict.DIVERGES and f"{100 * fractions[-1]:.3g} % of free rollouts" in found.reason
+        assert (
+            found.name == verdict.DIVERGES
+            and f"{100 * fractions[-1]:.3g} % of free rollouts" in found.reason
+        )
 
 
 def test_a_diagnosis_finds_a_model_that_leaves_what_a_body_can_do() -> None:
@@ -135,16 +148,18 @@ def test_a_diagnosis_finds_a_model_that_leaves_what_a_body_can_do() -> None:
     assert watch.findings(trainer.history)[0].name == verdict.DIVERGES
 
 
-# -- what is no number -----------------------------------------------------------------------------------------------
+# -- what is no number -----------------------------------------------------------------------------
 
 
 def poison(trainer: Trainer, calls: Callable[[int], bool]) -> None:
     """Make those batches NaN of which ``calls`` is true, counted from 0."""
-    draw, count = trainer.windows.draw, 0
+    draw = trainer.windows.draw
+    count = 0
 
     def poisoned(*words: Any, **settings: Any) -> Tensor:
         nonlocal count
-        windows, count = draw(*words, **settings), count + 1
+        windows = draw(*words, **settings)
+        count = count + 1
         return windows * torch.nan if calls(count - 1) else windows
 
     trainer.windows.draw = poisoned  # type: ignore[method-assign]
@@ -159,7 +174,9 @@ def tensors(trainer: Trainer) -> dict[str, Tensor]:
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+    return one.keys() == other.keys() and all(
+        torch.equal(value, other[name]) for name, value in one.items()
+    )
 
 
 def steps(trainer: Trainer) -> int:
@@ -173,7 +190,9 @@ def test_a_step_that_is_no_number_does_nothing(what: str) -> None:
     trainer.run_epoch()
     before = tensors(trainer)
     weight = trainer.model.decoder.output.weight
-    assert not trainer.optimise((weight * torch.nan).sum() if what == "gradient" else weight.sum() + torch.inf)
+    assert not trainer.optimise(
+        (weight * torch.nan).sum() if what == "gradient" else weight.sum() + torch.inf
+    )
     assert same(tensors(trainer), before) and weight.grad is None
     assert trainer.optimise(weight.square().mean()) and not same(tensors(trainer), before)
 
@@ -196,7 +215,9 @@ def test_a_poisoned_batch_stops_training_and_spoils_nothing(through_time: bool) 
     trainer.run_epoch()
     poison(trainer, lambda call: call == 0)
     before = tensors(trainer)
-    with pytest.raises(Fatal, match=r"the loss is no number\. In epoch 2 .* in rollout 1\. .*--learning-rate"):
+    with pytest.raises(
+        Fatal, match=r"the loss is no number\. In epoch 2 .* in rollout 1\. .*--learning-rate"
+    ):
         trainer.run_epoch()
     assert same(tensors(trainer), before) and trainer.epoch == 1
 
@@ -207,16 +228,22 @@ def test_a_poisoned_batch_can_be_skipped_and_counted(through_time: bool) -> None
     trainer = Trainer(data(), config, Path("nowhere"), skips=True)
     poison(trainer, lambda call: call in (1, 2))
     figures = trainer.run_epoch()
-    assert figures["skipped"] == 2 and all(torch.isfinite(torch.tensor(value)) for value in figures.values())
+    assert figures["skipped"] == 2 and all(
+        torch.isfinite(torch.tensor(value)) for value in figures.values()
+    )
     assert all(torch.isfinite(value).all() for value in trainer.model.parameters())
-    assert steps(trainer) == (config.rollouts_per_epoch - 2) * (1 if through_time else config.rollout)
+    assert steps(trainer) == (config.rollouts_per_epoch - 2) * (
+        1 if through_time else config.rollout
+    )
     assert trainer.run_epoch()["skipped"] == 0
 
 
 def test_an_epoch_without_a_number_is_not_skipped() -> None:
     trainer = Trainer(data(), TINY, Path("nowhere"), skips=True)
     poison(trainer, lambda call: True)
-    with pytest.raises(Fatal, match="In epoch 1 the loss or its gradient is no number in every rollout"):
+    with pytest.raises(
+        Fatal, match="In epoch 1 the loss or its gradient is no number in every rollout"
+    ):
         trainer.run_epoch()
 
 
@@ -230,15 +257,19 @@ def test_poses_that_are_no_numbers_do_not_stay_in_the_pool() -> None:
     assert torch.isfinite(trainer.free_running.poses).all()
 
 
-# -- what becomes of the run -----------------------------------------------------------------------------------------
+# -- what becomes of the run -----------------------------------------------------------------------
 
 LEARNS = replace(
-    TINY, model=MotionVAEConfig(latent=8, hidden=48, experts=2, gate_hidden=16), rollouts_per_epoch=60, batch=32
+    TINY,
+    model=MotionVAEConfig(latent=8, hidden=48, experts=2, gate_hidden=16),
+    rollouts_per_epoch=60,
+    batch=32,
 )
 """After two epochs its model is worth keeping."""
 COLLAPSES = replace(
-    TINY, model=MotionVAEConfig(latent=4, hidden=32, experts=2, gate_hidden=8), teacher=TeacherForcing("constant"),
-    epochs=30, rollouts_per_epoch=30, learning_rate=1e-2, rollout=1, beta=1e4,
+    TINY, model=MotionVAEConfig(latent=4, hidden=32, experts=2, gate_hidden=8),
+    teacher=TeacherForcing("constant"), epochs=30, rollouts_per_epoch=30, learning_rate=1e-2,
+    rollout=1, beta=1e4,
 )  # fmt: skip
 
 
@@ -248,7 +279,8 @@ def options(folder: Path, data_file: Path, config: TrainConfig, **settings: Any)
 
 def poisoned_from(monkeypatch: pytest.MonkeyPatch, epoch: int, times: int) -> None:
     """Every run's first rollout after ``epoch`` epochs is NaN, so many times."""
-    rollout, left = Trainer.optimise, times
+    rollout = Trainer.optimise
+    left = times
 
     def poisoned(self: Trainer, total: Tensor) -> bool:
         nonlocal left
@@ -260,9 +292,12 @@ def poisoned_from(monkeypatch: pytest.MonkeyPatch, epoch: int, times: int) -> No
 
 
 def wrong_from(monkeypatch: pytest.MonkeyPatch, trouble: int, fatal: int) -> None:
-    """Something is found wrong from the epoch ``trouble`` on, and held to be fatal from ``fatal`` on."""
+    """Something is found wrong from the epoch ``trouble`` on, and held to be fatal from ``fatal``
+    on."""
     finding = verdict.Finding("made up", "It is wrong.", "Mend it.")
-    monkeypatch.setattr(watch, "trouble", lambda history: finding if len(history) >= trouble else None)
+    monkeypatch.setattr(
+        watch, "trouble", lambda history: finding if len(history) >= trouble else None
+    )
     monkeypatch.setattr(watch, "fatal", lambda history: finding if len(history) >= fatal else None)
 
 
@@ -273,7 +308,8 @@ def state(folder: Path, name: str = "training") -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def event_files_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TensorBoard reads files of one second by the number that ends their names, as text: the 10th before the 9th."""
+    """TensorBoard reads files of one second by the number that ends their names, as text: the 10th
+    before the 9th."""
     monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
 
 
@@ -283,16 +319,25 @@ def curve(folder: Path, name: str) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in shown.Scalars(name)]
 
 
-def test_a_collapsed_training_stops_with_advice_and_keeps_its_last_good_state(tmp_path: Path, data_file: Path) -> None:
+def test_a_collapsed_training_stops_with_advice_and_keeps_its_last_good_state(
+    tmp_path: Path, data_file: Path
+) -> None:
     with pytest.raises(ControllerError) as caught:
         train_mvae.train(options(tmp_path, data_file, COLLAPSES))
     said = str(caught.value)
-    found = re.match(r"training stopped after epoch (\d+): collapsed\. .* nats.* all of the last (\d+) epochs\.", said)
+    found = re.match(
+        r"training stopped after epoch (\d+): collapsed\. .* nats.* all of the last (\d+) epochs\.",
+        said,
+    )
     assert found and "Train again with a lower --beta" in said and int(found[2]) >= SILENT_EPOCHS
     kept = int(found[1]) - int(found[2])
-    assert said.endswith(f"The last good state, of epoch {kept}, is in {tmp_path / 'training.safetensors'}.")
+    assert said.endswith(
+        f"The last good state, of epoch {kept}, is in {tmp_path / 'training.safetensors'}."
+    )
     assert state(tmp_path)["epoch"] == kept and not (tmp_path / "mvae.safetensors").exists()
-    assert len(json.loads((tmp_path / "history.json").read_text())) == int(found[1])  # of what happened all is told
+    assert len(json.loads((tmp_path / "history.json").read_text())) == int(
+        found[1]
+    )  # of what happened all is told
 
 
 def test_the_model_of_the_last_good_state_is_exported(
@@ -302,7 +347,9 @@ def test_the_model_of_the_last_good_state_is_exported(
     with pytest.raises(ControllerError) as caught:
         train_mvae.train(options(tmp_path, data_file, LEARNS))
     model = tmp_path / "mvae.safetensors"
-    assert str(caught.value).startswith("training stopped after epoch 2: the loss is no number. In epoch 3")
+    assert str(caught.value).startswith(
+        "training stopped after epoch 2: the loss is no number. In epoch 3"
+    )
     assert str(caught.value).endswith(f"{tmp_path / 'training.safetensors'}, its model in {model}.")
     assert state(tmp_path)["epoch"] == Character.load(model).header["training"]["epochs_done"] == 2
 
@@ -311,13 +358,19 @@ def test_states_in_which_something_is_wrong_are_not_good(
     tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong_from(monkeypatch, trouble=3, fatal=5)
-    with pytest.raises(ControllerError, match=r"after epoch 5: made up\. It is wrong\. Mend it\. .* of epoch 2, is in"):
+    with pytest.raises(
+        ControllerError,
+        match=r"after epoch 5: made up\. It is wrong\. Mend it\. .* of epoch 2, is in",
+    ):
         train_mvae.train(options(tmp_path, data_file, TINY))
     assert state(tmp_path)["epoch"] == state(tmp_path, "good")["epoch"] == 2
 
 
 def test_a_training_told_to_go_on_says_so_and_does(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     poisoned_from(monkeypatch, epoch=1, times=2)
     wrong_from(monkeypatch, trouble=3, fatal=5)
@@ -328,13 +381,18 @@ def test_a_training_told_to_go_on_says_so_and_does(
 
 
 def test_rolling_back_halves_the_rate_and_draws_anew(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     whole = Trainer(data(), TINY, tmp_path)
     for _ in range(TINY.epochs):
         whole.run_epoch()
     poisoned_from(monkeypatch, epoch=3, times=2)
-    train_mvae.train(replace(options(tmp_path, data_file, TINY, on_fatal="roll-back"), save_every=2))
+    train_mvae.train(
+        replace(options(tmp_path, data_file, TINY, on_fatal="roll-back"), save_every=2)
+    )
     assert capsys.readouterr().out.count("Rolled back to epoch 2") == 2
     header = state(tmp_path)
     assert header["roll_backs"] == 2 and header["epoch"] == TINY.epochs
@@ -342,21 +400,31 @@ def test_rolling_back_halves_the_rate_and_draws_anew(
     rates = [row["learning_rate"] for row in whole.history]
     quartered = [rate / (1 if epoch < 2 else 4) for epoch, rate in enumerate(rates)]
     assert [row["learning_rate"] for row in header["history"]] == pytest.approx(quartered)
-    undisturbed, told = ([row["reconstruction"] for row in rows] for rows in (whole.history, header["history"]))
+    undisturbed, told = (
+        [row["reconstruction"] for row in rows] for rows in (whole.history, header["history"])
+    )
     assert told[:2] == undisturbed[:2] and told[2] != undisturbed[2]
-    assert curve(tmp_path, "reconstruction") == [(n, pytest.approx(loss)) for n, loss in enumerate(told, start=1)]
+    assert curve(tmp_path, "reconstruction") == [
+        (n, pytest.approx(loss)) for n, loss in enumerate(told, start=1)
+    ]
 
 
-def test_it_rolls_back_so_often_and_no_more(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_rolls_back_so_often_and_no_more(
+    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     poisoned_from(monkeypatch, epoch=1, times=99)
     with pytest.raises(ControllerError, match="training stopped after epoch 1"):
         train_mvae.train(options(tmp_path, data_file, TINY, on_fatal="roll-back", roll_backs=2))
     assert state(tmp_path)["roll_backs"] == 2 and state(tmp_path)["epoch"] == 1
     with pytest.raises(ControllerError, match="training stopped after epoch 1"):
-        train_mvae.train(options(tmp_path, data_file, TINY, on_fatal="roll-back", roll_backs=2, resume=True))
+        train_mvae.train(
+            options(tmp_path, data_file, TINY, on_fatal="roll-back", roll_backs=2, resume=True)
+        )
 
 
-def test_a_rolled_back_run_goes_on_exactly_after_an_interruption(tmp_path: Path, data_file: Path) -> None:
+def test_a_rolled_back_run_goes_on_exactly_after_an_interruption(
+    tmp_path: Path, data_file: Path
+) -> None:
     trainers = []
     for interrupted in (False, True):
         folder = tmp_path / str(interrupted)

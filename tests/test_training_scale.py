@@ -18,25 +18,55 @@ from synthetic import ROOT, command, data
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
-from controller import checkpoint, processes, train_mvae
-from controller.errors import ConfigError
-from controller.mvae.kl import kl_loss, kl_per_unit
-from controller.mvae.model import MotionVAEConfig
-from controller.mvae.schedules import KlWeight, TeacherForcing
-from controller.mvae.train import STATE_KIND, TrainConfig, Trainer
-from controller.train_mvae import Options
+from controller.core import checkpoint, processes
+from controller.core.errors import ConfigError
+from controller.model.kl import kl_loss, kl_per_unit
+from controller.model.mixture import MotionVAEConfig
+from controller.training import train_mvae
+from controller.training.schedules import KlWeight, TeacherForcing
+from controller.training.train_mvae import Options
+from controller.training.trainer import STATE_KIND, TrainConfig, Trainer
 
 TINY = TrainConfig(
-    model=MotionVAEConfig(latent=4, hidden=16, experts=2, gate_hidden=8),
-    epochs=8, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=2, coin="sample"), kl=KlWeight(ramp_epochs=2),
-    rollouts_per_epoch=8, rollout=3, batch=8, learning_rate=5e-3, beta=0.01,
-    free_from_epoch=2, free_steps=3, free_batch=4, free_pool=16, free_renewal=0.1,
+    model=MotionVAEConfig(latent=4, hidden=16, experts=2, gate_hidden=8), epochs=8,
+    teacher=TeacherForcing(hold_epochs=2, ramp_epochs=2, coin="sample"), kl=KlWeight(ramp_epochs=2),
+    rollouts_per_epoch=8, rollout=3, batch=8, learning_rate=5e-3, beta=0.01, free_from_epoch=2,
+    free_steps=3, free_batch=4, free_pool=16, free_renewal=0.1,
 )  # fmt: skip
 WORDS = (
-    *("--model.latent", "4", "--model.hidden", "16", "--model.experts", "2", "--model.gate-hidden", "8"),
-    *("--epochs", "8", "--teacher.hold-epochs", "2", "--teacher.ramp-epochs", "2", "--teacher.coin", "sample"),
+    *(
+        "--model.latent",
+        "4",
+        "--model.hidden",
+        "16",
+        "--model.experts",
+        "2",
+        "--model.gate-hidden",
+        "8",
+    ),
+    *(
+        "--epochs",
+        "8",
+        "--teacher.hold-epochs",
+        "2",
+        "--teacher.ramp-epochs",
+        "2",
+        "--teacher.coin",
+        "sample",
+    ),
     *("--kl.ramp-epochs", "2", "--rollouts-per-epoch", "8", "--rollout", "3", "--batch", "8"),
-    *("--learning-rate", "5e-3", "--beta", "0.01", "--free-from-epoch", "2", "--free-steps", "3", "--free-batch", "4"),
+    *(
+        "--learning-rate",
+        "5e-3",
+        "--beta",
+        "0.01",
+        "--free-from-epoch",
+        "2",
+        "--free-steps",
+        "3",
+        "--free-batch",
+        "4",
+    ),
     *("--free-pool", "16", "--free-renewal", "0.1", "--save-every", "1"),
 )
 """The same on the command line."""
@@ -64,22 +94,29 @@ def shown(folder: Path, name: str) -> list[tuple[int, float]]:
 
 
 def untimed(header: dict[str, Any]) -> list[dict[str, float]]:
-    """The history without what a machine's load decides, and without diagnoses, which a trainer alone does not make."""
+    """The history without what a machine's load decides, and without diagnoses, which a trainer
+    alone does not make."""
     left_out = {"rollouts_per_s", "sane_fraction", "spread_m", "spread_deg", "still_mm"}
-    return [{name: value for name, value in row.items() if name not in left_out} for row in header["history"]]
+    return [
+        {name: value for name, value in row.items() if name not in left_out}
+        for row in header["history"]
+    ]
 
 
-# -- killed ----------------------------------------------------------------------------------------------------------
+# -- killed ----------------------------------------------------------------------------------------
 
 
 def run_and_kill(words: list[str | Path], folder: Path, epoch: int, after: float) -> None:
-    """Run the command until so many seconds after it saved this epoch, and kill it, at whatever it is then."""
+    """Run the command until so many seconds after it saved this epoch, and kill it, at whatever it
+    is then."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "controller.train_mvae", *map(str, words)],
+        [sys.executable, "-m", "controller.training.train_mvae", *map(str, words)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     path = folder / "training.safetensors"
-    while not path.exists() or checkpoint.load_header(path, STATE_KIND)["epoch"] < epoch:  # whole whenever it is read
+    while (
+        not path.exists() or checkpoint.load_header(path, STATE_KIND)["epoch"] < epoch
+    ):  # whole whenever it is read
         assert process.poll() is None
         time.sleep(0.002)
     time.sleep(after)
@@ -88,13 +125,15 @@ def run_and_kill(words: list[str | Path], folder: Path, epoch: int, after: float
 
 
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path, data_file: Path) -> None:
-    """At three moments drawn at random: while a state is saved, before or after it, in an epoch or between two."""
-    moments, out = random.Random(1), tmp_path / "killed"
+    """At three moments drawn at random: while a state is saved, before or after it, in an epoch or
+    between two."""
+    moments = random.Random(1)
+    out = tmp_path / "killed"
     words: list[str | Path] = ["--data", data_file, "--out", out, *WORDS]
     for epoch in sorted(moments.sample(range(TINY.epochs - 1), 3)):
         run_and_kill(words, out, epoch, moments.uniform(0, 0.3))
         words = [*words, "--resume"] if "--resume" not in words else words
-    done = command("controller.train_mvae", *words)
+    done = command("controller.training.train_mvae", *words)
     assert done.returncode == 0, done.stderr
     (found, tensors), (expected, whole) = state(out), trained(TINY, tmp_path / "whole")
     assert tensors.keys() == whole.keys()
@@ -108,7 +147,8 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path, data_f
 
 KILLED_WHILE_SAVING = """
 import os, signal, sys
-from controller import checkpoint, train_mvae
+from controller.core import checkpoint
+from controller.training import train_mvae
 
 save = checkpoint.save_file
 
@@ -124,7 +164,9 @@ train_mvae.main()
 """
 
 
-def test_a_state_that_was_half_written_is_not_mistaken_for_one(tmp_path: Path, data_file: Path) -> None:
+def test_a_state_that_was_half_written_is_not_mistaken_for_one(
+    tmp_path: Path, data_file: Path
+) -> None:
     out = tmp_path / "killed"
     words = ["--data", str(data_file), "--out", str(out), *WORDS]
     program = [sys.executable, "-c", KILLED_WHILE_SAVING, *words]
@@ -144,22 +186,26 @@ def test_a_state_that_was_half_written_is_not_mistaken_for_one(tmp_path: Path, d
 
 def test_a_run_can_be_resumed_from_its_very_start(tmp_path: Path, data_file: Path) -> None:
     """A state is there before the first epoch."""
-    trainer = train_mvae.start(Options(data=data_file, out=tmp_path, config=TINY), torch.device("cpu"))
+    trainer = train_mvae.start(
+        Options(data=data_file, out=tmp_path, config=TINY), torch.device("cpu")
+    )
     assert trainer.epoch == 0 and state(tmp_path)[0]["epoch"] == 0
     trainer.run_epoch()
-    again = train_mvae.start(Options(data=data_file, out=tmp_path, config=TINY, resume=True), torch.device("cpu"))
+    again = train_mvae.start(
+        Options(data=data_file, out=tmp_path, config=TINY, resume=True), torch.device("cpu")
+    )
     again.run_epoch()
     for one, other in zip(trainer.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(one, other)
 
 
-# -- several processes -----------------------------------------------------------------------------------------------
+# -- several processes -----------------------------------------------------------------------------
 
 
 def torchrun(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """The command in two processes."""
     launch = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    return command(*launch, "-m", "controller.train_mvae", "--", *words, timeout=300)
+    return command(*launch, "-m", "controller.training.train_mvae", "--", *words, timeout=300)
 
 
 @pytest.mark.parametrize(("through_time", "free_bits"), [(True, 0.0), (False, 0.1)])
@@ -170,7 +216,10 @@ def test_two_processes_train_as_one_with_the_same_batch(
     words = ["--free-bits", str(free_bits), *([] if through_time else ["--no-through-time"])]
     done = torchrun("--data", data_file, "--out", out, *WORDS, *words)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("epoch   8/8") == 1 and done.stdout.count(str(out / "mvae.safetensors")) == 1
+    assert (
+        done.stdout.count("epoch   8/8") == 1
+        and done.stdout.count(str(out / "mvae.safetensors")) == 1
+    )
     config = replace(TINY, through_time=through_time, free_bits=free_bits)
     (found, tensors), (expected, whole) = state(out), trained(config, tmp_path / "one")
     for row, other in zip(untimed(found), untimed(expected), strict=True):
@@ -187,7 +236,10 @@ def test_a_batch_that_cannot_be_shared_is_one_sentence(
         train_mvae.start(Options(data=data_file, out=tmp_path, config=TINY), torch.device("cpu"))
     assert str(caught.value) == "batch is 8; allowed: multiples of 3, the number of processes"
     with pytest.raises(ConfigError, match="free_batch is 4; allowed: multiples of 3"):
-        train_mvae.check(Options(data=data_file, out=tmp_path, config=replace(TINY, batch=9)), torch.device("cpu"))
+        train_mvae.check(
+            Options(data=data_file, out=tmp_path, config=replace(TINY, batch=9)),
+            torch.device("cpu"),
+        )
 
 
 def test_more_processes_than_cards_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +250,9 @@ def test_more_processes_than_cards_is_one_sentence(monkeypatch: pytest.MonkeyPat
         assert processes.own_device(word) == torch.device("cuda", int(local))
     monkeypatch.setenv("LOCAL_RANK", "2")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
-    with pytest.raises(ConfigError, match="--nproc-per-node is 3; allowed: 1 to 2, as many as there are GPUs"):
+    with pytest.raises(
+        ConfigError, match="--nproc-per-node is 3; allowed: 1 to 2, as many as there are GPUs"
+    ):
         processes.own_device("auto")
     assert processes.own_device("cpu") == torch.device("cpu")
 
@@ -226,13 +280,15 @@ def test_free_bits_cost_nothing_below_their_number() -> None:
     assert kl_loss(mean, log_variance, 0.0).item() == pytest.approx(float(units.mean().detach()))
 
 
-# -- other ways to compute -------------------------------------------------------------------------------------------
+# -- other ways to compute -------------------------------------------------------------------------
 
 
 def test_half_precision_trains_and_leaves_the_weights_in_single() -> None:
     losses = []
     for precision in ("float32", "bf16"):
-        trainer = Trainer(data(), replace(TINY, free_from_epoch=0), Path("nowhere"), precision=precision)  # type: ignore[arg-type]
+        trainer = Trainer(
+            data(), replace(TINY, free_from_epoch=0), Path("nowhere"), precision=precision
+        )  # type: ignore[arg-type]
         losses.append(trainer.run_epoch()["reconstruction"])
         assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
         assert trainer.free_running.poses.dtype == torch.float32
@@ -245,17 +301,24 @@ def test_half_precision_on_a_card_without_it_is_one_sentence(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Abacus 3")
     options = Options(data=data_file, out=tmp_path, config=TINY, precision="bf16")
-    with pytest.raises(ConfigError, match="precision is 'bf16', which Abacus 3 does not have; allowed here: float32"):
+    with pytest.raises(
+        ConfigError,
+        match="precision is 'bf16', which Abacus 3 does not have; allowed here: float32",
+    ):
         train_mvae.check(options, torch.device("cuda"))
     train_mvae.check(options, torch.device("cpu"))
 
 
-def test_no_compiler_is_one_sentence(tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_compiler_is_one_sentence(
+    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def none(*words: Any, **settings: Any) -> Any:
         raise RuntimeError("No working C++ compiler found\nand much more")
 
     monkeypatch.setattr(torch, "compile", none)
     with pytest.raises(ConfigError) as caught:
-        train_mvae.check(Options(data=data_file, out=tmp_path, config=TINY, compile=True), torch.device("cpu"))
+        train_mvae.check(
+            Options(data=data_file, out=tmp_path, config=TINY, compile=True), torch.device("cpu")
+        )
     said = "compile is True, but torch cannot compile for cpu here (No working C++ compiler found)"
     assert str(caught.value) == said

@@ -11,25 +11,28 @@ import torch
 from synthetic import puppet
 from torch import Tensor
 
-from controller import geometry
-from controller.character import CharacterState
-from controller.simulation import Simulation
+from controller.dynamics.character import CharacterState
+from controller.evaluation.trials import TRIALS, rounds
+from controller.motion import geometry
 from controller.tasks import TASKS
 from controller.tasks.path import PathGoal
 from controller.tasks.shapes import SHAPES
+from controller.tasks.simulation import Simulation
 from controller.tasks.target import TargetGoal
 from controller.tasks.timed_target import TimedTargetGoal
-from controller.trials import TRIALS, rounds
 
 Act = Callable[[CharacterState, Any], Tensor]
 
 
-def figures(task: str, act: Act, characters: int = 8, seconds: float = 1.0, seed: int = 1) -> dict[str, float]:
+def figures(
+    task: str, act: Act, characters: int = 8, seconds: float = 1.0, seed: int = 1
+) -> dict[str, float]:
     return TRIALS[task](Simulation(puppet(), TASKS[task](puppet())), act, characters, seconds, seed)
 
 
 def go(state: CharacterState, offset: Tensor, speed: Tensor | float) -> Tensor:
-    """Strings that move the puppet along an offset at a speed, without turning; it never goes too far."""
+    """Strings that move the puppet along an offset at a speed, without turning; it never goes too
+    far."""
     distance = offset.norm(dim=-1).clamp(min=1e-9)
     pace = torch.as_tensor(speed).minimum(30 * distance)
     local = geometry.turn(offset / distance[:, None] * pace[:, None], -state.yaw)
@@ -47,14 +50,20 @@ def straight(speed: float) -> Act:
 def test_rounds_fill_the_seconds() -> None:
     assert [rounds.count(seconds, 40.0) for seconds in (1, 40, 41, 80.5)] == [1, 1, 2, 3]
     reached = torch.tensor([[False, False, True], [False, True, False], [False, True, True]])
-    assert rounds.first(reached, 30.0).tolist() == [math.inf, pytest.approx(2 / 30), pytest.approx(1 / 30)]
+    assert rounds.first(reached, 30.0).tolist() == [
+        math.inf,
+        pytest.approx(2 / 30),
+        pytest.approx(1 / 30),
+    ]
 
 
 def test_who_walks_straight_to_the_target_loses_no_time() -> None:
     found = figures("target", straight(1.4))
     assert found["reach_fraction"] == found["stay_fraction"] == 1.0
     # all but the last 0.3 m at 1.4 m/s, in whole frames
-    assert found["reach_time_s"] == pytest.approx(found["reach_time_ideal_s"] - 1.5 - 0.3 / 1.4, abs=0.04)
+    assert found["reach_time_s"] == pytest.approx(
+        found["reach_time_ideal_s"] - 1.5 - 0.3 / 1.4, abs=0.04
+    )
     for side in ("left", "right"):
         assert found[f"reach_lost_{side}_s"] == pytest.approx(-0.3 / 1.4, abs=0.04)
     assert found["standing_error_m"] == pytest.approx(0, abs=1e-3)
@@ -87,7 +96,11 @@ def test_who_walks_through_the_target_does_not_stay() -> None:
 def test_on_time_is_neither_late_nor_early() -> None:
     def just_in_time(state: CharacterState, goal: TimedTargetGoal) -> Tensor:
         offset = goal.position - state.position
-        return go(state, offset, (offset.norm(dim=-1) - 0.38).clamp(min=0) / goal.seconds.clamp(min=1 / 30))
+        return go(
+            state,
+            offset,
+            (offset.norm(dim=-1) - 0.38).clamp(min=0) / goal.seconds.clamp(min=1 / 30),
+        )
 
     found = figures("timed_target", just_in_time)
     assert found["on_time_fraction"] == 1.0
@@ -97,13 +110,19 @@ def test_on_time_is_neither_late_nor_early() -> None:
         return go(state, goal.position - state.position, torch.where(goal.seconds > 0, 0.0, 2.0))
 
     found = figures("timed_target", late)
-    assert found["on_time_fraction"] == 0.0 and found["arrival_bias_s"] == found["arrival_error_s"] > 0.3
+    assert (
+        found["on_time_fraction"] == 0.0
+        and found["arrival_bias_s"] == found["arrival_error_s"] > 0.3
+    )
     assert found["miss_m"] > 1
 
 
 def test_waiting_at_the_target_is_early() -> None:
     found = figures("timed_target", straight(2.0))
-    assert found["on_time_fraction"] == 0.0 and found["arrival_bias_s"] == -found["arrival_error_s"] < -1.4
+    assert (
+        found["on_time_fraction"] == 0.0
+        and found["arrival_bias_s"] == -found["arrival_error_s"] < -1.4
+    )
     assert found["miss_m"] == pytest.approx(0, abs=1e-3)
 
 
@@ -130,7 +149,9 @@ def test_who_stands_beside_the_path_finishes_nothing() -> None:
 
 @pytest.mark.parametrize("task", ["target", "timed_target", "path"])
 def test_a_seed_decides_the_figures(task: str) -> None:
-    one, again, other = (figures(task, follow if task == "path" else straight(1.0), seed=s) for s in (1, 1, 2))
+    one, again, other = (
+        figures(task, follow if task == "path" else straight(1.0), seed=s) for s in (1, 1, 2)
+    )
     assert one == again and one != other
 
 

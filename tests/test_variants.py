@@ -1,5 +1,5 @@
-"""The kinds of motion VAE: each learns, plays and is measured like any other; what is their own is held against
-another way to compute it."""
+"""The kinds of motion VAE: each learns, plays and is measured like any other; what is their own is
+held against another way to compute it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import play
-from controller import assets, batch, checkpoint, evaluation
-from controller.actors import CodeActor
-from controller.character import KIND, Character, CharacterState
-from controller.errors import ActionError, CheckpointError, ConfigError
-from controller.mvae import diagnose, diagnostics, variants
-from controller.mvae.codes import COMMITMENT, HASTE, REVIVAL, CodeVAE
-from controller.mvae.model import Decoder, MotionVAE, MotionVAEConfig
-from controller.mvae.plain import PlainVAE
-from controller.mvae.schedules import KlWeight, TeacherForcing
-from controller.mvae.specialists import SpecialistsVAE
-from controller.mvae.train import TrainConfig, Trainer
-from controller.normalizer import Normalizer
-from controller.policy import Policy
-from controller.simulation import Simulation
+from controller.control import shipped
+from controller.control.actors import CodeActor
+from controller.control.policy import Policy
+from controller.core import batch, checkpoint
+from controller.core.errors import ActionError, CheckpointError, ConfigError
+from controller.dynamics.character import KIND, Character, CharacterState
+from controller.evaluation import diagnostics, figures
+from controller.evaluation.diagnosis import diagnose
+from controller.model import variants
+from controller.model.codes import COMMITMENT, HASTE, REVIVAL, CodeVAE
+from controller.model.mixture import Decoder, MotionVAE, MotionVAEConfig
+from controller.model.normalizer import Normalizer
+from controller.model.plain import PlainVAE
+from controller.model.specialists import SpecialistsVAE
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
+from controller.tasks.simulation import Simulation
+from controller.training.schedules import KlWeight, TeacherForcing
+from controller.training.trainer import TrainConfig, Trainer
 from envs import train_policy
 from envs.character_env import CharacterEnv, VectorCharacterEnv
 from envs.episodes import Episodes
@@ -73,12 +76,13 @@ def variant(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-# -- learning --------------------------------------------------------------------------------------------------------
+# -- learning --------------------------------------------------------------------------------------
 
 
 @cache
 def learned(variant: str) -> tuple[dict[str, float], Trainer]:
-    """Figures before training, and what 240 small rollouts made of it, the last quarter of them with free steps."""
+    """Figures before training, and what 240 small rollouts made of it, the last quarter of them
+    with free steps."""
     settings = TrainConfig(
         model=config(variant, latent=8, hidden=48, experts=2, gate_hidden=16, codes=32),
         epochs=4, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=1), kl=KlWeight(ramp_epochs=2),
@@ -94,15 +98,21 @@ def learned(variant: str) -> tuple[dict[str, float], Trainer]:
 
 def test_each_learns_a_few_walks_by_heart(variant: str) -> None:
     before, trainer = learned(variant)
-    first, last = trainer.history[0], trainer.history[-1]
+    first = trainer.history[0]
+    last = trainer.history[-1]
     assert last["reconstruction"] < 0.15 and last["reconstruction"] < first["reconstruction"] / 2
-    assert last["one_step_mm"] < before["one_step_mm"] / 5 and last["rollout_mm"] < before["rollout_mm"] / 4
+    assert (
+        last["one_step_mm"] < before["one_step_mm"] / 5
+        and last["rollout_mm"] < before["rollout_mm"] / 4
+    )
     assert last["active_units"] >= 4 and last["kl_nats"] > 1
 
 
 def test_each_walks_by_itself_and_stays_sane(variant: str) -> None:
-    figures, run = evaluation.random_figures(learned(variant)[1].character(), characters=8, frames=1000, seed=1)
-    assert figures["alive_fraction"] == 1 and len(run.pose) == 1000
+    measured, run = figures.random_figures(
+        learned(variant)[1].character(), characters=8, frames=1000, seed=1
+    )
+    assert measured["alive_fraction"] == 1 and len(run.pose) == 1000
     assert run.velocity.norm(dim=-1).mean() > 0.05
 
 
@@ -110,9 +120,13 @@ def test_each_is_diagnosed(variant: str) -> None:
     report = diagnose.diagnose(learned(variant)[1].character(), data())
     assert report["sane_fraction"] == 1 and report["one_step_mm"] < report["still_mm"]
     assert report["spread_m"] > 0 and report["z_sensitivity"] > 0
-    assert (report["gate_share"] is None) == (variant == "plain") == (report["dead_experts"] is None)
+    assert (
+        (report["gate_share"] is None) == (variant == "plain") == (report["dead_experts"] is None)
+    )
     if variant == "specialists":
-        assert sum(report["gate_share"]) == pytest.approx(1) and report["gate_pose_entropy_nats"] == 0
+        assert (
+            sum(report["gate_share"]) == pytest.approx(1) and report["gate_pose_entropy_nats"] == 0
+        )
     if variant == "codes":
         assert report["kl_per_unit"] is None and 1 < report["kl_nats"] <= math.log(32) + 1e-6
         assert report["aggregate_kl_nats"] >= 0
@@ -122,15 +136,20 @@ def test_each_is_saved_and_loaded_as_what_it_is(variant: str, tmp_path: Path) ->
     who = character(variant)
     who.save(tmp_path / "who.safetensors")
     again = Character.load(tmp_path / "who.safetensors")
-    assert type(again.model) is variants.VARIANTS[variant] and again.model.config == who.model.config  # type: ignore[index]
-    state, latent = anywhere(1, 9, who), who.draw_latents(9, torch.Generator().manual_seed(0))
+    assert (
+        type(again.model) is variants.VARIANTS[variant] and again.model.config == who.model.config
+    )  # type: ignore[index]
+    state = anywhere(1, 9, who)
+    latent = who.draw_latents(9, torch.Generator().manual_seed(0))
     assert torch.equal(again.step(state, latent).pose, who.step(state, latent).pose)
     assert torch.equal(again.draw_latents(9, torch.Generator().manual_seed(0)), latent)
 
 
-def test_a_checkpoint_that_names_no_kind_is_a_mixture_and_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_that_names_no_kind_is_a_mixture_and_an_unknown_kind_is_refused(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "who.safetensors"
-    assert type(Character.load(assets.MVAE).model) is MotionVAE
+    assert type(Character.load(shipped.MVAE).model) is MotionVAE
     who = character("mixture")
     who.save(path)
     header, tensors = checkpoint.load(path, KIND)
@@ -139,13 +158,22 @@ def test_a_checkpoint_that_names_no_kind_is_a_mixture_and_an_unknown_kind_is_ref
     assert named == "mixture" and Character.load(path).model.config == who.model.config
     header["config"]["variant"] = "dream"
     checkpoint.save(path, KIND, header, tensors)
-    with pytest.raises(CheckpointError, match=r"not a complete motion-vae checkpoint .variant is 'dream'; allowed"):
+    with pytest.raises(
+        CheckpointError, match=r"not a complete motion-vae checkpoint .variant is 'dream'; allowed"
+    ):
         Character.load(path)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("variant", "dream"), ("latent", 0), ("codes", 1), ("codes", 5000), ("experts", 0), ("hidden", 0)],
+    [
+        ("variant", "dream"),
+        ("latent", 0),
+        ("codes", 1),
+        ("codes", 5000),
+        ("experts", 0),
+        ("hidden", 0),
+    ],
 )
 def test_a_bad_setting_is_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -157,21 +185,25 @@ def test_a_character_alone_steps_as_in_a_crowd(variant: str) -> None:
     """Though only the mixture's decoder, which codes use as well, has a compiled path."""
     who = character(variant)
     assert who.model.has_kernels == (variant == "codes")
-    state, latent = anywhere(2, 5, who), who.draw_latents(5, torch.Generator().manual_seed(0))
-    after, one = who.step(state, latent), who.step(batch.select(state, slice(1, 2)), latent[1:2])
+    state = anywhere(2, 5, who)
+    latent = who.draw_latents(5, torch.Generator().manual_seed(0))
+    after = who.step(state, latent)
+    one = who.step(batch.select(state, slice(1, 2)), latent[1:2])
     torch.testing.assert_close(one.pose[0], after.pose[1], atol=1e-5, rtol=1e-5)
     for mine, theirs in zip(who.joints(one), who.joints(after), strict=True):
         torch.testing.assert_close(mine[0], theirs[1], atol=1e-5, rtol=1e-5)
 
 
-# -- formulas --------------------------------------------------------------------------------------------------------
+# -- formulas --------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
 def test_the_plain_decoder_has_z_in_every_layer() -> None:
     made = model("plain")
     assert isinstance(made, PlainVAE)
-    latent, previous, decoder = random(1, 9, 6), random(2, 9, layout().size), made.decoder
+    latent = random(1, 9, 6)
+    previous = random(2, 9, layout().size)
+    decoder = made.decoder
     hidden = previous
     for layer in (decoder.first, decoder.second, decoder.output):
         hidden = functional.linear(torch.cat((latent, hidden), -1), layer.weight, layer.bias)
@@ -184,7 +216,8 @@ def alone(made: MotionVAE, expert: int) -> Decoder:
     """One specialist by itself: a mixture of one."""
     decoder = Decoder(layout().size, replace(made.config, experts=1))
     for name in ("first", "second", "output"):
-        mine, theirs = getattr(decoder, name), getattr(made.decoder, name)
+        mine = getattr(decoder, name)
+        theirs = getattr(made.decoder, name)
         mine.load_state_dict({"weight": theirs.weight[[expert]], "bias": theirs.bias[[expert]]})
     return decoder
 
@@ -201,14 +234,18 @@ def decided(variant: str) -> MotionVAE:
 def test_specialists_compete_and_the_gates_favourite_acts() -> None:
     made = decided("specialists")
     assert isinstance(made, SpecialistsVAE)
-    previous, following, noise = random(1, 40, layout().size), random(2, 40, layout().size), random(3, 40, 6)
+    previous = random(1, 40, layout().size)
+    following = random(2, 40, layout().size)
+    noise = random(3, 40, 6)
     step = made.loss(previous, following, following, noise, 0.0)
     mean, log_variance = made.encode(previous, following)
     latent = mean + (0.5 * log_variance).exp() * noise
     gate = torch.softmax(made.decoder.gate(torch.cat((latent, previous), -1)), -1)
     poses = [alone(made, expert)(latent, previous) for expert in range(3)]
     expected = sum(
-        gate[row, k] * (poses[k][row] - following[row]).square().mean() for row in range(40) for k in range(3)
+        gate[row, k] * (poses[k][row] - following[row]).square().mean()
+        for row in range(40)
+        for k in range(3)
     )
     assert step.reconstruction.item() == pytest.approx(float(expected) / 40, rel=1e-4)
     picked = gate.argmax(-1)
@@ -217,20 +254,28 @@ def test_specialists_compete_and_the_gates_favourite_acts() -> None:
     torch.testing.assert_close(step.predicted, acting, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(made.decode(latent, previous), acting, atol=1e-5, rtol=1e-5)
     blend = made.blend(latent, previous)
-    assert blend is not None and torch.equal(blend.argmax(-1), picked) and torch.equal(blend.sum(-1), torch.ones(40))
+    assert (
+        blend is not None
+        and torch.equal(blend.argmax(-1), picked)
+        and torch.equal(blend.sum(-1), torch.ones(40))
+    )
 
 
 def test_a_specialist_is_told_what_it_did_wrong_by_its_coefficient() -> None:
-    """∂/∂bₖ of Σ cₖ·mean‖xₖ − x‖², b the last layer's bias, is 2·cₖ·(xₖ − x)/D: not the blend's error."""
+    """∂/∂bₖ of Σ cₖ·mean‖xₖ − x‖², b the last layer's bias, is 2·cₖ·(xₖ − x)/D: not the blend's
+    error."""
     made = decided("specialists")
-    previous, following = random(1, 1, layout().size), random(2, 1, layout().size)
+    previous = random(1, 1, layout().size)
+    following = random(2, 1, layout().size)
     made.loss(previous, following, following, torch.zeros(1, 6), 0.0).reconstruction.backward()
     latent, _ = made.encode(previous, following)
     gate = made.decoder.coefficients(latent, previous)[0]  # type: ignore[operator, union-attr]
     for expert in range(3):
         wrong = (alone(made, expert)(latent, previous) - following)[0]
         expected = 2 * gate[expert] * wrong / layout().size
-        torch.testing.assert_close(made.decoder.output.bias.grad[expert], expected, atol=1e-6, rtol=1e-4)  # type: ignore[union-attr, index]
+        torch.testing.assert_close(
+            made.decoder.output.bias.grad[expert], expected, atol=1e-6, rtol=1e-4
+        )  # type: ignore[union-attr, index]
 
 
 def codes() -> CodeVAE:
@@ -242,10 +287,13 @@ def codes() -> CodeVAE:
 @torch.no_grad()
 def test_z_is_the_nearest_code() -> None:
     made = codes()
-    previous, following = random(1, 50, layout().size), random(2, 50, layout().size)
+    previous = random(1, 50, layout().size)
+    following = random(2, 50, layout().size)
     code, log_variance = made.encode(previous, following)
     vectors = made.encoder(previous, following)
-    expected = torch.stack([made.codes[(made.codes - v).square().sum(-1).argmin()] for v in vectors])
+    expected = torch.stack(
+        [made.codes[(made.codes - v).square().sum(-1).argmin()] for v in vectors]
+    )
     torch.testing.assert_close(code, expected)
     assert len(code.unique(dim=0)) > 1 and (log_variance == -math.inf).all()
     for rows in (made.codes, vectors):  # as long as a draw from N(0, I), on average
@@ -264,9 +312,11 @@ class Answer(nn.Module):
 
 
 def test_the_gradient_goes_straight_through_the_choice() -> None:
-    """What the encoder's vector is told of the reconstruction is what z is told, by finite differences."""
+    """What the encoder's vector is told of the reconstruction is what z is told, by finite
+    differences."""
     made = codes().double()
-    previous, following = random(1, 3, layout().size).double(), random(2, 3, layout().size).double()
+    previous = random(1, 3, layout().size).double()
+    following = random(2, 3, layout().size).double()
     made.encoder = Answer(made.encoder(previous, following).detach())
     step = made.loss(previous, following, following, torch.zeros(3, 6), 0.0)
     step.reconstruction.backward()
@@ -285,11 +335,14 @@ def test_the_gradient_goes_straight_through_the_choice() -> None:
 
 
 def test_codes_and_encodings_pull_each_other() -> None:
-    """Equation 3 of van den Oord et al. 2017 with β = 0.25, the pull of idle codes, and the codes' surprise."""
+    """Equation 3 of van den Oord et al. 2017 with β = 0.25, the pull of idle codes, and the codes'
+    surprise."""
     made = codes()
     with torch.no_grad():
         made.logits.copy_(random(5, CODES) / HASTE)
-    previous, following = random(1, 4, layout().size), random(2, 4, layout().size)  # too few for all codes
+    # too few for all codes
+    previous = random(1, 4, layout().size)
+    following = random(2, 4, layout().size)
     latent = made.loss(previous, following, following, torch.zeros(4, 6), 0.0).latent
     vectors = made.encoder(previous, following)
     gaps = torch.cdist(made.codes, vectors).square() / 6  # (K, B), means over units
@@ -328,7 +381,7 @@ def test_without_codes_random_walks_draw_from_the_normal_distribution() -> None:
     assert made.codes is None
 
 
-# -- playing ---------------------------------------------------------------------------------------------------------
+# -- playing ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +400,8 @@ def test_both_libraries_checkers_are_content_with_codes_for_actions(code_mvae: P
 
 
 def test_an_action_is_the_number_of_a_code_through_every_face(code_mvae: Path) -> None:
-    single, several = CharacterEnv(mvae=str(code_mvae)), VectorCharacterEnv(3, mvae=str(code_mvae))
+    single = CharacterEnv(mvae=str(code_mvae))
+    several = VectorCharacterEnv(3, mvae=str(code_mvae))
     learner = CharacterVecEnv(Episodes.make("joystick", 3, 20, str(code_mvae)))
     assert single.action_space == learner.action_space == gymnasium.spaces.Discrete(CODES)
     assert several.action_space == gymnasium.spaces.MultiDiscrete([CODES] * 3)
@@ -356,7 +410,8 @@ def test_an_action_is_the_number_of_a_code_through_every_face(code_mvae: Path) -
     learner.reset()
     who = several.episodes.simulation.character
     assert who.codes is not None
-    actions, before = np.array([0, 4, 6]), several.episodes.state
+    actions = np.array([0, 4, 6])
+    before = several.episodes.state
     several.step(actions)
     assert torch.equal(several.episodes.state.pose, who.step(before, who.codes[[0, 4, 6]]).pose)
     before = learner.episodes.state
@@ -386,13 +441,19 @@ def test_codes_are_not_held_and_cost_nothing() -> None:
 
 
 def puppet() -> Character:
-    """A rigid figure that a code moves: 1 m/s forward, backward or to the left, or turning by 1 rad/s."""
-    size, part = layout().size, layout()
+    """A rigid figure that a code moves: 1 m/s forward, backward or to the left, or turning by 1
+    rad/s."""
+    size = layout().size
+    part = layout()
     stand = data().poses[0].clone()
     stand[part.root_velocity] = 0
     stand[part.positions.start + 1] = 0.9
     wide = torch.full((size,), 50.0)
-    made = CodeVAE(size, config("codes", codes=4), Normalizer(stand, torch.ones(size), stand - wide, stand + wide))
+    made = CodeVAE(
+        size,
+        config("codes", codes=4),
+        Normalizer(stand, torch.ones(size), stand - wide, stand + wide),
+    )
     strings = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, 0, 1]])
     with torch.no_grad():
         made.codebook.zero_()[:, :3] = strings
@@ -415,11 +476,16 @@ def test_ppo_learns_which_code_pays(tmp_path: Path) -> None:
     who = puppet()
     episodes = Episodes(Simulation(who, Left(who)), 32, 40)
     rates = {"learning_rate": 3e-3, "final_learning_rate": 1e-3}
-    settings = PpoConfig(rollout_frames=16, minibatch=128, epochs=6, gamma=0.5, reward_scale=1.0, **rates)
+    settings = PpoConfig(
+        rollout_frames=16, minibatch=128, epochs=6, gamma=0.5, reward_scale=1.0, **rates
+    )
     trainer = PpoTrainer(episodes, settings, (32,), 0, tmp_path)
     figures = [trainer.iterate(number / 15) for number in range(15)]
     assert figures[-1]["reward"] > 0.9 > 0.4 > figures[0]["reward"]
-    assert figures[0]["entropy"] == pytest.approx(math.log(4), abs=0.05) and figures[-1]["entropy"] < 0.5
+    assert (
+        figures[0]["entropy"] == pytest.approx(math.log(4), abs=0.05)
+        and figures[-1]["entropy"] < 0.5
+    )
     actor = trainer.actor()
     assert isinstance(actor, CodeActor) and who.codes is not None
     assert torch.equal(actor(torch.zeros(3, layout().size)), who.codes[[2, 2, 2]])
@@ -429,8 +495,8 @@ def test_ppo_learns_which_code_pays(tmp_path: Path) -> None:
 def code_policy(code_mvae: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A joystick policy that PPO trained a little, written as the command writes it."""
     settings = PolicyConfig(
-        algorithm="ppo", mvae=code_mvae, out=tmp_path_factory.mktemp("policy"), characters=8, hidden=(16, 8),
-        ppo=PpoConfig(rollout_frames=8, minibatch=32, epochs=2, learning_rate=1e-2),
+        algorithm="ppo", mvae=code_mvae, out=tmp_path_factory.mktemp("policy"), characters=8,
+        hidden=(16, 8), ppo=PpoConfig(rollout_frames=8, minibatch=32, epochs=2, learning_rate=1e-2),
     )  # fmt: skip
     training = PolicyTraining(settings)
     training.iterate()
@@ -455,7 +521,17 @@ def test_a_policy_of_codes_plays(
     roots = []
     for keys in ("0-40:w", "0-40:d"):
         path = tmp_path / "way.npz"
-        words = ["--headless", "--keys", keys, "--record", path, "--mvae", code_mvae, "--policy", code_policy]
+        words = [
+            "--headless",
+            "--keys",
+            keys,
+            "--record",
+            path,
+            "--mvae",
+            code_mvae,
+            "--policy",
+            code_policy,
+        ]
         monkeypatch.setattr(sys, "argv", ["play.py", *map(str, words)])
         play.main()
         with np.load(path) as file:
@@ -464,7 +540,10 @@ def test_a_policy_of_codes_plays(
 
 
 def test_no_gradient_goes_through_the_choice_of_a_code(
-    code_mvae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    code_mvae: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ["--mvae", code_mvae, "--out", tmp_path / "run", "--algorithm", "shac"]
     said = refusal(train_policy.main, words, monkeypatch, capsys)
@@ -475,12 +554,15 @@ def test_figures_of_a_latent_are_those_of_its_kind() -> None:
     windows = random(4, 30, 2, layout().size)
     for kind in OURS:
         made = model(kind)
-        figures, posterior = diagnostics.latent_figures(made, windows), diagnostics.posterior_figures(made, windows)
+        figures = diagnostics.latent_figures(made, windows)
+        posterior = diagnostics.posterior_figures(made, windows)
         if kind == "codes":
             assert posterior["kl_per_unit"] is None and figures["kl_nats"] <= math.log(CODES)
         else:
             assert figures["kl_nats"] == pytest.approx(sum(posterior["kl_per_unit"]), rel=1e-4)
-        assert figures["active_units"] == sum(v > 0.01 for v in posterior["posterior_mean_variance"])
+        assert figures["active_units"] == sum(
+            v > 0.01 for v in posterior["posterior_mean_variance"]
+        )
         assert all(math.isfinite(value) for value in posterior["aggregate_deviation"])
 
 

@@ -16,30 +16,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from controller import geometry
-from controller.errors import ConfigError, DisplayError
-from controller.skeleton import Skeleton, forward_kinematics
-from controller.viewer import quality, sun
-from controller.viewer.body import Body
-from controller.viewer.camera import DISTANCES, ELEVATIONS, MODES, STILL, FollowCamera
-from controller.viewer.capsule import capsule
-from controller.viewer.clicks import ClickScript
-from controller.viewer.clock import FixedStep
-from controller.viewer.flag import FULL_SIZE, HEIGHT, LARGEST, placed
-from controller.viewer.gamepad import Gamepad
-from controller.viewer.keys import STEERING_KEYS, KeyScript
-from controller.viewer.marks import ground_marks
-from controller.viewer.mouse import CLICK, DOUBLE, Mouse
-from controller.viewer.panel import ROWS, Hit, Panel
-from controller.viewer.pose import Pose
-from controller.viewer.scene import Scene
+from controller.core.errors import ConfigError, DisplayError
+from controller.motion import geometry
+from controller.motion.skeleton import Skeleton, forward_kinematics
+from controller.viewer.gl import quality, sun
+from controller.viewer.gl.body import Body
+from controller.viewer.gl.capsule import capsule
+from controller.viewer.gl.flag import FULL_SIZE, HEIGHT, LARGEST, placed
+from controller.viewer.gl.marks import ground_marks
+from controller.viewer.input.clicks import ClickScript
+from controller.viewer.input.gamepad import Gamepad
+from controller.viewer.input.keys import STEERING_KEYS, KeyScript
+from controller.viewer.input.mouse import CLICK, DOUBLE, Mouse
+from controller.viewer.input.steering import FAST, SLOW, WALK, Controls, Steering, world_stick
+from controller.viewer.input.window import ORBIT_PER_PIXEL
+from controller.viewer.scene.camera import DISTANCES, ELEVATIONS, MODES, STILL, FollowCamera
+from controller.viewer.scene.clock import FixedStep
+from controller.viewer.scene.panel import ROWS, Hit, Panel
+from controller.viewer.scene.pose import Pose
+from controller.viewer.scene.scene import Scene
+from controller.viewer.scene.sliders import Sliders
+from controller.viewer.scene.spring import Spring
+from controller.viewer.scene.stage import Stage
+from controller.viewer.scene.texts import Texts
 from controller.viewer.screen import Screen
-from controller.viewer.sliders import Sliders
-from controller.viewer.spring import Spring
-from controller.viewer.stage import Stage
-from controller.viewer.steering import FAST, SLOW, WALK, Controls, Steering, world_stick
-from controller.viewer.texts import Texts
-from controller.viewer.window import ORBIT_PER_PIXEL
 
 ranges = st.lists(
     st.tuples(st.integers(0, 500), st.integers(1, 500), st.sampled_from(STEERING_KEYS)).map(
@@ -49,7 +49,7 @@ ranges = st.lists(
 )
 
 
-# -- key scripts -------------------------------------------------------------------------------------------------
+# -- key scripts -----------------------------------------------------------------------------------
 
 
 @given(ranges)
@@ -97,7 +97,11 @@ def test_any_text_is_a_script_or_refused(text: str) -> None:
 
 def test_a_click_script_says_where_and_when() -> None:
     script = ClickScript.parse("0:3/4, 90:-2.5/1.5,90:0/-1")
-    assert script.at(0) == [(3.0, 4.0)] and script.at(90) == [(-2.5, 1.5), (0.0, -1.0)] and script.at(1) == []
+    assert (
+        script.at(0) == [(3.0, 4.0)]
+        and script.at(90) == [(-2.5, 1.5), (0.0, -1.0)]
+        and script.at(1) == []
+    )
     assert script.length == 91 and ClickScript.parse(" ").length == 0
 
 
@@ -107,7 +111,7 @@ def test_a_bad_click_is_refused_by_its_part(text: str) -> None:
         ClickScript.parse(text)
 
 
-# -- the mouse ---------------------------------------------------------------------------------------------------------
+# -- the mouse -------------------------------------------------------------------------------------
 
 
 def drag(mouse: Mouse, button: int, *way: tuple[int, int]) -> None:
@@ -122,7 +126,9 @@ def test_a_click_that_trembles_drags_nothing() -> None:
     drag(mouse, 1, (100, 100), (103, 100), (103, 104))
     assert mouse.stroke is None and mouse.moved == {}
     mouse.release(1, (103, 104), 1.0)
-    assert mouse.clicks == [(103, 104)] and mouse.stroke is None and mouse.moved == {} and CLICK == 5
+    assert (
+        mouse.clicks == [(103, 104)] and mouse.stroke is None and mouse.moved == {} and CLICK == 5
+    )
     drag(mouse, 1, (100, 100), (104, 104))
     assert mouse.moved == {}
     mouse.move((106, 107))
@@ -143,7 +149,9 @@ def test_a_stroke_goes_on_from_look_to_look_until_it_is_done() -> None:
 
 def test_two_clicks_in_short_order_and_one_place_are_a_double_click() -> None:
     mouse = Mouse()
-    for number, (at, time) in enumerate([((5, 5), 1.0), ((6, 5), 1.0 + DOUBLE / 2), ((6, 5), 1.0 + DOUBLE)]):
+    for number, (at, time) in enumerate(
+        [((5, 5), 1.0), ((6, 5), 1.0 + DOUBLE / 2), ((6, 5), 1.0 + DOUBLE)]
+    ):
         mouse.press(1, at)
         mouse.release(1, at, time)
         assert (len(mouse.clicks), len(mouse.doubles)) == [(1, 0), (1, 1), (2, 1)][number]
@@ -159,7 +167,7 @@ def test_another_button_up_that_was_never_down_here_is_nothing() -> None:
     assert mouse.clicks == [] and mouse.stroke is None
 
 
-# -- sliders -----------------------------------------------------------------------------------------------------------
+# -- sliders ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -169,46 +177,72 @@ def panel() -> Panel:
 
 
 def knob(panel: Panel, unit: int, window: tuple[int, int]) -> tuple[int, int]:
-    """The pixel of the window under a slider's knob, found by asking what lies under every pixel of its row."""
+    """The pixel of the window under a slider's knob, found by asking what lies under every pixel of
+    its row."""
     left, top, width, height = panel.place(window)
     pixels = [(x, y) for y in range(top, top + height, 2) for x in range(left, left + width)]
-    hits = [(pixel, hit) for pixel in pixels if (hit := panel.hit(pixel, window)) and hit.unit == unit]
+    hits = [
+        (pixel, hit) for pixel in pixels if (hit := panel.hit(pixel, window)) and hit.unit == unit
+    ]
     middle = sum(y for (_, y), _ in hits) / len(hits)
     return min(
-        hits, key=lambda item: abs(item[1].value - panel.sliders.values[unit]) + 0.01 * abs(item[0][1] - middle)
+        hits,
+        key=lambda item: (
+            abs(item[1].value - panel.sliders.values[unit]) + 0.01 * abs(item[0][1] - middle)
+        ),
     )[0]
 
 
 @pytest.mark.parametrize("window", [(960, 540), (640, 360), (320, 180)])
-def test_every_slider_is_hit_where_it_is_and_none_beside_the_panel(panel: Panel, window: tuple[int, int]) -> None:
+def test_every_slider_is_hit_where_it_is_and_none_beside_the_panel(
+    panel: Panel, window: tuple[int, int]
+) -> None:
     left, top, width, height = panel.place(window)
-    assert left >= window[0] / 2 - 12 and top >= 0 and left + width <= window[0] and top + height <= window[1]
-    assert panel.hit((left - 1, top), window) is None and panel.hit((left, top + height + 1), window) is None
+    assert (
+        left >= window[0] / 2 - 12
+        and top >= 0
+        and left + width <= window[0]
+        and top + height <= window[1]
+    )
+    assert (
+        panel.hit((left - 1, top), window) is None
+        and panel.hit((left, top + height + 1), window) is None
+    )
     pixels = [(x, y) for y in range(top, top + height) for x in range(left, left + width)]
     found = {hit.unit for pixel in pixels if (hit := panel.hit(pixel, window))}
     assert found == set(range(32)) | {-1}
     for unit, value in ((0, -2.0), (ROWS, 2.0), (31, 0.5)):
         panel.sliders.hold(unit, value)
         hit = panel.hit(knob(panel, unit, window), window)
-        assert hit is not None and hit[:2] == ("slider", unit) and hit.value == pytest.approx(value, abs=0.1)
+        assert (
+            hit is not None
+            and hit[:2] == ("slider", unit)
+            and hit.value == pytest.approx(value, abs=0.1)
+        )
 
 
 def test_a_panel_shows_what_its_sliders_are(panel: Panel) -> None:
     before = pygame.surfarray.array3d(panel.paint()).astype(int)
     panel.sliders.hold(5, 1.5)
-    x, y = (part - start for part, start in zip(knob(panel, 5, (960, 540)), panel.place((960, 540)), strict=False))
+    x, y = (
+        part - start
+        for part, start in zip(knob(panel, 5, (960, 540)), panel.place((960, 540)), strict=False)
+    )
     after = pygame.surfarray.array3d(panel.paint()).astype(int)
     red, _, blue = after[x, y]
     assert red > blue + 50 and np.abs(after - before)[x, y].max() > 50  # orange: held
-    assert panel.hit((0, 0), (960, 540)) is None and isinstance(panel.hit((900, 20), (960, 540)), Hit)
+    assert panel.hit((0, 0), (960, 540)) is None and isinstance(
+        panel.hit((900, 20), (960, 540)), Hit
+    )
 
 
-# -- springs and steering ------------------------------------------------------------------------------------------
+# -- springs and steering --------------------------------------------------------------------------
 
 
 @given(st.floats(-10, 10), st.floats(0.02, 1.0), st.integers(1, 20))
 def test_a_spring_does_not_care_how_time_is_cut(target: float, half_life: float, cuts: int) -> None:
-    once, often = Spring(1.0, half_life), Spring(1.0, half_life)
+    once = Spring(1.0, half_life)
+    often = Spring(1.0, half_life)
     once.step(target, 0.3)
     for _ in range(cuts):
         often.step(target, 0.3 / cuts)
@@ -229,7 +263,15 @@ def steer(steering: Steering, held: set[str], seconds: float = 1.0, azimuth: flo
 
 
 @pytest.mark.parametrize(
-    ("key", "way"), [("w", (0, 1)), ("up", (0, 1)), ("s", (0, -1)), ("a", (1, 0)), ("d", (-1, 0)), ("right", (-1, 0))]
+    ("key", "way"),
+    [
+        ("w", (0, 1)),
+        ("up", (0, 1)),
+        ("s", (0, -1)),
+        ("a", (1, 0)),
+        ("d", (-1, 0)),
+        ("right", (-1, 0)),
+    ],
 )
 def test_keys_point_into_the_world(key: str, way: tuple[float, float]) -> None:
     """Before a camera that looks along +Z, left is +X."""
@@ -288,13 +330,21 @@ def test_with_the_facing_locked_s_walks_backward() -> None:
     steering = Steering()
     steer(steering, {"f"}, 0.2)  # held for several steps, it switches once
     wish = steer(steering, {"s"})
-    assert steering.locked and wish.facing == pytest.approx(0.0) and wish.velocity[1] == pytest.approx(-WALK, abs=1e-2)
+    assert (
+        steering.locked
+        and wish.facing == pytest.approx(0.0)
+        and wish.velocity[1] == pytest.approx(-WALK, abs=1e-2)
+    )
     steer(steering, {"f"}, 0.2)
-    assert not steering.locked and abs(steer(steering, {"s"}).facing) == pytest.approx(math.pi, abs=1e-2)
+    assert not steering.locked and abs(steer(steering, {"s"}).facing) == pytest.approx(
+        math.pi, abs=1e-2
+    )
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1))
-def test_a_stick_is_never_longer_than_one_and_dead_in_its_middle(right: float, forward: float) -> None:
+def test_a_stick_is_never_longer_than_one_and_dead_in_its_middle(
+    right: float, forward: float
+) -> None:
     stick = world_stick(Controls(right=right, forward=forward), 0.4)
     assert np.hypot(*stick) <= 1 + 1e-9
     if math.hypot(right, forward) < 0.15:
@@ -302,20 +352,29 @@ def test_a_stick_is_never_longer_than_one_and_dead_in_its_middle(right: float, f
 
 
 def test_a_game_pad_is_read() -> None:
-    buttons = {pygame.CONTROLLER_BUTTON_LEFTSHOULDER, pygame.CONTROLLER_BUTTON_A, pygame.CONTROLLER_BUTTON_START}
+    buttons = {
+        pygame.CONTROLLER_BUTTON_LEFTSHOULDER,
+        pygame.CONTROLLER_BUTTON_A,
+        pygame.CONTROLLER_BUTTON_START,
+    }
     axes = {
         pygame.CONTROLLER_AXIS_LEFTY: -32768,
         pygame.CONTROLLER_AXIS_LEFTX: 900,
         pygame.CONTROLLER_AXIS_TRIGGERRIGHT: 32767,
     }
-    device = SimpleNamespace(get_button=lambda button: button in buttons, get_axis=lambda axis: axes.get(axis, 0))
+    device = SimpleNamespace(
+        get_button=lambda button: button in buttons, get_axis=lambda axis: axes.get(axis, 0)
+    )
     pad = Gamepad(device)
-    first, second = pad.read(), pad.read()
-    assert first.move == (0.0, 1.0) and first.look == (0.0, 0.0) and first.held == {"q", "p", "shift"}
+    first = pad.read()
+    second = pad.read()
+    assert (
+        first.move == (0.0, 1.0) and first.look == (0.0, 0.0) and first.held == {"q", "p", "shift"}
+    )
     assert first.actions == ("pause",) and second.actions == ()  # once a press
 
 
-# -- clock, poses, camera --------------------------------------------------------------------------------------------
+# -- clock, poses, camera --------------------------------------------------------------------------
 
 
 @given(st.lists(st.floats(0.001, 0.2), min_size=1, max_size=60))
@@ -354,8 +413,12 @@ def test_between_two_poses_no_limb_stretches(amount: float) -> None:
 
 def test_the_ends_of_the_way_are_the_two_poses() -> None:
     start, end = poses()
-    torch.testing.assert_close(start.towards(end, 0.0).matrices(), start.matrices(), atol=1e-5, rtol=0)
-    torch.testing.assert_close(start.towards(end, 1.0).matrices(), end.matrices(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        start.towards(end, 0.0).matrices(), start.matrices(), atol=1e-5, rtol=0
+    )
+    torch.testing.assert_close(
+        start.towards(end, 1.0).matrices(), end.matrices(), atol=1e-5, rtol=0
+    )
 
 
 def test_a_scene_turns_the_short_way() -> None:
@@ -377,13 +440,20 @@ def test_the_camera_looks_over_the_shoulder() -> None:
     camera.jump(np.array((2.0, 0.95, 3.0)))
     assert camera.eye[2] < 3.0 and camera.eye[1] > 1.0
     assert project(camera, (2.0, camera.aim[1], 3.0))[:2] == pytest.approx((0, 0), abs=1e-6)
-    assert project(camera, (3.0, 1.0, 3.0))[0] < 0  # +X is to the left of somebody who looks along +Z
+    assert (
+        project(camera, (3.0, 1.0, 3.0))[0] < 0
+    )  # +X is to the left of somebody who looks along +Z
     assert project(camera, (2.0, 1.7, 3.0))[1] > 0
     assert project(camera, (2.0, 1.0, 30.0))[2] > project(camera, (2.0, 1.0, 3.0))[2]
 
 
-@given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3), st.floats(-20, 20)), max_size=8), st.sampled_from(MODES))
-def test_the_camera_stays_above_ground_and_within_reach(moves: list[tuple[float, float, float]], mode: str) -> None:
+@given(
+    st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3), st.floats(-20, 20)), max_size=8),
+    st.sampled_from(MODES),
+)
+def test_the_camera_stays_above_ground_and_within_reach(
+    moves: list[tuple[float, float, float]], mode: str
+) -> None:
     camera = FollowCamera()
     camera.mode = mode
     for right, up, notches in moves:
@@ -392,7 +462,10 @@ def test_the_camera_stays_above_ground_and_within_reach(moves: list[tuple[float,
         for _ in range(30):
             camera.follow(np.array((0.0, 0.95, 0.0)), 1.0, 1 / 30)
         assert camera.eye[1] >= 0.15 and np.isfinite(camera.matrix(1.5)).all()
-        assert DISTANCES[0] <= camera.distance <= DISTANCES[1] and ELEVATIONS[0] <= camera.elevation <= ELEVATIONS[1]
+        assert (
+            DISTANCES[0] <= camera.distance <= DISTANCES[1]
+            and ELEVATIONS[0] <= camera.elevation <= ELEVATIONS[1]
+        )
 
 
 def test_the_camera_follows_softly_and_chases_on_wish() -> None:
@@ -409,7 +482,9 @@ def test_the_camera_follows_softly_and_chases_on_wish() -> None:
 
 
 @given(st.integers(1, 200), st.floats(-1.5, 1.5))
-def test_the_camera_flies_back_until_everybody_is_in_the_picture_and_back_again(count: int, azimuth: float) -> None:
+def test_the_camera_flies_back_until_everybody_is_in_the_picture_and_back_again(
+    count: int, azimuth: float
+) -> None:
     place = 15 * np.random.default_rng(count).standard_normal((count, 3))
     place[:, 1] = 0.9
     root = np.array((3.0, 0.9, -2.0))
@@ -443,14 +518,15 @@ def test_a_still_camera_lets_the_character_walk_away_until_another_mode_is_chose
 
 
 def test_with_nobody_else_the_camera_that_sees_all_orbits() -> None:
-    one, two = FollowCamera(), FollowCamera()
+    one = FollowCamera()
+    two = FollowCamera()
     two.mode = "all"
     for camera in (one, two):
         camera.follow(np.array((1.0, 0.9, 2.0)), 0.4, 0.5)
     assert two.eye == pytest.approx(one.eye)
 
 
-# -- body, light, marks ----------------------------------------------------------------------------------------------
+# -- body, light, marks ----------------------------------------------------------------------------
 
 
 def placed_ends(body: Body, skeleton: Skeleton, rotations: Tensor) -> np.ndarray:
@@ -472,7 +548,9 @@ def test_every_bone_has_flesh_that_keeps_its_length(seed: int) -> None:
     lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=-1)
     np.testing.assert_allclose(lengths, body.shapes[:, 2], atol=1e-5)
     np.testing.assert_allclose(np.linalg.det(body.frames), 1, atol=1e-5)
-    knee = forward_kinematics(skeleton, torch.tensor((0.3, 1.0, -0.2)), rotations)[skeleton.index("LeftLeg")].numpy()
+    knee = forward_kinematics(skeleton, torch.tensor((0.3, 1.0, -0.2)), rotations)[
+        skeleton.index("LeftLeg")
+    ].numpy()
     thigh = body.joints == skeleton.index("LeftUpLeg")
     np.testing.assert_allclose(ends[thigh, 1][0], knee, atol=1e-5)
 
@@ -480,7 +558,9 @@ def test_every_bone_has_flesh_that_keeps_its_length(seed: int) -> None:
 def test_left_and_right_are_told_apart_by_colour() -> None:
     skeleton = synthetic.skeleton()
     body = Body.of(skeleton)
-    left, right = (body.colours[body.joints == skeleton.index(f"{side}ForeArm")] for side in ("Left", "Right"))
+    left, right = (
+        body.colours[body.joints == skeleton.index(f"{side}ForeArm")] for side in ("Left", "Right")
+    )
     assert left[0, 2] > 2 * left[0, 0] and right[0, 0] > 2 * right[0, 2]
 
 
@@ -488,12 +568,22 @@ def test_left_and_right_are_told_apart_by_colour() -> None:
 def test_a_body_for_any_skeleton(joints: int, seed: int) -> None:
     """Unknown names, bones without length, a lone root: still a body, and a finite one."""
     random = torch.Generator().manual_seed(seed)
-    parents = tuple([-1] + [int(torch.randint(0, joint, (1,), generator=random)) for joint in range(1, joints)])
-    offsets = torch.randn(joints, 3, generator=random) * torch.randint(0, 2, (joints, 1), generator=random)
+    parents = tuple(
+        [-1] + [int(torch.randint(0, joint, (1,), generator=random)) for joint in range(1, joints)]
+    )
+    offsets = torch.randn(joints, 3, generator=random) * torch.randint(
+        0, 2, (joints, 1), generator=random
+    )
     offsets[0] = 0
-    skeleton = Skeleton(tuple(f"bone_{index}" for index in range(joints)), parents, offsets, torch.zeros(joints, 3))
+    skeleton = Skeleton(
+        tuple(f"bone_{index}" for index in range(joints)), parents, offsets, torch.zeros(joints, 3)
+    )
     body = Body.of(skeleton)
-    assert len(body) >= joints - 1 and np.isfinite(body.frames).all() and (body.shapes[:, :2] > 0).all()
+    assert (
+        len(body) >= joints - 1
+        and np.isfinite(body.frames).all()
+        and (body.shapes[:, :2] > 0).all()
+    )
     np.testing.assert_allclose(np.linalg.det(body.frames), 1, atol=1e-4)
 
 
@@ -502,13 +592,20 @@ def test_a_capsule_is_closed_and_faces_outward(segments: int, rings: int) -> Non
     vertices, triangles = capsule(segments, rings)
     latitude = np.where(vertices[:, 3] > 0.5, vertices[:, 2], vertices[:, 2] - 1) * np.pi / 2
     points = np.stack(
-        (vertices[:, 0] * np.cos(latitude), np.sin(latitude) + vertices[:, 3], vertices[:, 1] * np.cos(latitude)), -1
+        (
+            vertices[:, 0] * np.cos(latitude),
+            np.sin(latitude) + vertices[:, 3],
+            vertices[:, 1] * np.cos(latitude),
+        ),
+        -1,
     )
     corners = points[triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     outward = corners.mean(axis=1) - (0, 0.5, 0)
     assert np.all((normals * outward).sum(-1) >= -1e-6)
-    volume = (normals * corners[:, 0]).sum() / 6  # of a closed surface; it comes near a smooth capsule's
+    volume = (
+        normals * corners[:, 0]
+    ).sum() / 6  # of a closed surface; it comes near a smooth capsule's
     assert 0.5 < volume / (np.pi * (1 + 4 / 3)) <= 1.0
 
 
@@ -536,16 +633,24 @@ def test_marks_show_wish_and_velocity() -> None:
 
 
 @given(st.floats(-20, 20), st.floats(-20, 20), st.floats(0.2, 8))
-def test_the_flag_stands_upright_and_turns_its_pennant_to_whoever_looks(x: float, z: float, height: float) -> None:
+def test_the_flag_stands_upright_and_turns_its_pennant_to_whoever_looks(
+    x: float, z: float, height: float
+) -> None:
     eye = np.array((1.0, height, -2.0))
     stone, pole, pennant = placed(np.array((x, z)), eye)
     size = np.linalg.norm(pole[:, 1])
-    assert 1 <= size <= LARGEST and (size == pytest.approx(1, abs=1e-5) or math.hypot(x - 1, z + 2) > FULL_SIZE)
-    assert pole[:, 1] / size == pytest.approx((0, 1, 0), abs=1e-6) and pole[:, 3] == pytest.approx((x, 0, z))
+    assert 1 <= size <= LARGEST and (
+        size == pytest.approx(1, abs=1e-5) or math.hypot(x - 1, z + 2) > FULL_SIZE
+    )
+    assert pole[:, 1] / size == pytest.approx((0, 1, 0), abs=1e-6) and pole[:, 3] == pytest.approx(
+        (x, 0, z)
+    )
     assert stone[:, 3] == pytest.approx(pole[:, 3])
     assert 0.5 * HEIGHT * size < pennant[1, 3] < HEIGHT * size
     away = np.array((x - 1.0, 0.0, z + 2.0))
-    assert abs(float(pennant[:, 1] @ away)) < 1e-3 * (1 + np.linalg.norm(away))  # across the line of sight
+    assert abs(float(pennant[:, 1] @ away)) < 1e-3 * (
+        1 + np.linalg.norm(away)
+    )  # across the line of sight
     for part in (stone, pole, pennant):
         assert np.linalg.det(part[:, :3] / size) == pytest.approx(1, abs=1e-3)
 
@@ -565,9 +670,11 @@ def test_quality_suits_the_driver(driver: str, level: quality.Quality) -> None:
     assert quality.suited_to(driver) == level
 
 
-# -- pictures --------------------------------------------------------------------------------------------------------
+# -- pictures --------------------------------------------------------------------------------------
 
-pictures = pytest.mark.xdist_group("opengl")  # one process draws: two contexts at once gain nothing here
+pictures = pytest.mark.xdist_group(
+    "opengl"
+)  # one process draws: two contexts at once gain nothing here
 SIZE = (320, 180)
 
 
@@ -613,20 +720,25 @@ def test_it_moves_when_it_walks(screen: Screen) -> None:
     empty = shoot(screen, standing((500.0, 0.0)))
 
     def middle(x: float) -> float:
-        return float((np.abs(shoot(screen, standing((x, 0.0))) - empty).max(-1) > 12).nonzero()[1].mean())
+        return float(
+            (np.abs(shoot(screen, standing((x, 0.0))) - empty).max(-1) > 12).nonzero()[1].mean()
+        )
 
     assert middle(0.6) < middle(0.0) - 20 < middle(-0.6) - 40  # +X is left
 
 
 @pictures
 def test_its_shadow_darkens_the_ground_away_from_the_sun(screen: Screen) -> None:
-    empty, drawn = shoot(screen, standing((500.0, 0.0))), shoot(screen, standing())
+    empty = shoot(screen, standing((500.0, 0.0)))
+    drawn = shoot(screen, standing())
     darker = (empty - drawn).mean(axis=-1) > 15
     matrix = screen.camera.matrix(SIZE[0] / SIZE[1])
 
     def at(x: float, z: float) -> tuple[int, int]:
         clip = matrix @ (x, 0.0, z, 1.0)
-        return round((1 - clip[1] / clip[3]) / 2 * SIZE[1]), round((1 + clip[0] / clip[3]) / 2 * SIZE[0])
+        return round((1 - clip[1] / clip[3]) / 2 * SIZE[1]), round(
+            (1 + clip[0] / clip[3]) / 2 * SIZE[0]
+        )
 
     towards = sun.TOWARDS[[0, 2]]
     away = -towards / sun.TOWARDS[1] * 1.2  # where the shadow of the chest falls
@@ -659,8 +771,12 @@ def test_a_flag_stands_over_the_ground_and_others_beside_the_one(screen: Screen)
     flagged = shoot(screen, standing(stage=Stage(flag=np.array((1.0, 0.0)))))
     changed = np.abs(flagged - plain).max(-1) > 25
     rows, columns = changed.nonzero()
-    assert rows.max() - rows.min() > 60 and columns.max() < 0.6 * SIZE[0]  # tall, and left, where +X is
-    red, _, blue = flagged[rows.min() + 4 : rows.min() + 12][changed[rows.min() + 4 : rows.min() + 12]].mean(axis=0)
+    assert (
+        rows.max() - rows.min() > 60 and columns.max() < 0.6 * SIZE[0]
+    )  # tall, and left, where +X is
+    red, _, blue = flagged[rows.min() + 4 : rows.min() + 12][
+        changed[rows.min() + 4 : rows.min() + 12]
+    ].mean(axis=0)
     assert red > blue + 40  # the pennant
     pose = standing((-1.0, 0.0)).pose
     crowd = Pose(pose.root[None], pose.quaternions[None])
@@ -675,9 +791,13 @@ def test_a_crowd_is_as_large_as_wished_and_goes_again(screen: Screen) -> None:
     plain = shoot(screen, standing())
     pose = standing().pose
     for count in (3, 40, 7):
-        place = torch.stack((torch.linspace(-4, 4, count), torch.zeros(count), torch.full((count,), 6.0)), dim=-1)
+        place = torch.stack(
+            (torch.linspace(-4, 4, count), torch.zeros(count), torch.full((count,), 6.0)), dim=-1
+        )
         others = Pose(pose.root + place, pose.quaternions.expand(count, -1, -1))
-        assert (np.abs(shoot(screen, standing(others=others)) - plain).max(-1) > 25).sum() > 100 * count**0.5
+        assert (
+            np.abs(shoot(screen, standing(others=others)) - plain).max(-1) > 25
+        ).sum() > 100 * count**0.5
     assert np.abs(shoot(screen, standing()) - plain).max() == 0
 
 
@@ -727,7 +847,11 @@ def test_text_is_written_over_the_window(screen: Screen) -> None:
 
 @pictures
 def test_a_resized_window_gets_a_picture_of_its_size(screen: Screen) -> None:
-    for size in ((200, 240), (1600, 900), SIZE):  # the second is larger than a software renderer draws
+    for size in (
+        (200, 240),
+        (1600, 900),
+        SIZE,
+    ):  # the second is larger than a software renderer draws
         screen.renderer.resize(size)
         screen.renderer.draw(standing(), screen.camera)
         assert screen.picture().shape == (size[1], size[0], 3)
@@ -735,7 +859,7 @@ def test_a_resized_window_gets_a_picture_of_its_size(screen: Screen) -> None:
 
 @pictures
 def test_high_quality_draws_the_same_scene_smoothly(screen: Screen) -> None:
-    from controller.viewer.renderer import Renderer
+    from controller.viewer.gl.renderer import Renderer
 
     low = shoot(screen, standing())
     fine = Renderer(synthetic.skeleton(), SIZE, quality.HIGH)

@@ -1,4 +1,5 @@
-"""The window VAE: what its encoder sees, that it learns and plays, and that each of its faults is one setting."""
+"""The window VAE: what its encoder sees, that it learns and plays, and that each of its faults is
+one setting."""
 
 from __future__ import annotations
 
@@ -12,21 +13,26 @@ import torch
 from synthetic import data, layout, refusal, strict_json
 from torch import Tensor
 
-from controller import rollout, train_mvae
-from controller.character import Character
-from controller.errors import ConfigError
-from controller.mvae import failure_case, variants
-from controller.mvae.diagnostics import unheld
-from controller.mvae.model import MotionVAEConfig
-from controller.mvae.schedules import KlWeight, TeacherForcing
-from controller.mvae.train import Trainer
-from controller.mvae.train_config import TrainConfig
-from controller.mvae.window import Halving, WindowVAE
+from controller.core.errors import ConfigError
+from controller.dynamics import rollout
+from controller.dynamics.character import Character
+from controller.evaluation.diagnostics import unheld
+from controller.model import variants
+from controller.model.convolutional import Halving, WindowVAE
+from controller.model.mixture import MotionVAEConfig
+from controller.studies import failure_case
+from controller.training import train_mvae
+from controller.training.config import TrainConfig
+from controller.training.schedules import KlWeight, TeacherForcing
+from controller.training.trainer import Trainer
 
-SMALL = MotionVAEConfig(variant="window", latent=6, hidden=48, window_past=5, window_future=3, window_channels=12)
+SMALL = MotionVAEConfig(
+    variant="window", latent=6, hidden=48, window_past=5, window_future=3, window_channels=12
+)
 LEARNING = TrainConfig(
-    model=SMALL, epochs=4, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=1), kl=KlWeight(ramp_epochs=2),
-    rollouts_per_epoch=80, rollout=4, batch=32, learning_rate=5e-3, beta=0.01, free_steps=0,
+    model=SMALL, epochs=4, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=1),
+    kl=KlWeight(ramp_epochs=2), rollouts_per_epoch=80, rollout=4, batch=32, learning_rate=5e-3,
+    beta=0.01, free_steps=0,
 )  # fmt: skip
 
 
@@ -51,7 +57,7 @@ def learned() -> Trainer:
     return trainer
 
 
-# -- the model -------------------------------------------------------------------------------------------------------
+# -- the model -------------------------------------------------------------------------------------
 
 
 def test_the_encoder_sees_so_many_poses_on_either_side_of_the_current_one() -> None:
@@ -78,7 +84,8 @@ def test_shapes(past: int, future: int) -> None:
 @torch.no_grad()
 def test_a_halving_is_torchs_convolution(length: int) -> None:
     torch.manual_seed(0)
-    ours, theirs = Halving(7, 5), torch.nn.Conv1d(7, 5, 3, stride=2, padding=1)
+    ours = Halving(7, 5)
+    theirs = torch.nn.Conv1d(7, 5, 3, stride=2, padding=1)
     assert theirs.bias is not None
     theirs.weight.copy_(ours.linear.weight.unflatten(1, (3, 7)).transpose(1, 2))
     theirs.bias.copy_(ours.linear.bias)
@@ -124,11 +131,14 @@ def test_what_it_learned_plays_in_the_frozen_environment_and_stays_sane(tmp_path
     assert character.step(crowd, torch.zeros(5, 6)).pose.shape == (5, layout().size)
 
 
-# -- settings --------------------------------------------------------------------------------------------------------
+# -- settings --------------------------------------------------------------------------------------
 
 
 def test_windows_longer_than_every_clip_are_refused_before_training(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ["--data", data_file, "--out", tmp_path / "run", "--model.variant", "window"]
     said = refusal(train_mvae.main, words, monkeypatch, capsys)
@@ -141,7 +151,10 @@ def test_windows_longer_than_every_clip_are_refused_before_training(
         ({"window_past": -1}, "window_past is -1; allowed: 0 to 4096"),
         ({"window_future": 0}, "window_future is 0; allowed: 1 to 4096"),
         ({"window_channels": 0}, "window_channels is 0; allowed: 1 to 4096"),
-        ({"variant": "mixture", "latent_once": True}, "latent_once is True; allowed: False with the variant 'mixture'"),
+        (
+            {"variant": "mixture", "latent_once": True},
+            "latent_once is True; allowed: False with the variant 'mixture'",
+        ),
     ],
 )
 def test_a_bad_setting_is_one_sentence(settings: dict[str, object], expected: str) -> None:
@@ -150,11 +163,16 @@ def test_a_bad_setting_is_one_sentence(settings: dict[str, object], expected: st
     assert str(caught.value) == expected
 
 
-def test_without_normalisation_the_networks_see_poses_in_their_own_units_within_their_range() -> None:
-    model, usual = window_vae(normalise=False), data().normalizer()
+def test_without_normalisation_the_networks_see_poses_in_their_own_units_within_their_range() -> (
+    None
+):
+    model = window_vae(normalise=False)
+    usual = data().normalizer()
     poses = data().poses[:9]
     torch.testing.assert_close(model.normalizer.normalize(poses), poses)
-    assert torch.equal(model.normalizer.low, usual.low) and torch.equal(model.normalizer.high, usual.high)
+    assert torch.equal(model.normalizer.low, usual.low) and torch.equal(
+        model.normalizer.high, usual.high
+    )
     assert torch.equal(window_vae().normalizer.mean, usual.mean)
 
 
@@ -169,7 +187,7 @@ def test_z_enters_once_or_every_layer(once: bool) -> None:
     assert latent.grad is not None and bool((latent.grad.abs() > 1e-5).all()) != once
 
 
-# -- the failure and its cures ---------------------------------------------------------------------------------------
+# -- the failure and its cures ---------------------------------------------------------------------
 
 TINY = replace(
     failure_case.CASE,
@@ -181,21 +199,27 @@ TINY = replace(
 def changes(one: TrainConfig, other: TrainConfig) -> set[str]:
     """Names of the settings in which two runs differ."""
     found = {name for name in vars(one) if getattr(one, name) != getattr(other, name)} - {"model"}
-    return found | {name for name in vars(one.model) if getattr(one.model, name) != getattr(other.model, name)}
+    return found | {
+        name for name in vars(one.model) if getattr(one.model, name) != getattr(other.model, name)
+    }
 
 
 def test_each_cure_changes_one_setting_and_all_of_them_every_one() -> None:
     expected = {
         "normalised": "normalise", "near-future": "window_future", "every-layer": "latent_once",
-        "through-time": "through_time", "decaying-rate": "final_learning_rate", "long-ramp": "teacher",
-        "clipped": "gradient_norm", "low-beta": "beta",
+        "through-time": "through_time", "decaying-rate": "final_learning_rate",
+        "long-ramp": "teacher", "clipped": "gradient_norm", "low-beta": "beta",
     }  # fmt: skip
     case = failure_case.configured("as-it-was", failure_case.CASE.rollouts_per_epoch)
-    assert case == failure_case.CASE and case.model.window_past + 1 + case.model.window_future == 121
+    assert (
+        case == failure_case.CASE and case.model.window_past + 1 + case.model.window_future == 121
+    )
     assert set(failure_case.MENDS) == set(expected)
     for cure, setting in expected.items():
         assert changes(case, failure_case.configured(f"only-{cure}", 100)) == {setting}
-        assert changes(case, failure_case.configured(f"all-but-{cure}", 100)) == set(expected.values()) - {setting}
+        assert changes(case, failure_case.configured(f"all-but-{cure}", 100)) == set(
+            expected.values()
+        ) - {setting}
     assert changes(case, failure_case.configured("all-mended", 100)) == set(expected.values())
 
 
@@ -209,38 +233,74 @@ def test_the_cases_phases_are_reconstruction_then_kl_then_scheduled_sampling() -
 
 def test_losses_around_scheduled_sampling_by_hand() -> None:
     rows = [{"reconstruction": value} for value in [9.0] * 11 + [2.0, 3.0, 8.0, 4.0]]
-    assert failure_case.losses(failure_case.CASE, rows) == {"before": 2.0, "peak": 8.0, "ratio": 4.0, "final": 4.0}
+    assert failure_case.losses(failure_case.CASE, rows) == {
+        "before": 2.0,
+        "peak": 8.0,
+        "ratio": 4.0,
+        "final": 4.0,
+    }
     early = {"before": 9.0, "peak": None, "ratio": None, "final": 9.0}
     assert failure_case.losses(failure_case.CASE, rows[:3]) == early
     assert failure_case.losses(failure_case.CASE, []) == dict.fromkeys(early)
 
 
 def test_the_command_trains_tells_and_does_not_train_again(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(failure_case, "CASE", TINY)
-    page, out = tmp_path / "page.md", tmp_path / "out"
+    page = tmp_path / "page.md"
+    out = tmp_path / "out"
     page.write_text("before <!-- failure case --> old <!-- end failure case --> after")
     runs = ["as-it-was", "only-normalised"]
-    words = ["case", "--data", data_file, "--out", out, "--rollouts-per-epoch", "1", "--write", page, "--runs", *runs]
+    words = [
+        "case",
+        "--data",
+        data_file,
+        "--out",
+        out,
+        "--rollouts-per-epoch",
+        "1",
+        "--write",
+        page,
+        "--runs",
+        *runs,
+    ]
     monkeypatch.setattr("sys.argv", [str(word) for word in words])
     failure_case.main()
     head, _, *rows = (out / "table.md").read_text().strip().splitlines()
     assert [row.split("|")[1].strip() for row in rows] == runs
     assert head.count("|") == rows[0].count("|") == len(failure_case.COLUMNS) + 1
-    assert rows[1] in page.read_text() and page.read_text().startswith("before") and "old" not in page.read_text()
+    assert (
+        rows[1] in page.read_text()
+        and page.read_text().startswith("before")
+        and "old" not in page.read_text()
+    )
     found = strict_json((out / "table.json").read_text())
-    assert isinstance(found, list) and found[1]["mended"] == ["normalised"] and found[0]["stopped"] is None
+    assert (
+        isinstance(found, list)
+        and found[1]["mended"] == ["normalised"]
+        and found[0]["stopped"] is None
+    )
     assert len(json.loads((out / "as-it-was" / "history.json").read_text())) == 24
     assert "epoch 24" in capsys.readouterr().out
     failure_case.main()
     assert "epoch" not in capsys.readouterr().out
     others: list[str | Path] = [*words[1:5], "--rollouts-per-epoch", "2", "--runs", "as-it-was"]
-    assert "its settings are not this run's" in refusal(failure_case.main, others, monkeypatch, capsys)
+    assert "its settings are not this run's" in refusal(
+        failure_case.main, others, monkeypatch, capsys
+    )
 
 
 def test_an_unknown_run_is_one_sentence(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    data_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ["--data", data_file, "--out", tmp_path, "--runs", "only-luck"]
-    assert refusal(failure_case.main, words, monkeypatch, capsys).startswith("runs is 'only-luck'; allowed: as-it-was")
+    assert refusal(failure_case.main, words, monkeypatch, capsys).startswith(
+        "runs is 'only-luck'; allowed: as-it-was"
+    )

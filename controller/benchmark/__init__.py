@@ -1,1 +1,2 @@
-"""How fast everything is on this machine: ``python -m controller.benchmark``, see ``docs/performance.md``."""
+"""How fast everything is on this machine: ``python -m controller.benchmark``, see
+``docs/performance.md``."""

@@ -1,4 +1,5 @@
-"""Time everything on this machine: ``python -m controller.benchmark --json``. See ``docs/performance.md``."""
+"""Time everything on this machine: ``python -m controller.benchmark --json``. See
+``docs/performance.md``."""
 
 from __future__ import annotations
 
@@ -11,14 +12,15 @@ from typing import Any
 import torch
 import tyro
 
-from controller import assets, devices, files
 from controller.benchmark import machine, options, programs, report, steps, training
 from controller.benchmark.limits import Limits, Work
-from controller.character import Character
-from controller.errors import run_command
-from controller.policy import Policy
-from controller.simulation import Simulation
+from controller.control import shipped
+from controller.control.policy import Policy
+from controller.core import devices, files
+from controller.core.errors import run_command
+from controller.dynamics.character import Character
 from controller.tasks.joystick import JoystickTask
+from controller.tasks.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Options(options.Options):
     """What to measure, with the shipped weights. `docs/performance.md` explains every figure."""
 
     write: Path | None = None
-    """Also put the tables between the marks <!-- figures --> and <!-- end figures --> of this Markdown file."""
+    """Also put the tables between the marks <!-- figures --> and <!-- end figures --> of this
+    Markdown file."""
 
     def check(self) -> None:
         super().check()
@@ -37,16 +40,19 @@ class Options(options.Options):
 def measured(given: Options) -> dict[str, Any]:
     """All figures, by their keys; None for what this machine cannot do."""
     began = time.perf_counter()
-    plan, device = steps.QUICK if given.quick else steps.FULL, devices.find(given.device)
+    plan = steps.QUICK if given.quick else steps.FULL
+    device = devices.find(given.device)
     torch.set_num_threads(given.threads)
-    character = Character.load(assets.MVAE, device)
+    character = Character.load(shipped.MVAE, device)
     simulation = Simulation(character, JoystickTask(character))
-    policy = Policy.load(assets.policy_path("joystick"), character, "joystick")
+    policy = Policy.load(shipped.policy_path("joystick"), character, "joystick")
     weights = Work.of(character.model.decoder, policy.actor).weight_bytes
     limits = Limits.measured(weights, device, plan.seconds)
     found = steps.timings(simulation, policy, plan)
     limits = limits.best(Limits.measured(weights, device, plan.seconds))
-    figures = machine.described(device) | vars(limits) | {"weight_bytes": weights, "quick": given.quick}
+    figures = (
+        machine.described(device) | vars(limits) | {"weight_bytes": weights, "quick": given.quick}
+    )
     figures |= steps.figures(found, limits, simulation, policy)
     figures |= steps.crowd(simulation, policy, machine.cores(), 2 * plan.seconds)
     figures |= training.figures(character, 2 * plan.seconds)

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 import tyro
 
-from controller import assets
 from controller.benchmark.steps import Control
-from controller.character import Character
-from controller.errors import ControllerError, run_command
-from controller.policy import Policy
-from controller.simulation import Simulation
+from controller.control import shipped
+from controller.control.policy import Policy
+from controller.core.errors import ControllerError, run_command
+from controller.dynamics.character import Character
 from controller.tasks.joystick import JoystickTask
+from controller.tasks.simulation import Simulation
 
 BEFORE = 2000
 """Steps after which all that is made once is there."""
@@ -40,34 +40,48 @@ class Options:
 
 
 def kilobytes(file: str, field: str) -> int:
-    """A field of a table of this process that Linux keeps; ControllerError on a system that keeps none."""
+    """A field of a table of this process that Linux keeps; ControllerError on a system that keeps
+    none."""
     path = Path("/proc/self") / file
-    found = re.search(rf"^{field}:\s*(\d+) kB", path.read_text(), re.MULTILINE) if path.is_file() else None
+    found = (
+        re.search(rf"^{field}:\s*(\d+) kB", path.read_text(), re.MULTILINE)
+        if path.is_file()
+        else None
+    )
     if found is None:
         raise ControllerError(f"{path}: no {field} there: memory can only be measured on Linux")
     return int(found[1])
 
 
 def resident() -> int:
-    """kB in memory now, counted page by page: the kernel's running count is late by hundreds of kB."""
+    """kB in memory now, counted page by page: the kernel's running count is late by hundreds of
+    kB."""
     return kilobytes("smaps_rollup", "Rss")
 
 
 @torch.inference_mode()
 def measured(steps: int) -> dict[str, Any]:
-    """``KEYS``: MB at most and after all, and how many kB were added after the first ``BEFORE`` steps."""
-    character = Character.load(assets.MVAE)
+    """``KEYS``: MB at most and after all, and how many kB were added after the first ``BEFORE``
+    steps."""
+    character = Character.load(shipped.MVAE)
     simulation = Simulation(character, JoystickTask(character))
-    control = Control(simulation, Policy.load(assets.policy_path("joystick"), character, "joystick"), 1)
+    control = Control(
+        simulation, Policy.load(shipped.policy_path("joystick"), character, "joystick"), 1
+    )
     for _ in range(BEFORE):
         control()
-    before, counted = resident(), steps - BEFORE
+    before = resident()
+    counted = steps - BEFORE
     for _ in range(counted):
         control()
     after = resident()
     growth = after - before
     peak = kilobytes("status", "VmHWM")
-    return dict(zip(KEYS, (peak / 1024, after / 1024, growth, counted, 1000 * growth / counted), strict=True))
+    return dict(
+        zip(
+            KEYS, (peak / 1024, after / 1024, growth, counted, 1000 * growth / counted), strict=True
+        )
+    )
 
 
 def main() -> None:

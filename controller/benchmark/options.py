@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller import devices
 from controller.benchmark import machine
-from controller.errors import require
+from controller.core import devices
+from controller.core.errors import require
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,20 @@ class Options:
     quick: bool = False
     """Fewer repeats, and no batch of 10,000: half a minute in all."""
     threads: int = 1
-    """Threads of torch. One character's step uses one, the crowd of 500 two, whatever is given here."""
+    """Threads of torch. One character's step uses one, the crowd of 500 two, whatever is given
+    here."""
     device: str = "cpu"
-    """cpu or cuda: where the characters are. The viewer, memory and start of a program are the CPU's on any."""
+    """cpu or cuda: where the characters are. The viewer, memory and start of a program are the
+    CPU's on any."""
 
     def check(self) -> None:
-        """Raise :class:`ConfigError` about the first option that makes no sense, before anything is measured."""
+        """Raise :class:`ConfigError` about the first option that makes no sense, before anything is
+        measured."""
         devices.find(self.device)
         most = machine.cores()
-        require(1 <= self.threads <= most, "--threads", self.threads, f"1 to {most}, as many as there are cores")
+        require(
+            1 <= self.threads <= most,
+            "--threads",
+            self.threads,
+            f"1 to {most}, as many as there are cores",
+        )

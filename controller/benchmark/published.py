@@ -1,5 +1,5 @@
-"""The inner loop of motion VAE training as it was published (Ling et al. 2020), written anew and without any thought of
-speed: what this project's loop is timed beside."""
+"""The inner loop of motion VAE training as it was published (Ling et al. 2020), written anew and
+without any thought of speed: what this project's loop is timed beside."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from controller.mvae.model import MotionVAEConfig
+from controller.model.mixture import MotionVAEConfig
 
 
 class Encoder(nn.Module):
@@ -32,7 +32,9 @@ class Decoder(nn.Module):
 
     def __init__(self, pose: int, config: MotionVAEConfig) -> None:
         super().__init__()
-        wide, hidden, experts = config.latent + pose, config.latent + config.hidden, config.experts
+        wide = config.latent + pose
+        hidden = config.latent + config.hidden
+        experts = config.experts
         self.gate = nn.Sequential(
             nn.Linear(wide, config.gate_hidden),
             nn.ELU(),
@@ -41,7 +43,9 @@ class Decoder(nn.Module):
             nn.Linear(config.gate_hidden, experts),
         )
         sizes = ((wide, config.hidden), (hidden, config.hidden), (hidden, pose))
-        self.weights = nn.ParameterList([torch.empty(experts, *size).uniform_(-0.1, 0.1) for size in sizes])
+        self.weights = nn.ParameterList(
+            [torch.empty(experts, *size).uniform_(-0.1, 0.1) for size in sizes]
+        )
         self.biases = nn.ParameterList([torch.zeros(experts, size[1]) for size in sizes])
 
     def forward(self, latent: Tensor, previous: Tensor) -> Tensor:
@@ -59,13 +63,18 @@ class Decoder(nn.Module):
 class PublishedLoop:
     """Networks and optimiser for poses of ``pose`` values; :meth:`rollout` is the loop."""
 
-    def __init__(self, pose: int, config: MotionVAEConfig, device: torch.device, beta: float) -> None:
-        self.encoder, self.decoder = Encoder(pose, config).to(device), Decoder(pose, config).to(device)
+    def __init__(
+        self, pose: int, config: MotionVAEConfig, device: torch.device, beta: float
+    ) -> None:
+        self.encoder = Encoder(pose, config).to(device)
+        self.decoder = Decoder(pose, config).to(device)
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
-        self.optimizer, self.beta = torch.optim.Adam(parameters, lr=1e-4), beta
+        self.optimizer = torch.optim.Adam(parameters, lr=1e-4)
+        self.beta = beta
 
     def rollout(self, windows: Tensor) -> None:
-        """An optimiser step at each step over z-scored windows ``(B, 1 + L, D)``, from the model's own poses."""
+        """An optimiser step at each step over z-scored windows ``(B, 1 + L, D)``, from the model's
+        own poses."""
         pose = windows[:, 0]
         for following in windows.unbind(dim=1)[1:]:
             mean, log_variance = self.encoder(following, pose)

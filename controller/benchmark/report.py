@@ -20,11 +20,13 @@ OTHERS = (
     ),
     (
         "100 characters, stable-baselines3",
-        "{vecenv_steps_per_s_b100:,.0f} steps/s, taking {vecenv_overhead_percent:.1f} % longer than the core",
+        "{vecenv_steps_per_s_b100:,.0f} steps/s, taking {vecenv_overhead_percent:.1f} % longer "
+        "than the core",
     ),
     (
         "100 characters, Gymnasium",
-        "{gym_steps_per_s_b100:,.0f} steps/s, taking {gym_overhead_percent:.1f} % longer than the core",
+        "{gym_steps_per_s_b100:,.0f} steps/s, taking {gym_overhead_percent:.1f} % longer than the "
+        "core",
     ),
     ("PPO", "{ppo_samples_per_s:,.0f} frames/s"),
     (
@@ -34,17 +36,23 @@ OTHERS = (
     ("SHAC, one process", "{shac_frames_per_s:,.0f} frames/s"),
     (
         "motion VAE's training",
-        "{mvae_optimiser_steps_per_s:.1f} optimiser steps/s of {mvae_batch} windows × {mvae_rollout} frames",
+        "{mvae_optimiser_steps_per_s:.1f} optimiser steps/s of {mvae_batch} windows × "
+        "{mvae_rollout} frames",
     ),
-    ("– when free steps have begun", "{mvae_optimiser_steps_per_s_with_free_steps:.1f} optimiser steps/s"),
+    (
+        "– when free steps have begun",
+        "{mvae_optimiser_steps_per_s_with_free_steps:.1f} optimiser steps/s",
+    ),
     (
         "– with an optimiser step at every step of a rollout",
-        "{mvae_updates_per_s:.0f} optimiser steps/s, {mvae_updates_ratio:.1f} × the published loop's "
+        "{mvae_updates_per_s:.0f} optimiser steps/s, {mvae_updates_ratio:.1f} × the published "
+        "loop's "
         "{mvae_reference_updates_per_s:.1f}",
     ),
     (
         "a frame of the viewer at 640×360, Python",
-        "{viewer_python_ms:.2f} ms (99 %: {viewer_python_ms_p99:.2f} ms), of which {viewer_step_ms:.2f} ms step",
+        "{viewer_python_ms:.2f} ms (99 %: {viewer_python_ms_p99:.2f} ms), of which "
+        "{viewer_step_ms:.2f} ms step",
     ),
     (
         "– then, until it is drawn",
@@ -62,7 +70,15 @@ OTHERS = (
 def tables(figures: dict[str, Any]) -> str:
     """Steps with their floors, everything else, and where it was measured."""
     steps = [row for key, name in STEPS for row in _steps(figures, key, name)]
-    head = ("step", "characters", "median", "99 %", "floor", "floor / median", "characters' steps/s")
+    head = (
+        "step",
+        "characters",
+        "median",
+        "99 %",
+        "floor",
+        "floor / median",
+        "characters' steps/s",
+    )
     others = [(what, _filled(pattern, figures)) for what, pattern in OTHERS]
     versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
     where = "one thread" if figures["threads"] == 1 else f"{figures['threads']} threads"
@@ -100,17 +116,28 @@ def _steps(figures: dict[str, Any], key: str, name: str) -> list[tuple[str, ...]
 
 def _time(us: float) -> str:
     """Three figures that can be read."""
-    return f"{us:.3g} µs" if us < 999.5 else f"{us / 1e3:.3g} ms" if us < 999.5e3 else f"{us / 1e6:.3g} s"
+    return (
+        f"{us:.3g} µs"
+        if us < 999.5
+        else f"{us / 1e3:.3g} ms"
+        if us < 999.5e3
+        else f"{us / 1e6:.3g} s"
+    )
 
 
 def _filled(pattern: str, figures: dict[str, Any]) -> str:
     """The figures in their sentence, unless one of them could not be had."""
     needed = re.findall(r"{(\w+)", pattern)
-    return "not measured" if any(figures[key] is None for key in needed) else pattern.format_map(figures)
+    return (
+        "not measured"
+        if any(figures[key] is None for key in needed)
+        else pattern.format_map(figures)
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, its columns aligned so that it can be read as it is; numbers' columns to the right."""
+    """A Markdown table, its columns aligned so that it can be read as it is; numbers' columns to
+    the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     right = [len(head) > 2 and index > 0 for index in range(len(head))]
 
@@ -121,5 +148,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         )
         return f"| {' | '.join(put)} |"
 
-    rule = "|".join("-" * (width + 1) + (":" if late else "-") for width, late in zip(widths, right, strict=True))
+    rule = "|".join(
+        "-" * (width + 1) + (":" if late else "-")
+        for width, late in zip(widths, right, strict=True)
+    )
     return "\n".join((line(head), f"|{rule}|", *map(line, rows)))

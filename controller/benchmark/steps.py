@@ -1,4 +1,5 @@
-"""The steps that are timed: parts of one, a game's, a crowd's, and a training's without any library around it."""
+"""The steps that are timed: parts of one, a game's, a crowd's, and a training's without any library
+around it."""
 
 from __future__ import annotations
 
@@ -12,14 +13,15 @@ from torch import Tensor
 
 from controller.benchmark.limits import Limits, Work
 from controller.benchmark.timing import Call, Timing, finished, measure, threads
-from controller.character import Character
-from controller.policy import Policy
-from controller.simulation import LATENT_LIMIT, Simulation
+from controller.control.policy import Policy
+from controller.dynamics.character import Character
+from controller.tasks.simulation import LATENT_LIMIT, Simulation
 
 CROWD = 500
 CORE_BATCHES = (100, 1000)
 CORE_CALLS = 10
-"""Steps in a sample of the core: in some goals are drawn and in some not, and what a training feels is their mean."""
+"""Steps in a sample of the core: in some goals are drawn and in some not, and what a training feels
+is their mean."""
 LATENTS = 16
 """Random latents, used in turn."""
 
@@ -37,11 +39,12 @@ FULL = Plan(2.0, (1, 10, 100, 1000, 10_000))
 
 
 class Control:
-    """What a game does 30 times a second for ``batch`` characters that hold to their goals: observe, act, move, and
-    the joints to draw."""
+    """What a game does 30 times a second for ``batch`` characters that hold to their goals:
+    observe, act, move, and the joints to draw."""
 
     def __init__(self, simulation: Simulation, policy: Policy, batch: int) -> None:
-        self.simulation, self.policy = simulation, policy
+        self.simulation = simulation
+        self.policy = policy
         self.state, self.goal = simulation.reset(batch, _generator(simulation.character))
 
     def __call__(self) -> None:
@@ -52,14 +55,16 @@ class Control:
 
 
 class Core:
-    """One step of an environment of ``batch`` characters without a library's face: decode, integrate, reward, who
-    fell, the next goals, observe. The latents are random, and given: no policy is part of it."""
+    """One step of an environment of ``batch`` characters without a library's face: decode,
+    integrate, reward, who fell, the next goals, observe. The latents are random, and given: no
+    policy is part of it."""
 
     def __init__(self, simulation: Simulation, batch: int) -> None:
         self.simulation = simulation
         self.generator = _generator(simulation.character)
         self.state, self.goal = simulation.reset(batch, self.generator)
-        self.latents, self.steps = random_latents(simulation.character, batch), 0
+        self.latents = random_latents(simulation.character, batch)
+        self.steps = 0
 
     def latent(self) -> Tensor:
         """The next one."""
@@ -93,11 +98,13 @@ def random_latents(character: Character, batch: int) -> Tensor:
 @torch.inference_mode()
 def timings(simulation: Simulation, policy: Policy, plan: Plan) -> dict[tuple[str, int], Timing]:
     """The timing of each step, by its name and its number of characters."""
-    character, found = simulation.character, {}
+    character = simulation.character
+    found = {}
     device = character.reset_poses.device
     for batch in plan.batches:
         state, goal = simulation.reset(batch, _generator(character))
-        observation, latent = simulation.observe(state, goal), random_latents(character, batch)[0]
+        observation = simulation.observe(state, goal)
+        latent = random_latents(character, batch)[0]
         calls: dict[str, Call] = {
             "decoder": partial(character.model.decode, latent, state.pose),
             "policy": partial(policy, observation),

@@ -1,4 +1,5 @@
-"""The time that functions take: warmed up, called again and again, told as a median and a 99th percentile."""
+"""The time that functions take: warmed up, called again and again, told as a median and a 99th
+percentile."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ Clock = Callable[[], int]
 """Tells the time in ns."""
 
 WARM_UP = 0.1
-"""Share of the time given to a measurement that is spent before it, so that caches, pools and clocks are as later."""
+"""Share of the time given to a measurement that is spent before it, so that caches, pools and
+clocks are as later."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Timing:
         """From samples in ns."""
         ordered = sorted(samples)
         middle = len(ordered) // 2
-        median = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+        median = (
+            ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+        )
         return cls(median / 1e3, ordered[math.ceil(0.99 * len(ordered)) - 1] / 1e3)
 
     def per_s(self, units: float = 1) -> float:
@@ -40,12 +44,18 @@ class Timing:
 
 
 def alternate(
-    functions: Mapping[str, Call], seconds: float, calls: int = 1, least: int = 5, clock: Clock = time.perf_counter_ns
+    functions: Mapping[str, Call],
+    seconds: float,
+    calls: int = 1,
+    least: int = 5,
+    clock: Clock = time.perf_counter_ns,
 ) -> dict[str, Timing]:
-    """The timing of each function, by its name, from about ``seconds`` for all of them and ``least`` samples or more.
+    """The timing of each function, by its name, from about ``seconds`` for all of them and
+    ``least`` samples or more.
 
-    A sample is the mean of ``calls`` calls. The functions take turns, sample by sample, so that whatever else the
-    machine does meanwhile falls on all of them alike. The collector of garbage stays on: its pauses are part of p99.
+    A sample is the mean of ``calls`` calls. The functions take turns, sample by sample, so that
+    whatever else the machine does meanwhile falls on all of them alike. The collector of garbage
+    stays on: its pauses are part of p99.
     """
     samples: dict[str, list[float]] = {name: [] for name in functions}
 
@@ -57,7 +67,8 @@ def alternate(
             samples[name].append((clock() - began) / calls)
 
     def turns(nanoseconds: float, least: int) -> None:
-        end, taken = clock() + nanoseconds, 0
+        end = clock() + nanoseconds
+        taken = 0
         while taken < least or clock() < end:
             turn()
             taken += 1

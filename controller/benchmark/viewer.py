@@ -13,18 +13,18 @@ from typing import Any
 import torch
 import tyro
 
-from controller import assets
 from controller.benchmark.timing import Timing
-from controller.errors import require, run_command
+from controller.control import shipped
+from controller.core.errors import require, run_command
+from controller.games.player import Player
 from controller.games.settings import MOST, Settings
-from controller.player import Player
 from controller.viewer.screen import Screen
 
 SIZE = (640, 360)
 WARM_UP = 30
 KEYS = (
-    "viewer_python_ms", "viewer_python_ms_p99", "viewer_step_ms", "viewer_raster_ms", "viewer_raster_ms_p99",
-    "viewer_frames_per_s", "viewer_driver",
+    "viewer_python_ms", "viewer_python_ms_p99", "viewer_step_ms", "viewer_raster_ms",
+    "viewer_raster_ms_p99", "viewer_frames_per_s", "viewer_driver",
 )  # fmt: skip
 
 
@@ -43,7 +43,8 @@ class Options:
 
 
 def frame(player: Player, screen: Screen) -> tuple[int, int, int]:
-    """Step and draw once; ns of the step, of asking for the picture after it, and of waiting for that."""
+    """Step and draw once; ns of the step, of asking for the picture after it, and of waiting for
+    that."""
     began = time.perf_counter_ns()
     player.step({"w"})
     stepped = time.perf_counter_ns()
@@ -56,12 +57,14 @@ def frame(player: Player, screen: Screen) -> tuple[int, int, int]:
 def measured(frames: int, characters: int = 1) -> dict[str, Any]:
     """``KEYS``; DisplayError where no OpenGL can be had.
 
-    A driver without a graphics card draws on this core, partly while it is asked. So Python's share is taken with
-    OpenGL told to discard what it would fill, and the rest is what whole frames take longer.
+    A driver without a graphics card draws on this core, partly while it is asked. So Python's share
+    is taken with OpenGL told to discard what it would fill, and the rest is what whole frames take
+    longer.
     """
     task = "joystick" if characters == 1 else "crowd"
-    policies, settings = [assets.policy_path(task)], Settings(characters=characters)
-    player = Player.load(assets.MVAE, policies, seed=0, task=task, settings=settings)
+    policies = [shipped.policy_path(task)]
+    settings = Settings(characters=characters)
+    player = Player.load(shipped.MVAE, policies, seed=0, task=task, settings=settings)
     screen = Screen(player.character.skeleton, SIZE, headless=True)
     screen.camera.mode = "orbit" if characters == 1 else "all"
     screen.camera.jump(player.root.numpy())
@@ -70,11 +73,12 @@ def measured(frames: int, characters: int = 1) -> dict[str, Any]:
     whole = [sum(frame(player, screen)) for _ in range(WARM_UP + frames)][WARM_UP:]
     GL.glEnable(GL.GL_RASTERIZER_DISCARD)
     shares = [frame(player, screen) for _ in range(WARM_UP + frames)][WARM_UP:]
-    step, python = Timing.of([part[0] for part in shares]), Timing.of([part[0] + part[1] for part in shares])
+    step = Timing.of([part[0] for part in shares])
+    python = Timing.of([part[0] + part[1] for part in shares])
     rest = Timing.of([max(0, time_ns - round(1e3 * python.median_us)) for time_ns in whole])
     values = (
-        python.median_us / 1e3, python.p99_us / 1e3, step.median_us / 1e3, rest.median_us / 1e3, rest.p99_us / 1e3,
-        Timing.of(whole).per_s(), screen.renderer.driver,
+        python.median_us / 1e3, python.p99_us / 1e3, step.median_us / 1e3, rest.median_us / 1e3,
+        rest.p99_us / 1e3, Timing.of(whole).per_s(), screen.renderer.driver,
     )  # fmt: skip
     return dict(zip(KEYS, values, strict=True))
 

@@ -8,20 +8,22 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from controller.character import Character, CharacterState
+from controller.control.policy import Policy
+from controller.dynamics.character import Character, CharacterState
 from controller.games.settings import Settings
-from controller.policy import Policy
-from controller.simulation import Simulation
 from controller.tasks.base import Task
-from controller.viewer.sliders import Sliders
-from controller.viewer.stage import Stage
-from controller.viewer.steering import Controls, Wish
+from controller.tasks.simulation import Simulation
+from controller.viewer.input.steering import Controls, Wish
+from controller.viewer.scene.sliders import Sliders
+from controller.viewer.scene.stage import Stage
 
 
 class Game:
-    """A task as it is played at the window: what keys and mouse do to its goal, and one step towards that.
+    """A task as it is played at the window: what keys and mouse do to its goal, and one step
+    towards that.
 
-    A game takes the character over as it stands and hands it on as it goes, so that tasks change in mid-walk.
+    A game takes the character over as it stands and hands it on as it goes, so that tasks change in
+    mid-walk.
 
     name       what commands and the window call it; the task's name unless it says otherwise
     task_type  whose goals, observations and wishes it plays
@@ -50,19 +52,25 @@ class Game:
         if "name" not in vars(cls):
             cls.name = cls.task_type.name
 
-    def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
-        self.character, self.generator, self.settings = character, generator, settings
+    def __init__(
+        self, character: Character, generator: torch.Generator, settings: Settings
+    ) -> None:
+        self.character = character
+        self.generator = generator
+        self.settings = settings
         self.task = self.task_type(character)
         self.simulation = Simulation(character, self.task)
         self.goal: Any = None
         self.policy: Policy | None = None
 
     def board(self, policy: Policy) -> None:
-        """Let this policy act from here on, one trained for the task or for the one that it extends."""
+        """Let this policy act from here on, one trained for the task or for the one that it
+        extends."""
         self.policy = policy.fitted(self.simulation)
 
     def enter(self, state: CharacterState) -> CharacterState:
-        """Begin with that one character: its goal. Returns all the characters that play, it among them."""
+        """Begin with that one character: its goal. Returns all the characters that play, it among
+        them."""
         return state
 
     def another(self) -> None:
@@ -72,7 +80,8 @@ class Game:
         """Keys of ``STEERING_KEYS`` that went down in this step."""
 
     def steer(self, controls: Controls, azimuth: float) -> None:
-        """What a person holds in this step, before a camera that looks along the yaw ``azimuth``."""
+        """What a person holds in this step, before a camera that looks along the yaw
+        ``azimuth``."""
 
     def point(self, state: CharacterState, x: float, z: float) -> None:
         """Somebody points at the ground there, in metres."""
@@ -82,7 +91,8 @@ class Game:
         self.point(state, x, z)
 
     def trace(self, state: CharacterState, line: Sequence[tuple[float, float]], done: bool) -> None:
-        """Somebody draws a line over the ground, points (x, z) in metres; ``done`` when it is drawn to its end."""
+        """Somebody draws a line over the ground, points (x, z) in metres; ``done`` when it is drawn
+        to its end."""
 
     def step(self, state: CharacterState) -> CharacterState:
         """The states 1/30 s later."""

@@ -1,4 +1,5 @@
-"""Crowd: many walk to points of their own through each other; somebody watches, and sends one of them or all."""
+"""Crowd: many walk to points of their own through each other; somebody watches, and sends one of
+them or all."""
 
 from __future__ import annotations
 
@@ -8,29 +9,32 @@ from collections.abc import Set
 import numpy as np
 import torch
 
-from controller import batch
-from controller.character import Character, CharacterState
+from controller.core import batch
+from controller.dynamics.character import Character, CharacterState
 from controller.games.base import Game
 from controller.games.settings import Settings
 from controller.tasks.arrival import distance_to
 from controller.tasks.crowd import REACHED, CrowdTask
-from controller.viewer.stage import Stage
+from controller.viewer.scene.stage import Stage
 
-STAY, STAY_SENT = 1.0, 6.0
+STAY = 1.0
+STAY_SENT = 6.0
 """s that one stays where it went: by its own choice, or sent there."""
 TOUCH = 0.6
 """m: who points nearer than this to somebody means that one."""
 PLACE = 3.0
-"""m²: ground for each of those who are sent to one point; on less, who is there first bars the way."""
+"""m²: ground for each of those who are sent to one point; on less, who is there first bars the
+way."""
 GOLDEN = math.pi * (3 - math.sqrt(5))
-"""radians: from one to the next, which spreads any number of points evenly over a disc (Vogel 1979)."""
+"""radians: from one to the next, which spreads any number of points evenly over a disc (Vogel
+1979)."""
 
 
 class CrowdGame(Game):
     """Everybody walks to one point after the other, about the place where the first one began.
 
-    Pointing at somebody follows that one; pointing elsewhere sends the one who is followed, or everybody while the
-    camera overlooks all.
+    Pointing at somebody follows that one; pointing elsewhere sends the one who is followed, or
+    everybody while the camera overlooks all.
     """
 
     task_type = CrowdTask
@@ -39,7 +43,9 @@ class CrowdGame(Game):
         "click on the ground\tcrowd: send that one there, or everybody under the camera “all”",
     )
 
-    def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
+    def __init__(
+        self, character: Character, generator: torch.Generator, settings: Settings
+    ) -> None:
         super().__init__(character, generator, settings)
         assert isinstance(self.task, CrowdTask)
         self.crowd: CrowdTask = self.task
@@ -65,7 +71,9 @@ class CrowdGame(Game):
 
     def draw_points(self, count: int) -> torch.Tensor:
         """(count, 2) metres: at random on the crowd's ground."""
-        return self.middle + (torch.rand(count, 2, generator=self.generator) - 0.5) * self.crowd.side(self.count)
+        return self.middle + (
+            torch.rand(count, 2, generator=self.generator) - 0.5
+        ) * self.crowd.side(self.count)
 
     def press(self, keys: Set[str]) -> None:
         if "n" in keys:
@@ -90,8 +98,11 @@ class CrowdGame(Game):
     def send(self, state: CharacterState, rows: torch.Tensor, x: float, z: float) -> None:
         """Send these to a point: side by side around it, if they are many."""
         number = torch.arange(len(rows), dtype=torch.float32)
-        radius, angle = (PLACE * number / math.pi).sqrt(), GOLDEN * number
-        places = torch.tensor([[x, z]]) + torch.stack((radius * angle.sin(), radius * angle.cos()), dim=-1)
+        radius = (PLACE * number / math.pi).sqrt()
+        angle = GOLDEN * number
+        places = torch.tensor([[x, z]]) + torch.stack(
+            (radius * angle.sin(), radius * angle.cos()), dim=-1
+        )
         points = self.goal.position.clone()
         points[rows] = places[nearest_pairs(state.position[rows], places)]
         self.sent[rows], self.waited[rows] = True, 0.0
@@ -112,7 +123,9 @@ class CrowdGame(Game):
         alive = self.character.alive(state)
         if bool(alive.all()):
             return state
-        fresh = CharacterState(self.character.reset(len(state), self.generator).pose, state.position, state.yaw)
+        fresh = CharacterState(
+            self.character.reset(len(state), self.generator).pose, state.position, state.yaw
+        )
         return batch.where(alive, state, fresh)
 
     @property
@@ -125,7 +138,8 @@ class CrowdGame(Game):
 
 
 def nearest_pairs(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """(N,): for each of N points (N, 2) another one of N others, the nearest pairs first: nobody need cross a crowd."""
+    """(N,): for each of N points (N, 2) another one of N others, the nearest pairs first: nobody
+    need cross a crowd."""
     apart = torch.cdist(one, other)
     pairs = torch.zeros(len(one), dtype=torch.long)
     for _ in range(len(one)):

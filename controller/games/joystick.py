@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from controller.character import Character, CharacterState
+from controller.control.policy import Policy
+from controller.dynamics.character import Character, CharacterState
 from controller.games.base import Game
 from controller.games.settings import Settings
-from controller.policy import Policy
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
-from controller.viewer.steering import Controls, Steering, Wish
+from controller.viewer.input.steering import Controls, Steering, Wish
 
 
 class JoystickGame(Game):
@@ -17,7 +17,9 @@ class JoystickGame(Game):
 
     task_type = JoystickTask
 
-    def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
+    def __init__(
+        self, character: Character, generator: torch.Generator, settings: Settings
+    ) -> None:
         super().__init__(character, generator, settings)
         self.steering = Steering()
         self.stick = JoystickConfig()
@@ -35,8 +37,10 @@ class JoystickGame(Game):
         self.hold(self.steering.step(controls, azimuth, 1 / self.character.fps))
 
     def hold(self, wish: Wish) -> None:
-        """Make the wish the goal, but no faster than the policy was ever asked to go in that direction."""
-        velocity, facing = torch.tensor(wish.velocity, dtype=torch.float32)[None], torch.tensor([wish.facing])
+        """Make the wish the goal, but no faster than the policy was ever asked to go in that
+        direction."""
+        velocity = torch.tensor(wish.velocity, dtype=torch.float32)[None]
+        facing = torch.tensor([wish.facing])
         angle = torch.atan2(velocity[:, 0], velocity[:, 1]) - facing
         slower = self.stick.slowing(velocity.norm(dim=-1), angle)
         self.goal = JoystickGoal(velocity * slower[:, None], facing)

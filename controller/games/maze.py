@@ -7,17 +7,18 @@ from collections.abc import Sequence, Set
 import numpy as np
 import torch
 
-from controller.character import CharacterState
+from controller.dynamics.character import CharacterState
 from controller.games.base import Game
 from controller.tasks import sight
 from controller.tasks.labyrinth import Labyrinth
 from controller.tasks.maze import MazeTask
-from controller.viewer.stage import Stage
+from controller.viewer.scene.stage import Stage
 
 
 class MazeGame(Game):
-    """A maze with a number, each time the game is chosen the next one, laid around the character, who stands in one
-    corner; the exit is in the opposite one until somebody points at another cell."""
+    """A maze with a number, each time the game is chosen the next one, laid around the character,
+    who stands in one corner; the exit is in the opposite one until somebody points at another
+    cell."""
 
     task_type = MazeTask
     pages = (
@@ -40,7 +41,9 @@ class MazeGame(Game):
 
     def enter(self, state: CharacterState) -> CharacterState:
         config = self.maze.config
-        self.labyrinth = Labyrinth.draw(1, config.rows, config.columns, torch.Generator().manual_seed(self.number))
+        self.labyrinth = Labyrinth.draw(
+            1, config.rows, config.columns, torch.Generator().manual_seed(self.number)
+        )
         opposite = config.rows - 1, config.columns - 1
         self.goal = self.maze.goal_in(state, self.labyrinth, exit=opposite)
         self.eye = state
@@ -50,7 +53,9 @@ class MazeGame(Game):
         self.looking ^= "v" in keys
 
     def point(self, state: CharacterState, x: float, z: float) -> None:
-        self.goal = self.maze.leading_to(self.goal, self.labyrinth, self.goal.cell(torch.tensor([[x, z]])))
+        self.goal = self.maze.leading_to(
+            self.goal, self.labyrinth, self.goal.cell(torch.tensor([[x, z]]))
+        )
 
     def trace(self, state: CharacterState, line: Sequence[tuple[float, float]], done: bool) -> None:
         if line:
@@ -67,7 +72,8 @@ class MazeGame(Game):
         return f"number {self.number}, {left:.1f} m to go{touched}"
 
     def stage(self) -> Stage:
-        flag, walls = self.goal.exit[0].numpy(), self.goal.walls[0].numpy()
+        flag = self.goal.exit[0].numpy()
+        walls = self.goal.walls[0].numpy()
         if not self.looking:
             return Stage(flag=flag, walls=walls)
         ends = sight.ray_ends(self.eye.position, self.eye.yaw, self.goal.walls)[0]

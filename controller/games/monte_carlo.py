@@ -5,20 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from controller.character import Character, CharacterState
+from controller.control.monte_carlo import MonteCarlo
+from controller.dynamics.character import Character, CharacterState
 from controller.games.settings import Settings
 from controller.games.target import TargetGame
-from controller.monte_carlo import MonteCarlo
 
 
 class MonteCarloGame(TargetGame):
-    """The target's flag, and whatever of many random tries comes nearest to what the target's reward asks for."""
+    """The target's flag, and whatever of many random tries comes nearest to what the target's
+    reward asks for."""
 
     name = "monte_carlo"
     piloted = False
     pages = ()
 
-    def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
+    def __init__(
+        self, character: Character, generator: torch.Generator, settings: Settings
+    ) -> None:
         super().__init__(character, generator, settings)
         config = settings.monte_carlo
         self.control = MonteCarlo(self.simulation, config)

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from controller.character import Character, CharacterState
-from controller.errors import ConfigError
+from controller.core.errors import ConfigError
+from controller.dynamics.character import Character, CharacterState
 from controller.games.base import Game
 from controller.games.settings import Settings
 from controller.tasks import polyline
 from controller.tasks.path import PathGoal, PathTask
 from controller.tasks.polyline import SHORTEST
 from controller.tasks.shapes import SHAPES, placed
-from controller.viewer.stage import Stage
+from controller.viewer.scene.stage import Stage
 
 REACH = 50.0
 """m: who draws farther away than this from the character draws on the horizon."""
@@ -25,13 +25,16 @@ GAP = 0.3
 
 
 class PathGame(Game):
-    """A line with a name, each time the game is chosen the next one; or a line that somebody draws on the ground."""
+    """A line with a name, each time the game is chosen the next one; or a line that somebody draws
+    on the ground."""
 
     task_type = PathTask
     drawable = True
     pages = ("drag over the ground\tpath: draw one; 4 again: figure-8, heart, zigzag, spiral",)
 
-    def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
+    def __init__(
+        self, character: Character, generator: torch.Generator, settings: Settings
+    ) -> None:
         super().__init__(character, generator, settings)
         self.chosen = 0
         self.drawn: list[tuple[float, float]] = []
@@ -41,7 +44,9 @@ class PathGame(Game):
 
     def enter(self, state: CharacterState) -> CharacterState:
         self.status = list(SHAPES)[self.chosen]
-        self.follow(PathTask.goal_along(placed(SHAPES[self.status](), state.position[0], state.yaw[0])))
+        self.follow(
+            PathTask.goal_along(placed(SHAPES[self.status](), state.position[0], state.yaw[0]))
+        )
         return state
 
     def follow(self, goal: PathGoal) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.character import Character
-from controller.policy import Policy
+from controller.control.policy import Policy
+from controller.dynamics.character import Character
 from controller.tasks import TASKS
 from controller.tasks.base import Task
 
@@ -21,10 +21,16 @@ class Pilot:
 
     @classmethod
     def load(cls, path: Path, character: Character) -> Pilot:
-        """From a checkpoint, whatever its task; named after that and the algorithm that trained it, or the file."""
+        """From a checkpoint, whatever its task; named after that and the algorithm that trained it,
+        or the file."""
         policy = Policy.load(path, character, *TASKS)
         algorithm = policy.header.get("training", {}).get("algorithm", "")
-        return cls(f"{policy.task.replace('_', ' ')} {algorithm.upper()}".strip() if algorithm else path.stem, policy)
+        return cls(
+            f"{policy.task.replace('_', ' ')} {algorithm.upper()}".strip()
+            if algorithm
+            else path.stem,
+            policy,
+        )
 
     def plays(self, task: Task[Any, Any]) -> bool:
         """Whether it was trained for that task, or for the one that this extends."""

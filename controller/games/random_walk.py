@@ -8,17 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from controller.character import Character, CharacterState
+from controller.dynamics.character import Character, CharacterState
 from controller.games.base import Game
 from controller.games.settings import Settings
-from controller.simulation import LATENT_LIMIT
-from controller.skeleton import forward_kinematics
+from controller.motion.skeleton import forward_kinematics
 from controller.tasks.random_walk import RandomWalkTask
-from controller.viewer.sliders import Sliders
+from controller.tasks.simulation import LATENT_LIMIT
+from controller.viewer.scene.sliders import Sliders
 
 
 class RandomGame(Game):
-    """Latents are drawn as the motion VAE was trained to take them, but for the units that somebody holds.
+    """Latents are drawn as the motion VAE was trained to take them, but for the units that somebody
+    holds.
 
     A motion VAE of codes has no units to hold.
     """
@@ -30,7 +31,9 @@ class RandomGame(Game):
         "N, 0\trandom walk: draw the others at random or not; let go of all",
     )
 
-    def __init__(self, character: Character, generator: torch.Generator, settings: Settings) -> None:
+    def __init__(
+        self, character: Character, generator: torch.Generator, settings: Settings
+    ) -> None:
         super().__init__(character, generator, settings)
         if character.codes is None:
             self.sliders = Sliders.of(effect(character), LATENT_LIMIT, "z")
@@ -54,13 +57,17 @@ class RandomGame(Game):
             return "codes drawn at random"
         held = int(self.sliders.held.sum())
         others = "drawn at random" if self.sliders.drawn else "0"
-        return f"z {others}" if not held else f"{held} of {len(self.sliders.values)} of z held, the others {others}"
+        return (
+            f"z {others}"
+            if not held
+            else f"{held} of {len(self.sliders.values)} of z held, the others {others}"
+        )
 
 
 @torch.inference_mode()
 def effect(character: Character) -> np.ndarray:
-    """(latent,) from 0 to 1: how far the joints move, on average over the poses to start from, as each unit of z goes
-    from −1 to 1, next to the unit that moves them most."""
+    """(latent,) from 0 to 1: how far the joints move, on average over the poses to start from, as
+    each unit of z goes from −1 to 1, next to the unit that moves them most."""
     poses = character.reset_poses[:32]
     units = torch.eye(character.latent)
     ends: list[Tensor] = []
@@ -69,6 +76,12 @@ def effect(character: Character) -> np.ndarray:
         pose = character.model.decode(latent, poses.repeat(character.latent, 1))
         placed = CharacterState(pose, torch.zeros(len(pose), 2), torch.zeros(len(pose)))
         ends.append(forward_kinematics(character.skeleton, *character.joints(placed)))
-    moved = (ends[1] - ends[0]).norm(dim=-1).mean(dim=-1).unflatten(0, (character.latent, -1)).mean(dim=1)
+    moved = (
+        (ends[1] - ends[0])
+        .norm(dim=-1)
+        .mean(dim=-1)
+        .unflatten(0, (character.latent, -1))
+        .mean(dim=1)
+    )
     share: np.ndarray = (moved / moved.max().clamp(min=1e-9)).numpy()
     return share

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from controller.character import CharacterState
+from controller.dynamics.character import CharacterState
 from controller.games.base import Game
 from controller.tasks.base import Task
 from controller.tasks.target import TargetTask
 from controller.tasks.timed_target import TimedTargetTask
-from controller.viewer.stage import Stage
+from controller.viewer.scene.stage import Stage
 
 AHEAD = 3.0
 """m before the character: where a target is until somebody clicks."""
@@ -25,7 +25,9 @@ class TargetGame(Game):
     """A flag: three metres ahead at first, then where somebody points."""
 
     task_type: ClassVar[type[Task[Any, Any]]] = TargetTask
-    pages: ClassVar[tuple[str, ...]] = ("click on the ground\ttarget, timed target, Monte Carlo: the flag goes there",)
+    pages: ClassVar[tuple[str, ...]] = (
+        "click on the ground\ttarget, timed target, Monte Carlo: the flag goes there",
+    )
 
     def enter(self, state: CharacterState) -> CharacterState:
         x, z = state.position[0].tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from controller.errors import ConfigError
+from controller.core.errors import ConfigError
 from controller.tasks.base import Task
 from controller.tasks.crowd import CrowdTask
 from controller.tasks.joystick import JoystickTask
@@ -17,12 +17,21 @@ from controller.tasks.timed_target import TimedTargetTask
 
 TASKS: dict[str, type[Task[Any, Any]]] = {
     task.name: task
-    for task in (JoystickTask, TargetTask, TimedTargetTask, PathTask, MazeTask, CrowdTask, RandomWalkTask)
+    for task in (
+        JoystickTask,
+        TargetTask,
+        TimedTargetTask,
+        PathTask,
+        MazeTask,
+        CrowdTask,
+        RandomWalkTask,
+    )
 }
 
 
 def task_type(name: str) -> type[Task[Any, Any]]:
-    """The task of that name; of the name ``MODULE:NAME`` after the module, which registers it, is imported.
+    """The task of that name; of the name ``MODULE:NAME`` after the module, which registers it, is
+    imported.
 
     ConfigError says if there is no such module, or lists the names there are.
     """

@@ -1,4 +1,5 @@
-"""Crowd: walk to a point of one's own through many who do the same. The characters of a batch are the crowd."""
+"""Crowd: walk to a point of one's own through many who do the same. The characters of a batch are
+the crowd."""
 
 from __future__ import annotations
 
@@ -9,10 +10,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from controller import geometry
-from controller.character import CharacterState
-from controller.errors import require
-from controller.tasks.arrival import approach, braking_speed, distance_to, facing_weight, going_reward, see_approach
+from controller.core.errors import require
+from controller.dynamics.character import CharacterState
+from controller.motion import geometry
+from controller.tasks.arrival import (
+    approach,
+    braking_speed,
+    distance_to,
+    facing_weight,
+    going_reward,
+    see_approach,
+)
 from controller.tasks.avoidance import NEAREST, PACES, SIGHT, avoid, neighbours
 from controller.tasks.base import Task
 
@@ -29,7 +37,8 @@ class CrowdGoal:
     """Where B characters are to go, and who is in the way.
 
     position  (B, 2) metres over the ground, in the world, as (x, z)
-    others    (B, 6, 2) where the nearest others are, nearest first; who is missing is a kilometre away
+    others    (B, 6, 2) where the nearest others are, nearest first; who is missing is a kilometre
+              away
     paces     (B, 6, 2) m/s, their velocities
     wish      (B, 2) m/s, the velocity that leads there past them
     """
@@ -62,14 +71,14 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
 
     What is seen of the goal, in the character's facing frame:
 
-    | column | what                                                                                            |
+    | column | what |
     |--------|-------------------------------------------------------------------------------------------------|
-    | 0, 1   | velocity towards the target past the others, forward and to the left, m/s                       |
-    | 2, 3   | cosine and sine of the angle from the facing to its direction, 120° at most, fading as it       |
-    |        | becomes slow                                                                                    |
-    | 4      | distance d to the target, as d/(1 + d)                                                          |
+    | 0, 1   | velocity towards the target past the others, forward and to the left, m/s |
+    | 2, 3   | cosine and sine of the angle from the facing to its direction, 120° at most, fading as it |
+    |        | becomes slow |
+    | 4      | distance d to the target, as d/(1 + d) |
     | 5–28   | of each of the six nearest others: direction, forward and left, times nearness n; velocity from |
-    |        | this character, forward and left, in units of 4 m/s, times n; n = 1 − distance/5 m, 0 farther   |
+    |        | this character, forward and left, in units of 4 m/s, times n; n = 1 − distance/5 m, 0 farther |
     """
 
     name: ClassVar[str] = "crowd"
@@ -82,21 +91,27 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
         return math.sqrt(count * self.config.space)
 
     def begin(self, state: CharacterState, generator: torch.Generator) -> CharacterState:
-        """Each somewhere in a square of its own of the ground, so that nobody begins in another, facing anywhere."""
-        count, device = len(state), generator.device
+        """Each somewhere in a square of its own of the ground, so that nobody begins in another,
+        facing anywhere."""
+        count = len(state)
+        device = generator.device
         cells = math.ceil(math.sqrt(count))
         cell = torch.randperm(cells**2, generator=generator, device=device)[:count]
         jitter = 0.4 * torch.rand(count, 2, generator=generator, device=device)
         yaw = 2 * math.pi * torch.rand(count, generator=generator, device=device)
         corner = torch.stack((cell // cells, cell % cells), dim=-1)
         position = ((corner + 0.3 + jitter) / cells - 0.5) * self.side(count)
-        return CharacterState(state.pose, position.to(state.position), geometry.wrap_angle(yaw).to(state.yaw))
+        return CharacterState(
+            state.pose, position.to(state.position), geometry.wrap_angle(yaw).to(state.yaw)
+        )
 
     def goal_at(self, state: CharacterState, position: Tensor) -> CrowdGoal:
         """Goals at points (B, 2), with the others as they are."""
         velocity = self.character.world_velocity(state)
         others, paces = neighbours(state, velocity)
-        straight, _ = approach(state, position, self.wished_speed(state, position), torch.ones_like(state.yaw))
+        straight, _ = approach(
+            state, position, self.wished_speed(state, position), torch.ones_like(state.yaw)
+        )
         return CrowdGoal(position, others, paces, avoid(state, velocity, others, paces, straight))
 
     def wished_speed(self, state: CharacterState, position: Tensor) -> Tensor:
@@ -109,7 +124,9 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
 
     def draw_points(self, count: int, generator: torch.Generator) -> Tensor:
         """(B, 2): points on the ground of a crowd of ``count``."""
-        return (torch.rand(count, 2, generator=generator, device=generator.device) - 0.5) * self.side(count)
+        return (
+            torch.rand(count, 2, generator=generator, device=generator.device) - 0.5
+        ) * self.side(count)
 
     def follow_goal(self, state: CharacterState, goal: CrowdGoal) -> CrowdGoal:
         """The others have moved."""
@@ -120,15 +137,18 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
         return (distance_to(state, goal.position) < REACHED) / self.config.hold_frames
 
     def heading(self, state: CharacterState, goal: CrowdGoal) -> tuple[Tensor, Tensor, Tensor]:
-        """What :func:`approach` takes: a point a second's way ahead, the wished speed, and the weight of facing it,
-        which fades near the target and in slow steps aside."""
+        """What :func:`approach` takes: a point a second's way ahead, the wished speed, and the
+        weight of facing it, which fades near the target and in slow steps aside."""
         speed = (goal.wish.square().sum(dim=-1) + 1e-8).sqrt()
-        facing = facing_weight(distance_to(state, goal.position)) * ((speed - 0.3) / 0.3).clamp(0, 1)
+        facing = facing_weight(distance_to(state, goal.position)) * ((speed - 0.3) / 0.3).clamp(
+            0, 1
+        )
         return state.position + goal.wish, speed, facing
 
     def observe_goal(self, state: CharacterState, goal: CrowdGoal) -> Tensor:
         distance = distance_to(state, goal.position)
-        own, turn = self.character.world_velocity(state)[:, None], -state.yaw[:, None]
+        own = self.character.world_velocity(state)[:, None]
+        turn = -state.yaw[:, None]
         offset = geometry.turn(goal.others - state.position[:, None], turn).flip(-1)
         apart = (offset.square().sum(dim=-1, keepdim=True) + 1e-8).sqrt()
         near = (1 - apart / SIGHT).clamp(min=0)
@@ -140,14 +160,16 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: CrowdGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:func:`going_reward` for the wish, less 0.5 for each of the others in whom one stands, less for one nearer
-        than 0.7 m, less the penalties of :class:`Quality`."""
+        """:func:`going_reward` for the wish, less 0.5 for each of the others in whom one stands,
+        less for one nearer than 0.7 m, less the penalties of :class:`Quality`."""
         _, speed, facing = self.heading(before, goal)
         velocity, angle = approach(after, after.position + goal.wish, speed, facing)
         offset = goal.others + goal.paces / self.character.fps - after.position[:, None]
         apart = (offset.square().sum(dim=-1) + 1e-8).sqrt()
         crowding = ((ELBOWS - apart) / (ELBOWS - 2 * TORSO)).clamp(0, 1).sum(dim=-1)
-        terms = going_reward(self.character, after, velocity, angle, facing) | {"crowding": -0.5 * crowding}
+        terms = going_reward(self.character, after, velocity, angle, facing) | {
+            "crowding": -0.5 * crowding
+        }
         return self.with_penalties(terms, before, latent, after)
 
     def goal_bounds(self) -> list[float]:

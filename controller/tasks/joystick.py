@@ -1,4 +1,5 @@
-"""Joystick: walk with a wished velocity while facing a wished way (Ling et al. 2020, 6.3, with facing apart)."""
+"""Joystick: walk with a wished velocity while facing a wished way (Ling et al. 2020, 6.3, with
+facing apart)."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from controller import geometry
-from controller.character import CharacterState
-from controller.errors import require
+from controller.core.errors import require
+from controller.dynamics.character import CharacterState
+from controller.motion import geometry
 from controller.tasks.base import Task
 from controller.tasks.tracking import facing_reward, see_wish, velocity_reward
 
@@ -47,19 +48,24 @@ class JoystickConfig:
 
     def __post_init__(self) -> None:
         for name in ("forward_speed", "sideways_speed", "backward_speed"):
-            require(0 < getattr(self, name) <= 10, name, getattr(self, name), "above 0, up to 10 m/s")
+            require(
+                0 < getattr(self, name) <= 10, name, getattr(self, name), "above 0, up to 10 m/s"
+            )
         require(self.redraw_frames >= 1, "redraw_frames", self.redraw_frames, "1 or more frames")
         for name in ("stand", "strafe"):
             require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "a share from 0 to 1")
 
     def speed_limit(self, angle: Tensor) -> Tensor:
-        """The fastest wish in m/s in a direction ``angle`` (radians) away from the facing: half an ellipse each way."""
-        cos, sin = torch.cos(angle), torch.sin(angle)
+        """The fastest wish in m/s in a direction ``angle`` (radians) away from the facing: half an
+        ellipse each way."""
+        cos = torch.cos(angle)
+        sin = torch.sin(angle)
         ahead = torch.where(cos >= 0, self.forward_speed, self.backward_speed)
         return ((cos / ahead).square() + (sin / self.sideways_speed).square()).rsqrt()
 
     def slowing(self, speed: Tensor, angle: Tensor) -> Tensor:
-        """By what, up to 1, to multiply a wish of that speed (m/s) in that direction so that it keeps to the limit."""
+        """By what, up to 1, to multiply a wish of that speed (m/s) in that direction so that it
+        keeps to the limit."""
         return (self.speed_limit(angle) / speed.clamp(min=1e-6)).clamp(max=1)
 
 
@@ -79,13 +85,22 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     config_type = JoystickConfig
 
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> JoystickGoal:
-        """Any direction, any speed up to the limit that way; some stand, some face another way than they go."""
+        """Any direction, any speed up to the limit that way; some stand, some face another way than
+        they go."""
         drawn = torch.rand(5, len(state), generator=generator, device=generator.device)
         direction, offset, pace, stand, strafe = drawn.to(state.yaw.device)
         direction = (2 * direction - 1) * math.pi
-        offset = torch.where(strafe < self.config.strafe, (2 * offset - 1) * math.pi, torch.zeros_like(offset))
-        speed = torch.where(stand < self.config.stand, torch.zeros_like(pace), pace * self.config.speed_limit(offset))
-        velocity = torch.stack((torch.sin(direction), torch.cos(direction)), dim=-1) * speed[:, None]
+        offset = torch.where(
+            strafe < self.config.strafe, (2 * offset - 1) * math.pi, torch.zeros_like(offset)
+        )
+        speed = torch.where(
+            stand < self.config.stand,
+            torch.zeros_like(pace),
+            pace * self.config.speed_limit(offset),
+        )
+        velocity = (
+            torch.stack((torch.sin(direction), torch.cos(direction)), dim=-1) * speed[:, None]
+        )
         return JoystickGoal(velocity, geometry.wrap_angle(direction + offset))
 
     def renewal(self, state: CharacterState, goal: JoystickGoal) -> float:
@@ -98,7 +113,8 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: JoystickGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:func:`velocity_reward` and :func:`facing_reward`, less the penalties of :class:`Quality`."""
+        """:func:`velocity_reward` and :func:`facing_reward`, less the penalties of
+        :class:`Quality`."""
         terms = {
             "velocity": velocity_reward(self.character.world_velocity(after), goal.velocity),
             "facing": facing_reward(geometry.wrap_angle(goal.facing - after.yaw)),
@@ -106,5 +122,7 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
         return self.with_penalties(terms, before, latent, after)
 
     def goal_bounds(self) -> list[float]:
-        fastest = max(self.config.forward_speed, self.config.sideways_speed, self.config.backward_speed)
+        fastest = max(
+            self.config.forward_speed, self.config.sideways_speed, self.config.backward_speed
+        )
         return [fastest, fastest, 1.0, 1.0]

@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from controller import geometry
-from controller.character import CharacterState
-from controller.errors import require
+from controller.core.errors import require
+from controller.dynamics.character import CharacterState
+from controller.motion import geometry
 from controller.tasks import polyline
 from controller.tasks.arrival import (
     STOP_WITHIN,
@@ -30,8 +30,8 @@ SEEN = (0.0, 0.6, 1.0, 1.5, 2.0)
 AIM_AHEAD = 0.3
 """m ahead on the path: the point that is walked to."""
 SEARCHED = 4
-"""Pieces of the path, 0.1 m each, among which the nearest point is looked for. No more, or who comes to where the path
-crosses itself would take the wrong branch."""
+"""Pieces of the path, 0.1 m each, among which the nearest point is looked for. No more, or who
+comes to where the path crosses itself would take the wrong branch."""
 SMOOTHING = 0.2
 """m: deviation of the filter that takes the tremble out of a line drawn by hand."""
 
@@ -55,18 +55,26 @@ class PathGoal:
         return self.last * SPACING
 
     def at(self, along: Tensor) -> Tensor:
-        """(B, K, 2): the points of the paths at ``along`` (B, K) metres, beyond an end the end itself."""
+        """(B, K, 2): the points of the paths at ``along`` (B, K) metres, beyond an end the end
+        itself."""
         pieces = along.clamp(min=0).minimum(self.length[:, None]) / SPACING
         index = pieces.detach().long().minimum(self.last[:, None] - 1)
-        begin, end = self._pick(index), self._pick(index + 1)
+        begin = self._pick(index)
+        end = self._pick(index + 1)
         return begin + (pieces - index)[..., None] * (end - begin)
 
     def nearest(self, position: Tensor) -> Tensor:
-        """(B,) metres along the paths to the point nearest to each position (B, 2), among the next 0.4 m."""
-        index = (self.walked / SPACING).long()[:, None] + torch.arange(SEARCHED + 1, device=self.last.device)
+        """(B,) metres along the paths to the point nearest to each position (B, 2), among the next
+        0.4 m."""
+        index = (self.walked / SPACING).long()[:, None] + torch.arange(
+            SEARCHED + 1, device=self.last.device
+        )
         corners = self._pick(index.minimum(self.last[:, None]))
-        begin, piece = corners[:, :-1], corners[:, 1:] - corners[:, :-1]
-        share = ((position[:, None] - begin) * piece).sum(dim=-1) / piece.square().sum(dim=-1).clamp(min=1e-6)
+        begin = corners[:, :-1]
+        piece = corners[:, 1:] - corners[:, :-1]
+        share = ((position[:, None] - begin) * piece).sum(dim=-1) / piece.square().sum(
+            dim=-1
+        ).clamp(min=1e-6)
         share = share.clamp(0, 1)
         off = (begin + share[..., None] * piece - position[:, None]).square().sum(dim=-1)
         best = off.argmin(dim=1, keepdim=True)
@@ -86,7 +94,8 @@ class PathConfig:
     longest: float = 25.0
     """m: the longest path; the shortest is a fifth of it."""
     bend: float = 0.5
-    """1/m: the largest curvature of each of the three waves that bend a path. A third of it is the middle."""
+    """1/m: the largest curvature of each of the three waves that bend a path. A third of it is the
+    middle."""
     corner_every: float = 5.0
     """m between two corners, on average."""
     sharpest: float = 2.4
@@ -111,13 +120,13 @@ class PathTask(Task[PathGoal, PathConfig]):
 
     What is seen of the goal, in the character's facing frame:
 
-    | column | what                                                                                         |
+    | column | what |
     |--------|----------------------------------------------------------------------------------------------|
-    | 0, 1   | wished velocity, forward and to the left, m/s: see :meth:`wished`                            |
-    | 2, 3   | cosine and sine of the angle from the facing to its direction, 120° at most, fading within   |
-    |        | 1 m of the end                                                                               |
-    | 4–13   | five points of the path, 0, 0.6, 1, 1.5 and 2 m ahead, forward and left, as p/√(1 + ‖p‖²)    |
-    | 14     | metres r left of the path, as r/(1 + r)                                                      |
+    | 0, 1   | wished velocity, forward and to the left, m/s: see :meth:`wished` |
+    | 2, 3   | cosine and sine of the angle from the facing to its direction, 120° at most, fading within |
+    |        | 1 m of the end |
+    | 4–13   | five points of the path, 0, 0.6, 1, 1.5 and 2 m ahead, forward and left, as p/√(1 + ‖p‖²) |
+    | 14     | metres r left of the path, as r/(1 + r) |
     """
 
     name: ClassVar[str] = "path"
@@ -127,8 +136,9 @@ class PathTask(Task[PathGoal, PathConfig]):
 
     @staticmethod
     def goal_along(points: Tensor, state: CharacterState | None = None) -> PathGoal:
-        """One character's goal: a line (N, 2) in metres that a person draws or chooses, evenly spaced and, for one
-        drawn by hand, smoothed; with ``state``, of one character, it first leads from there to the line's start.
+        """One character's goal: a line (N, 2) in metres that a person draws or chooses, evenly
+        spaced and, for one drawn by hand, smoothed; with ``state``, of one character, it first
+        leads from there to the line's start.
 
         ConfigError if the line is shorter than half a metre.
         """
@@ -139,26 +149,42 @@ class PathTask(Task[PathGoal, PathConfig]):
 
     @staticmethod
     def drawn_by_hand(points: Tensor) -> Tensor:
-        """A line (N, 2) in metres without the tremble and the uneven steps of the hand that drew it."""
+        """A line (N, 2) in metres without the tremble and the uneven steps of the hand that drew
+        it."""
         return polyline.smooth(polyline.resample(points), SMOOTHING / SPACING)
 
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> PathGoal:
-        """Bent by three slow waves and broken by a corner now and then, starting near the character, any way."""
-        config, count, device = self.config, len(state), generator.device
+        """Bent by three slow waves and broken by a corner now and then, starting near the
+        character, any way."""
+        config = self.config
+        count = len(state)
+        device = generator.device
         pieces = round(config.longest / SPACING)
         length, begin, side, beside = torch.rand(4, count, generator=generator, device=device)
         height, period, phase = torch.rand(3, count, 3, 1, generator=generator, device=device)
         corner, sharp = torch.rand(2, count, pieces, generator=generator, device=device)
         along = SPACING * torch.arange(pieces, device=device)
-        bend = config.bend * (height * torch.sin(2 * math.pi * (along / (2 + 10 * period) + phase))).sum(dim=1)
-        turn = torch.where(corner < SPACING / config.corner_every, (2 * sharp - 1) * config.sharpest, SPACING * bend)
+        bend = config.bend * (
+            height * torch.sin(2 * math.pi * (along / (2 + 10 * period) + phase))
+        ).sum(dim=1)
+        turn = torch.where(
+            corner < SPACING / config.corner_every,
+            (2 * sharp - 1) * config.sharpest,
+            SPACING * bend,
+        )
         heading = 2 * math.pi * begin[:, None] + turn.cumsum(dim=1)
         steps = SPACING * torch.stack((torch.sin(heading), torch.cos(heading)), dim=-1)
-        start = around(state.position, config.beside * beside.to(state.yaw.device), side.to(state.yaw.device))
-        points = start[:, None] + torch.cat((torch.zeros(count, 1, 2, device=device), steps), 1).cumsum(1).to(start)
+        start = around(
+            state.position, config.beside * beside.to(state.yaw.device), side.to(state.yaw.device)
+        )
+        points = start[:, None] + torch.cat(
+            (torch.zeros(count, 1, 2, device=device), steps), 1
+        ).cumsum(1).to(start)
         last = (pieces * (0.2 + 0.8 * length)).long().to(start.device)
         index = torch.arange(pieces + 1, device=start.device).minimum(last[:, None])
-        return PathGoal(points.gather(1, index[..., None].expand_as(points)), last, torch.zeros_like(state.yaw))
+        return PathGoal(
+            points.gather(1, index[..., None].expand_as(points)), last, torch.zeros_like(state.yaw)
+        )
 
     def follow_goal(self, state: CharacterState, goal: PathGoal) -> PathGoal:
         """Each has come as far as the point of its path that is nearest now."""
@@ -169,8 +195,9 @@ class PathTask(Task[PathGoal, PathConfig]):
         return (goal.length - goal.walked < 2 * STOP_WITHIN) / self.config.hold_frames
 
     def wished(self, goal: PathGoal, along: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What :func:`approach` takes of one who has come ``along`` (B,) metres: the point 0.3 m ahead on the path,
-        ``speed`` or as slow as it takes to stop at the end, and the weight of facing the point.
+        """What :func:`approach` takes of one who has come ``along`` (B,) metres: the point 0.3 m
+        ahead on the path, ``speed`` or as slow as it takes to stop at the end, and the weight of
+        facing the point.
 
         Walking to a point so near brings one back to the path as well as along it.
         """
@@ -189,8 +216,11 @@ class PathTask(Task[PathGoal, PathConfig]):
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: PathGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:func:`approach_reward` for going as :meth:`wished`, less the penalties of :class:`Quality`."""
-        terms = approach_reward(self.character, after, *self.wished(goal, goal.nearest(after.position)))
+        """:func:`approach_reward` for going as :meth:`wished`, less the penalties of
+        :class:`Quality`."""
+        terms = approach_reward(
+            self.character, after, *self.wished(goal, goal.nearest(after.position))
+        )
         return self.with_penalties(terms, before, latent, after)
 
     def off_path(self, state: CharacterState, goal: PathGoal) -> Tensor:

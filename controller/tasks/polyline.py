@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from controller.errors import require
+from controller.core.errors import require
 
 SPACING = 0.1
 """m between two points of a path."""
@@ -15,14 +15,16 @@ SHORTEST = 0.5
 
 
 def resample(points: Tensor, spacing: float = SPACING) -> Tensor:
-    """(P, 2): points ``spacing`` metres apart, as measured along the line. What is left at its end is dropped.
+    """(P, 2): points ``spacing`` metres apart, as measured along the line. What is left at its end
+    is dropped.
 
     ConfigError if the line is shorter than half a metre or holds a number that is none.
     """
     require(bool(points.isfinite().all()), "path", "not finite everywhere", "finite points")
     steps = (points[1:] - points[:-1]).norm(dim=-1)
     moved = steps > 0
-    points, steps = torch.cat((points[:1], points[1:][moved])), steps[moved]
+    points = torch.cat((points[:1], points[1:][moved]))
+    steps = steps[moved]
     along = torch.cat((steps.new_zeros(1), steps.cumsum(dim=0)))
     length = float(along[-1])
     require(length >= SHORTEST, "path", f"{length:.2f} m long", f"{SHORTEST} m or more")
@@ -33,11 +35,14 @@ def resample(points: Tensor, spacing: float = SPACING) -> Tensor:
 
 
 def smooth(points: Tensor, deviation: float) -> Tensor:
-    """Evenly spaced points after a Gaussian filter whose standard deviation is so many points; the ends stay."""
+    """Evenly spaced points after a Gaussian filter whose standard deviation is so many points; the
+    ends stay."""
     reach = min(round(3 * deviation), len(points) - 1)
     offsets = torch.arange(-reach, reach + 1, dtype=points.dtype)
     kernel = torch.exp(-0.5 * (offsets / deviation).square())
-    # Beyond its ends the line goes on point-symmetrically, so that the filter leaves them where they are.
-    before, after = 2 * points[:1] - points[1 : reach + 1].flip(0), 2 * points[-1:] - points[-reach - 1 : -1].flip(0)
+    # Beyond its ends the line goes on point-symmetrically, so that the filter leaves them where
+    # they are.
+    before = 2 * points[:1] - points[1 : reach + 1].flip(0)
+    after = 2 * points[-1:] - points[-reach - 1 : -1].flip(0)
     longer = torch.cat((before, points, after)).T[:, None]
     return functional.conv1d(longer, (kernel / kernel.sum())[None, None])[:, 0].T

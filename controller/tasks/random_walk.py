@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from controller.character import CharacterState
+from controller.dynamics.character import CharacterState
 from controller.tasks.base import NoConfig, Task
 
 
@@ -20,7 +20,8 @@ class NoGoal:
 
 
 class RandomWalkTask(Task[NoGoal, NoConfig]):
-    """Any motion will do; the reward is 1 a frame less the penalties of :class:`Quality`. Nothing is seen of a goal."""
+    """Any motion will do; the reward is 1 a frame less the penalties of :class:`Quality`. Nothing
+    is seen of a goal."""
 
     name: ClassVar[str] = "random"
     goal_size: ClassVar[int] = 0

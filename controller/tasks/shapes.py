@@ -1,4 +1,5 @@
-"""Paths with a name: figure-8, heart, zigzag, spiral. No policy is trained on them: they are to choose and to measure.
+"""Paths with a name: figure-8, heart, zigzag, spiral. No policy is trained on them: they are to
+choose and to measure.
 
 Each is a line of points ``(N, 2)`` over the ground, in metres, that starts at the origin.
 """
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from controller import geometry
+from controller.motion import geometry
 
 POINTS = 2000
 
@@ -29,9 +30,11 @@ def figure_eight(length: float = 8.0) -> Tensor:
 
 
 def heart(width: float = 6.0) -> Tensor:
-    """The curve (16 sin³t, 13 cos t − 5 cos 2t − 2 cos 3t − cos 4t), ``width`` metres wide, begun at its lower tip."""
+    """The curve (16 sin³t, 13 cos t − 5 cos 2t − 2 cos 3t − cos 4t), ``width`` metres wide, begun
+    at its lower tip."""
     t = torch.linspace(math.pi, 3 * math.pi, POINTS)
-    across, up = 16 * torch.sin(t) ** 3, 13 * t.cos() - 5 * (2 * t).cos() - 2 * (3 * t).cos() - (4 * t).cos()
+    across = 16 * torch.sin(t) ** 3
+    up = 13 * t.cos() - 5 * (2 * t).cos() - 2 * (3 * t).cos() - (4 * t).cos()
     return _line(width / 32 * across, width / 32 * up)
 
 
@@ -44,7 +47,8 @@ def zigzag(leg: float = 2.5, legs: int = 6) -> Tensor:
 def spiral(inner: float = 0.8, outer: float = 3.0, turns: float = 2.5) -> Tensor:
     """Archimedes' spiral from ``outer`` to ``inner`` metres around its middle."""
     share = torch.linspace(0, 1, POINTS)
-    radius, angle = outer + (inner - outer) * share, 2 * math.pi * turns * share
+    radius = outer + (inner - outer) * share
+    angle = 2 * math.pi * turns * share
     return _line(radius * torch.cos(angle), radius * torch.sin(angle))
 
 
@@ -54,5 +58,6 @@ SHAPES: dict[str, Callable[[], Tensor]] = {
 
 
 def placed(points: Tensor, position: Tensor, yaw: Tensor) -> Tensor:
-    """A line that starts at the origin, moved to ``position`` (2,) and turned so that +Z comes to lie along ``yaw``."""
+    """A line that starts at the origin, moved to ``position`` (2,) and turned so that +Z comes to
+    lie along ``yaw``."""
     return geometry.turn(points, yaw) + position

@@ -1,4 +1,5 @@
-"""Seeing and touching walls: rays from where a character stands, and how far it is to the nearest wall."""
+"""Seeing and touching walls: rays from where a character stands, and how far it is to the nearest
+wall."""
 
 from __future__ import annotations
 
@@ -7,13 +8,13 @@ import math
 import torch
 from torch import Tensor
 
-from controller import geometry
+from controller.motion import geometry
 
 RAYS = 16
 """Vision rays, as many as in the paper."""
 SPREAD = math.radians(105)
-"""The outermost rays' angle from the facing. The paper's go to 60°; a person sees this much, and in turning round a
-corner what is touched lies beside one."""
+"""The outermost rays' angle from the facing. The paper's go to 60°; a person sees this much, and in
+turning round a corner what is touched lies beside one."""
 REACH = 30.0
 """m: how far a ray goes if it meets nothing."""
 
@@ -24,15 +25,16 @@ def ray_angles() -> Tensor:
 
 
 def cast(position: Tensor, yaw: Tensor, walls: Tensor) -> Tensor:
-    """(B, RAYS) metres from positions (B, 2) to the first of the walls (B, W, 2, 2), two ends each, along the rays of a
-    character that faces ``yaw`` (B,)."""
+    """(B, RAYS) metres from positions (B, 2) to the first of the walls (B, W, 2, 2), two ends each,
+    along the rays of a character that faces ``yaw`` (B,)."""
     angle = yaw[:, None] + ray_angles().to(yaw)
     ray = torch.stack((torch.sin(angle), torch.cos(angle)), dim=-1)[:, :, None]
     start = (walls[:, :, 0] - position[:, None])[:, None]
     wall = (walls[:, :, 1] - walls[:, :, 0])[:, None]
     across = cross(ray, wall)
     safe = torch.where(across.abs() < 1e-9, 1e-9, across)
-    distance, along = cross(start, wall) / safe, cross(start, ray) / safe
+    distance = cross(start, wall) / safe
+    along = cross(start, ray) / safe
     # A hair beyond either end is still the wall: between two that touch, no ray slips through.
     hit = (distance >= 0) & (along >= -1e-5) & (along <= 1 + 1e-5) & (across.abs() >= 1e-9)
     return torch.where(hit, distance, REACH).amin(dim=-1).clamp(max=REACH)
@@ -44,8 +46,10 @@ def cross(a: Tensor, b: Tensor) -> Tensor:
 
 
 def wall_distance(points: Tensor, walls: Tensor) -> Tensor:
-    """(B, K) metres from points (B, K, 2) to the middle line of the nearest of the walls (B, W, 2, 2)."""
-    begin, wall = walls[:, None, :, 0], (walls[:, :, 1] - walls[:, :, 0])[:, None]
+    """(B, K) metres from points (B, K, 2) to the middle line of the nearest of the walls (B, W, 2,
+    2)."""
+    begin = walls[:, None, :, 0]
+    wall = (walls[:, :, 1] - walls[:, :, 0])[:, None]
     offset = points[:, :, None] - begin
     share = ((offset * wall).sum(dim=-1) / wall.square().sum(dim=-1).clamp(min=1e-9)).clamp(0, 1)
     off = (offset - share[..., None] * wall).square().sum(dim=-1)

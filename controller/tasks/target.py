@@ -8,13 +8,21 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from controller.character import CharacterState
-from controller.errors import require
-from controller.tasks.arrival import approach_reward, around, braking_speed, distance_to, facing_weight, see_approach
+from controller.core.errors import require
+from controller.dynamics.character import CharacterState
+from controller.tasks.arrival import (
+    approach_reward,
+    around,
+    braking_speed,
+    distance_to,
+    facing_weight,
+    see_approach,
+)
 from controller.tasks.base import Task
 
 ARENA = (37.0, 24.0)
-"""m: extent along x and z of the ground, about the origin, on which targets lie (the paper's 120 by 80 feet)."""
+"""m: extent along x and z of the ground, about the origin, on which targets lie (the paper's 120 by
+80 feet)."""
 REACHED = 0.3
 """m: nearer than this, the target is reached."""
 
@@ -36,9 +44,11 @@ class TargetConfig:
     speed: float = 1.4
     """m/s: to walk at, until it is time to brake."""
     hold_frames: float = 60.0
-    """A target that is reached stays for this many frames on average: time in which to learn to stand."""
+    """A target that is reached stays for this many frames on average: time in which to learn to
+    stand."""
     near: float = 0.5
-    """Share of targets drawn near the character; the others lie anywhere in the arena, most of them far."""
+    """Share of targets drawn near the character; the others lie anywhere in the arena, most of them
+    far."""
     near_distance: float = 4.0
     """m: how far away a near target may be."""
 
@@ -54,11 +64,11 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
 
     What is seen of the goal, in the character's facing frame:
 
-    | column | what                                                                                            |
+    | column | what |
     |--------|-------------------------------------------------------------------------------------------------|
     | 0, 1   | velocity towards the target, forward and to the left, at the speed of :meth:`wished_speed`, m/s |
-    | 2, 3   | cosine and sine of the angle from the facing to the target, 120° at most, fading within 1 m     |
-    | 4      | distance d to it, as d/(1 + d)                                                                  |
+    | 2, 3   | cosine and sine of the angle from the facing to the target, 120° at most, fading within 1 m |
+    | 4      | distance d to it, as d/(1 + d) |
     """
 
     name: ClassVar[str] = "target"
@@ -73,7 +83,9 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
 
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> TargetGoal:
         """Anywhere in the arena, or near the character: there turning and stopping are learned."""
-        drawn = torch.rand(5, len(state), generator=generator, device=generator.device).to(state.yaw.device)
+        drawn = torch.rand(5, len(state), generator=generator, device=generator.device).to(
+            state.yaw.device
+        )
         x, z, distance, angle, near = drawn
         anywhere = torch.stack(((x - 0.5) * ARENA[0], (z - 0.5) * ARENA[1]), dim=-1)
         close_by = around(state.position, self.config.near_distance * distance, angle)
@@ -89,7 +101,9 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
 
     def observe_goal(self, state: CharacterState, goal: TargetGoal) -> Tensor:
         distance = distance_to(state, goal.position)
-        wish = see_approach(state, goal.position, self.wished_speed(distance), facing_weight(distance))
+        wish = see_approach(
+            state, goal.position, self.wished_speed(distance), facing_weight(distance)
+        )
         return torch.cat((wish, (distance / (1 + distance))[:, None]), dim=-1)
 
     def reward(
@@ -97,11 +111,13 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """:func:`approach_reward` at :meth:`wished_speed`, less the penalties of :class:`Quality`.
 
-        The paper pays progress and a bonus within 0.61 m. A wished velocity says at every moment what to do, which a
-        horizon of a second can differentiate, and how fast to walk; it says to stand, too.
+        The paper pays progress and a bonus within 0.61 m. A wished velocity says at every moment
+        what to do, which a horizon of a second can differentiate, and how fast to walk; it says to
+        stand, too.
         """
         distance = distance_to(after, goal.position)
-        speed, facing = self.wished_speed(distance), facing_weight(distance)
+        speed = self.wished_speed(distance)
+        facing = facing_weight(distance)
         terms = approach_reward(self.character, after, goal.position, speed, facing)
         return self.with_penalties(terms, before, latent, after)
 

@@ -1,4 +1,5 @@
-"""Timed target: be at a point on the ground at a set time (Ling et al. 2020, 6.2), and stand there afterwards."""
+"""Timed target: be at a point on the ground at a set time (Ling et al. 2020, 6.2), and stand there
+afterwards."""
 
 from __future__ import annotations
 
@@ -8,15 +9,23 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from controller.character import CharacterState
-from controller.errors import require
-from controller.tasks.arrival import approach_reward, around, braking_speed, distance_to, facing_weight, see_approach
+from controller.core.errors import require
+from controller.dynamics.character import CharacterState
+from controller.tasks.arrival import (
+    approach_reward,
+    around,
+    braking_speed,
+    distance_to,
+    facing_weight,
+    see_approach,
+)
 from controller.tasks.base import Task
 
 ARRIVED = 0.4
 """m: the first moment nearer than this is the arrival."""
 AIM = 0.35
-"""m: how near it is to be at the set time: just inside, so that even who strolls arrives then and not before."""
+"""m: how near it is to be at the set time: just inside, so that even who strolls arrives then and
+not before."""
 START_S = 1.5
 """s: granted for turning round and getting going."""
 
@@ -37,12 +46,13 @@ class TimedTargetGoal:
 class TimedTargetConfig:
     """How fast one may have to go, and how goals are drawn in training.
 
-    A goal is feasible if its time is 1.5 s, for getting going, and what its distance takes at a pace from
-    ``slowest`` to ``fastest``.
+    A goal is feasible if its time is 1.5 s, for getting going, and what its distance takes at a
+    pace from ``slowest`` to ``fastest``.
     """
 
     slowest: float = 0.3
-    """m/s: the slowest pace asked for; in the time that is left over one would do better to wait."""
+    """m/s: the slowest pace asked for; in the time that is left over one would do better to
+    wait."""
     fastest: float = 1.6
     """m/s: the fastest pace asked for."""
     limit: float = 2.0
@@ -57,9 +67,19 @@ class TimedTargetConfig:
     def __post_init__(self) -> None:
         pace = "0 < slowest ≤ fastest ≤ limit ≤ 10 m/s"
         speeds = (self.slowest, self.fastest, self.limit)
-        require(0 < self.slowest <= self.fastest <= self.limit <= 10, "slowest, fastest, limit", speeds, pace)
+        require(
+            0 < self.slowest <= self.fastest <= self.limit <= 10,
+            "slowest, fastest, limit",
+            speeds,
+            pace,
+        )
         distances = (self.nearest, self.farthest)
-        require(ARRIVED < self.nearest <= self.farthest, "nearest, farthest", distances, f"above {ARRIVED} m, in order")
+        require(
+            ARRIVED < self.nearest <= self.farthest,
+            "nearest, farthest",
+            distances,
+            f"above {ARRIVED} m, in order",
+        )
         require(self.hold_frames >= 1, "hold_frames", self.hold_frames, "1 or more frames")
 
 
@@ -68,12 +88,12 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
 
     What is seen of the goal, in the character's facing frame:
 
-    | column | what                                                                                            |
+    | column | what |
     |--------|-------------------------------------------------------------------------------------------------|
     | 0, 1   | velocity towards the target, forward and to the left, at the speed of :meth:`wished_speed`, m/s |
-    | 2, 3   | cosine and sine of the angle from the facing to the target, 120° at most, fading within 1 m     |
-    | 4      | distance d to it, as d/(1 + d)                                                                  |
-    | 5      | seconds t left, as t/(1 + |t|)                                                                  |
+    | 2, 3   | cosine and sine of the angle from the facing to the target, 120° at most, fading within 1 m |
+    | 4      | distance d to it, as d/(1 + d) |
+    | 5      | seconds t left, as t/(1 + |t|) |
     """
 
     name: ClassVar[str] = "timed_target"
@@ -83,7 +103,8 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
 
     @staticmethod
     def goal_at(x: float, z: float, seconds: float) -> TimedTargetGoal:
-        """One character's goal: a point that a person picks, in metres, and the seconds until it is to be there."""
+        """One character's goal: a point that a person picks, in metres, and the seconds until it is
+        to be there."""
         return TimedTargetGoal(torch.tensor([[x, z]]), torch.tensor([seconds]))
 
     def feasible_seconds(self, distance: Tensor, pace: Tensor) -> Tensor:
@@ -93,10 +114,14 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> TimedTargetGoal:
         """Any feasible one: all distances, directions and paces alike."""
         config = self.config
-        drawn = torch.rand(3, len(state), generator=generator, device=generator.device).to(state.yaw.device)
+        drawn = torch.rand(3, len(state), generator=generator, device=generator.device).to(
+            state.yaw.device
+        )
         distance = config.nearest + (config.farthest - config.nearest) * drawn[0]
         pace = config.slowest + (config.fastest - config.slowest) * drawn[1]
-        return TimedTargetGoal(around(state.position, distance, drawn[2]), self.feasible_seconds(distance, pace))
+        return TimedTargetGoal(
+            around(state.position, distance, drawn[2]), self.feasible_seconds(distance, pace)
+        )
 
     def follow_goal(self, state: CharacterState, goal: TimedTargetGoal) -> TimedTargetGoal:
         """The clock ticks."""
@@ -107,8 +132,9 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
         return (goal.seconds < 0) / self.config.hold_frames
 
     def wished_speed(self, distance: Tensor, seconds: Tensor) -> Tensor:
-        """(B,) m/s: what brings one from ``distance`` to 0.35 m in the ``seconds`` left exactly, no more than ``limit``
-        and no more than allows to stop there; when the time is out, only these two count."""
+        """(B,) m/s: what brings one from ``distance`` to 0.35 m in the ``seconds`` left exactly, no
+        more than ``limit`` and no more than allows to stop there; when the time is out, only these
+        two count."""
         fastest = braking_speed(distance).clamp(max=self.config.limit)
         just_in_time = (distance - AIM).clamp(min=0) / seconds.clamp(min=0.1)
         return torch.where(seconds > 0, torch.minimum(just_in_time, fastest), fastest)
@@ -123,11 +149,14 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: TimedTargetGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:func:`approach_reward` at :meth:`wished_speed`, less the penalties of :class:`Quality`."""
+        """:func:`approach_reward` at :meth:`wished_speed`, less the penalties of
+        :class:`Quality`."""
         left = goal.seconds - 1 / self.character.fps  # the goal is that of before the step
         distance = distance_to(after, goal.position)
         speed = self.wished_speed(distance, left)
-        terms = approach_reward(self.character, after, goal.position, speed, facing_weight(distance))
+        terms = approach_reward(
+            self.character, after, goal.position, speed, facing_weight(distance)
+        )
         return self.with_penalties(terms, before, latent, after)
 
     def goal_bounds(self) -> list[float]:

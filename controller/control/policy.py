@@ -1,0 +1,170 @@
+"""A trained policy, without the library that trained it."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from controller.control.actors import Actor, CodeActor
+from controller.control.navigator import Navigator
+from controller.core import checkpoint, checks
+from controller.core.errors import CheckpointError, first_line
+from controller.dynamics.character import Character
+from controller.model.fast import solo
+from controller.model.fast.solo import SoloActor
+from controller.tasks import TASKS
+from controller.tasks.base import Task
+from controller.tasks.simulation import Simulation
+
+KIND = "policy"
+
+AnyActor = Actor | CodeActor | Navigator
+
+
+def built(sizes: dict[str, Any]) -> AnyActor:
+    """The actor, without its weights, of these ``sizes``."""
+    kind = CodeActor if "codes" in sizes else Navigator if "pilot" in sizes else Actor
+    return kind(**sizes)
+
+
+def model_fingerprint(character: Character) -> str:
+    """SHA-256 over the decoder's weights and the statistics: a policy only fits the model it was
+    trained on."""
+    digest = hashlib.sha256()
+    for name, value in sorted(character.model.state_dict().items()):
+        if not name.startswith("encoder"):
+            digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+class Policy:
+    """The deterministic policy, the actor's mean or first choice: observations ``(B, O)`` → latents
+    ``(B, latent)``."""
+
+    def __init__(self, actor: AnyActor, header: dict[str, Any]) -> None:
+        self.actor = actor.eval().requires_grad_(False)
+        self.header = header
+        self._width: int = actor.sizes["observation"]
+
+    @property
+    def task(self) -> str:
+        return self.header["task"]
+
+    @cached_property
+    def _solo(self) -> SoloActor:
+        return SoloActor(self.actor, cast(Actor, self.actor).limit)
+
+    def __call__(self, observation: Tensor) -> Tensor:
+        """Latents for observations; ActionError if these have another width or dtype, or are not
+        finite."""
+        if self.actor.has_kernels and solo.fits(observation):
+            return self._solo(observation)  # which checks it
+        checks.check_rows("observation", observation, None, self._width, torch.float32)
+        return self.actor(observation)
+
+    def save(self, path: Path | str) -> None:
+        checkpoint.save(path, KIND, self.header, dict(self.actor.state_dict()))
+
+    @classmethod
+    def of(
+        cls,
+        actor: AnyActor,
+        character: Character,
+        task: str,
+        settings: dict[str, Any],
+        **header: Any,
+    ) -> Policy:
+        """A policy ready to be saved, with all that :meth:`load` needs and what else ``header``
+        tells."""
+        known = {
+            "task": task,
+            "settings": settings,
+            "actor": actor.sizes,
+            "model": model_fingerprint(character),
+        }
+        return cls(actor, {**known, **header})
+
+    @classmethod
+    def load_for(cls, path: Path | str, simulation: Simulation) -> Policy:
+        """Read a policy for a simulation's task, or for the one that this extends, :meth:`fitted`
+        to it. CheckpointError as for :meth:`load`."""
+        task = simulation.task
+        tasks = (task.name,) if task.extends is None else (task.name, task.extends)
+        return cls.load(path, simulation.character, *tasks).fitted(simulation)
+
+    def fitted(self, simulation: Simulation) -> Policy:
+        """The same policy for a simulation whose task extends its own: there it heeds the columns
+        that they share."""
+        if self.actor.sizes["observation"] == simulation.observation_size:
+            return self
+        actor = self.actor.widened(simulation.observation_size).to(
+            simulation.character.reset_poses.device
+        )
+        return Policy(actor, self.header | {"actor": actor.sizes})
+
+    @classmethod
+    def load_at_task(
+        cls, path: Path | str, character: Character, kind: type[Task[Any, Any]]
+    ) -> tuple[Policy, Simulation]:
+        """Read a policy with the simulation that it acts in: of a task of this kind, in the
+        settings with which the policy was trained for it, or in its own defaults if the policy is
+        for the task that this one extends.
+
+        CheckpointError as for :meth:`load`, or if there are no such settings.
+        """
+        header = checkpoint.load_header(path, KIND)
+        try:
+            config = (
+                kind.config_type(**header["settings"]) if header.get("task") == kind.name else None
+            )
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{path}: not a complete policy checkpoint ({first_line(error)})"
+            ) from error
+        simulation = Simulation(character, kind(character, config))
+        return cls.load_for(path, simulation), simulation
+
+    @classmethod
+    def load(cls, path: Path | str, character: Character, *tasks: str) -> Policy:
+        """Read a policy; CheckpointError if it is for none of the tasks, or another motion VAE than
+        ``character``'s."""
+        header, tensors = checkpoint.load(path, KIND)
+        try:
+            sizes = header["actor"]
+            actor = built(sizes)
+            checks.check_tensors(path, KIND, tensors, actor.state_dict())
+            actor.load_state_dict(tensors)
+            trained_for = header["task"]
+            model = header["model"]
+            width = sizes["observation"]
+            latents = actor(torch.zeros(1, sizes["observation"])).shape[1]
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{path}: not a complete policy checkpoint ({first_line(error)})"
+            ) from error
+        if trained_for not in tasks:
+            expected = " or ".join(repr(task) for task in tasks)
+            raise CheckpointError(
+                f"{path}: a policy for the task {trained_for!r} found; {expected} is expected"
+            )
+        if model != model_fingerprint(character):
+            raise CheckpointError(
+                f"{path}: this policy was trained on another motion VAE; "
+                f"train it on this one, or name its own with --mvae"
+            )
+        allowed = character.layout.size + TASKS[trained_for].goal_size
+        if width != allowed:
+            raise CheckpointError(
+                f"{path}: a policy for observations of {width} values found; {allowed} are expected"
+            )
+        if latents != character.latent:
+            expected = f"{character.latent} are expected"
+            raise CheckpointError(
+                f"{path}: a policy that gives {latents} latent values found; {expected}"
+            )
+        return cls(actor.to(character.reset_poses.device), header)

@@ -1,0 +1,2 @@
+"""Motion capture in: catalogue, download, reading, cleaning, and the table of poses that training
+sees."""

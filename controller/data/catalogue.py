@@ -1,0 +1,121 @@
+"""The public motion data sets this project knows: where each file lives, its SHA-256, unit and
+use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from controller.core.errors import DataError
+
+URL = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+USES = ("locomotion", "style", "stunt", "other")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A public repository at one commit."""
+
+    repository: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One motion file.
+
+    name     its name here, unique in its data set
+    path     its path in the repositories
+    use      what moves in it, one of USES
+    bytes    its size
+    sha256   what it must hash to, wherever it comes from
+    unit     metres a file unit
+    sources  repositories that hold it, the first to be asked first
+    """
+
+    name: str
+    path: str
+    use: str
+    bytes: int
+    sha256: str
+    unit: float
+    sources: tuple[Source, ...]
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where the file may be had, in the order to try."""
+        return tuple(
+            URL.format(repository=source.repository, commit=source.commit, path=self.path)
+            for source in self.sources
+        )
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Motion files of one origin, with the terms they come under.
+
+    joints  joint names as files spell them → the names this project uses; others stay as they are
+    """
+
+    name: str
+    title: str
+    licence: str
+    attribution: str
+    joints: Mapping[str, str]
+    files: tuple[DataFile, ...]
+
+    def select(self, *uses: str) -> DataSet:
+        """The data set with only the files of these uses."""
+        unknown = sorted(set(uses) - set(USES))
+        if unknown:
+            raise DataError(f"no use {unknown[0]!r} of motion files; there are {', '.join(USES)}")
+        return replace(self, files=tuple(file for file in self.files if file.use in uses))
+
+    def file(self, name: str) -> DataFile:
+        """The file of that name; :class:`DataError` if there is none."""
+        for file in self.files:
+            if file.name == name:
+                return file
+        raise DataError(f"no file {name!r} in the data set {self.name}")
+
+
+def names() -> tuple[str, ...]:
+    """The data sets there are."""
+    return tuple(_catalogue())
+
+
+def load(name: str) -> DataSet:
+    """The data set of that name; :class:`DataError` lists the names there are."""
+    if name not in _catalogue():
+        raise DataError(f"no data set {name!r}; there are {', '.join(names())}")
+    entry = _catalogue()[name]
+    files = [
+        DataFile(
+            **file,
+            unit=group["unit"],
+            sources=tuple(Source(**source) for source in group["sources"]),
+        )
+        for group in entry["groups"]
+        for file in group["files"]
+    ]
+    return DataSet(
+        name=name,
+        title=entry["title"],
+        licence=entry["licence"],
+        attribution=entry["attribution"],
+        joints=MappingProxyType(entry["joints"]),
+        files=tuple(files),
+    )
+
+
+@cache
+def _catalogue() -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(
+        Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8")
+    )
+    return data

@@ -1,0 +1,160 @@
+"""Motion data: ``python -m controller.data.commands fetch|build|info``.
+
+fetch  download a public data set, every file checked by its SHA-256
+build  turn a folder of BVH files into one data set for training
+info   what a data set holds, in figures and as a picture
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from controller.core import files
+from controller.core.errors import DataError, require, run_command
+from controller.data import catalogue, contact_sheet, fetch, sources
+from controller.data.cleaning import symmetric_skeleton
+from controller.data.dataset import MotionDataset, build
+from controller.data.measures import captured_figures
+from controller.motion.metrics import quantiles
+from controller.motion.pose import FPS
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Download a public data set. Files already there are checked, not fetched again."""
+
+    dataset: str = "snu-woody"
+    """Which one: a name in `controller/data/catalogue.json`."""
+    out: Path = Path("data/snu-woody")
+    """Folder for the files."""
+    mirror: str | None = None
+    """A folder or http address that holds the files, in place of their public homes."""
+
+    def run(self) -> None:
+        dataset = catalogue.load(self.dataset)
+        paths = fetch.fetch(dataset, self.out, self.mirror)
+        print(
+            f"{len(paths)} files of {dataset.title} in {self.out}\nlicence: "
+            f"{dataset.licence}\n{dataset.attribution}"
+        )
+
+
+@dataclass(frozen=True)
+class Build:
+    """Turn a folder of BVH files into a data set. Says what it leaves out, and why."""
+
+    source: Path
+    """Folder with .bvh files, at any depth."""
+    out: Path
+    """The .npz to write."""
+    use: tuple[str, ...] = ("locomotion",)
+    """Which files of the catalogue to take: locomotion, style, stunt, other. Files it does not know
+    are all taken."""
+    unit: float | None = None
+    """Metres a unit in files that the catalogue does not know; found from the length of a leg
+    unless given."""
+
+    def run(self) -> None:
+        require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
+        require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
+        require(
+            self.unit is None or 0 < self.unit < 100, "unit", self.unit, "metres a unit, above 0"
+        )
+        clips, notes = sources.read_folder(self.source, self.use, self.unit)
+        if not clips:
+            raise DataError("\n  ".join([f"{self.source}: no usable motion in it", *notes]))
+        data = build(
+            clips,
+            self.source.resolve().name,
+            symmetric_skeleton(sources.most_common_skeleton(clips)),
+        )
+        for note in (*notes, *data.notes):
+            print(note)
+        files.make_folder(self.out.parent)
+        data.save(self.out)
+        held_out = sum(clip.length for clip in data.select(held_out=True))
+        print(
+            f"{self.out}: {len(data.clips)} clips, {len(data.poses) / FPS / 60:.1f} min "
+            f"({held_out / FPS / 60:.1f} held out), "
+            f"{len(data.layout.skeleton)} joints, {data.layout.size} values a pose"
+        )
+
+
+@dataclass(frozen=True)
+class Info:
+    """Minutes, speeds, turn rates and foot skate of a data set, and a contact sheet of chosen
+    clips."""
+
+    data: Annotated[Path, tyro.conf.Positional]
+    """The .npz that build wrote."""
+    clips: tuple[str, ...] = ()
+    """Clips for the picture: parts of names; some of every kind unless given."""
+    sheet: Path | None = None
+    """Where to write the picture (.png)."""
+
+    def run(self) -> None:
+        if self.sheet is not None:
+            require(
+                self.sheet.suffix == ".png", "sheet", str(self.sheet), "a name that ends in .png"
+            )
+        data = MotionDataset.load(self.data)
+        chosen = self.choose(data)
+        skeleton = data.layout.skeleton
+        print(
+            f"{self.data}: {data.source}, {len(data.clips)} clips, "
+            f"{len(data.poses) / FPS / 60:.1f} min at {FPS:g} frames/s"
+        )
+        print(f"joints: {', '.join(skeleton.names)}")
+        print(f"held out: {', '.join(clip.name for clip in data.select(held_out=True)) or 'none'}")
+        velocity = data.poses[:, data.layout.root_velocity]
+        rows = {
+            "speed m/s": velocity[:, :2].norm(dim=-1),
+            "forward m/s": velocity[:, 0],
+            "left m/s": velocity[:, 1],
+            "turning °/s": torch.rad2deg(velocity[:, 2]),
+            "hip height m": data.poses[:, data.layout.positions][:, 1],
+        }
+        print(f"{'':<14}" + "".join(f"{f'{p} %':>9}" for p in (1, 5, 50, 95, 99)))
+        for name, values in rows.items():
+            print(
+                f"{name:<14}"
+                + "".join(f"{v:9.2f}" for v in quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99)))
+            )
+        for name, value in captured_figures(data).items():
+            print(f"{name:<26} {value:.4g}")
+        if self.sheet:
+            contact_sheet.draw(data, chosen, self.sheet)
+            print(
+                f"picture: {self.sheet} (left limbs red, right blue; every figure should face "
+                "right, feet on the line)"
+            )
+
+    def choose(self, data: MotionDataset) -> list:
+        """The clips named; eight spread over the data set unless any is. DataError for a name that
+        fits none."""
+        for name in self.clips:
+            if not any(name in clip.name for clip in data.clips):
+                raise DataError(
+                    f"no clip is named like {name!r}; there are "
+                    f"{', '.join(clip.name for clip in data.clips)}"
+                )
+        if self.clips:
+            return [clip for clip in data.clips if any(name in clip.name for name in self.clips)]
+        step = max(1, len(data.clips) // 8)
+        return list(data.clips[::step][:8])
+
+
+def main() -> None:
+    command = tyro.extras.subcommand_cli_from_dict(
+        {"fetch": Fetch, "build": Build, "info": Info}, description=__doc__
+    )
+    command.run()
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,397 @@
+"""Biovision hierarchy files (.bvh): a skeleton and its motion as text.
+
+Units in memory are metres and rotation matrices; a file's own length unit is given by ``unit``
+(metres per file unit, 0.01 for centimetres). Angles in a file are degrees, intrinsic, in the order
+of its channels.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from controller.core import files
+from controller.core.errors import DataError, FormatError, require
+from controller.motion.geometry import AXES, euler_to_matrix, matrix_to_euler
+from controller.motion.skeleton import Clip, Skeleton
+
+ZERO_LENGTH = 1e-6  # metres; a shorter offset puts a joint on its parent
+STILL = 1e-5  # largest change of a rotation matrix' entries over a clip that still counts as none
+HUGE = 1e30  # no length or angle, and float32 could not hold it in every unit; NaN is not below it either
+CHANNELS = {
+    f"{axis}{kind}".upper(): (kind, axis) for axis in AXES for kind in ("position", "rotation")
+}
+
+
+def read(path: str | Path, *, unit: float = 0.01) -> Clip:
+    """Read a BVH file; the clip is named after the file, without its suffix.
+
+    Channels may come in any order and number. A position channel replaces that component of OFFSET:
+    the root's gives its position, another joint's gives, by its median over the frames, a bone of
+    fixed length. Joints that sit on their parent and only divide its rotation ("helpers") are
+    folded into their children, which leaves the world positions and rotations of all others as they
+    are. The frame rate is rounded to a whole number when it is within 0.1 % of one.
+
+    Raises :class:`FormatError` that names the line at fault, :class:`DataError` if the file cannot
+    be opened.
+    """
+    require(unit > 0, "unit", unit, "a positive number of metres")
+    path = Path(path)
+    lines = _lines(path)
+    words = _Words(path, lines)
+    joints = _read_hierarchy(words)
+    values, fps = _read_motion(
+        path, lines, words.line, sum(len(joint.channels) for joint in joints)
+    )
+    rotations = _rotations(joints, values)
+    positions = _positions(joints, values) * unit
+    offsets = np.median(positions, axis=0)
+    offsets[0] = 0
+    fixed = np.ptp(positions, axis=0).max(axis=-1) < ZERO_LENGTH
+    parents, kept = _fold_helpers(joints, rotations, offsets, fixed)
+    tips = np.array([joint.tip for joint in joints]) * unit
+    tips[[joint in parents for joint in range(len(joints))]] = (
+        0  # a tip is the end of a leaf's bone
+    )
+    skeleton = Skeleton(
+        tuple(joints[joint].name for joint in kept),
+        tuple(kept.index(parents[joint]) if joint else -1 for joint in kept),
+        torch.from_numpy(offsets[kept]).float(),
+        torch.from_numpy(tips[kept]).float(),
+    )
+    root = torch.from_numpy(positions[:, 0]).float()
+    return Clip(path.stem, skeleton, root, rotations[:, kept].float(), fps)
+
+
+def write(path: str | Path, clip: Clip, *, unit: float = 0.01, order: str = "ZXY") -> None:
+    """Write a clip, whole or not at all: the file appears under its name only when it is complete.
+
+    The root gets six channels and every other joint three rotations in ``order``. Joints are
+    written depth first, as the format nests them, so a skeleton in another order comes back
+    reordered.
+
+    Raises :class:`DataError` for a clip that no reader would take back.
+    """
+    require(unit > 0, "unit", unit, "a positive number of metres")
+    require(sorted(order) == sorted(AXES), "order", order, "X, Y and Z, each once, such as 'ZXY'")
+    if len(clip) == 0 or not (clip.positions.isfinite().all() and clip.rotations.isfinite().all()):
+        raise DataError(
+            f"{path}: not written; clip {clip.name} has no frames or values that are not finite"
+        )
+    text: list[str] = ["HIERARCHY"]
+    turns = " ".join(f"{axis}rotation" for axis in order)
+    nested = _write_joint(clip.skeleton, 0, turns, 1 / unit, "", text)
+    angles = torch.rad2deg(matrix_to_euler(clip.rotations[:, nested].double().cpu(), order))
+    columns = torch.cat(
+        (clip.positions.double().cpu() / unit, angles.flatten(1)), dim=1
+    )  # (T, 3 + 3 J)
+    text += ["MOTION", f"Frames: {len(clip)}", f"Frame Time: {1 / clip.fps:.10f}"]
+    row = " ".join(["%.7f"] * columns.shape[1])
+    text += [row % tuple(values) for values in columns.tolist()]
+    files.write(path, "\n".join(text) + "\n")
+
+
+@dataclass
+class _Joint:
+    """A joint as the file gives it, lengths in file units."""
+
+    name: str
+    parent: int
+    offset: tuple[float, ...] | None = None
+    channels: tuple[tuple[str, str], ...] = ()  # ("position" or "rotation", axis) each
+    tip: tuple[float, ...] = (0.0, 0.0, 0.0)
+    ends: int = 0
+
+
+def _fail(path: Path, line: int, found: str, expected: str) -> NoReturn:
+    raise FormatError(f"{path}, line {line}: {found}; expected {expected}")
+
+
+def _found(text: str) -> str:
+    return f"found {repr(text)[:60]}"
+
+
+def _lines(path: Path) -> list[str]:
+    """The file's lines, however they end."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        _fail(path, line, f"byte 0x{data[error.start]:02x} is not text", "a BVH file in UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+class _Words:
+    """The words of a file one by one; ``line`` is the line of the last one."""
+
+    def __init__(self, path: Path, lines: list[str]) -> None:
+        self.path = path
+        self.line = 1
+        self._words: Iterator[tuple[int, str]] = (
+            (number, word)
+            for number, line in enumerate(lines, start=1)
+            for word in line.replace("{", " { ").replace("}", " } ").split()
+        )
+
+    def fail(self, found: str, expected: str) -> NoReturn:
+        _fail(self.path, self.line, found, expected)
+
+    def next(self, expected: str) -> str:
+        try:
+            self.line, word = next(self._words)
+        except StopIteration:
+            self.fail("the file ends", expected)
+        return word
+
+    def expect(self, keyword: str) -> None:
+        word = self.next(keyword)
+        if word.upper() != keyword:
+            self.fail(_found(word), keyword)
+
+    def name(self) -> str:
+        """The rest of the line, for names may hold blanks, and the opening brace after it."""
+        line = self.line
+        parts = []
+        while (word := self.next("{")) != "{":
+            if self.line != line:
+                self.fail(_found(word), "{")
+            parts.append(word)
+        return " ".join(parts)
+
+    def vector(self) -> tuple[float, ...]:
+        return tuple(self._number() for _ in range(3))
+
+    def _number(self) -> float:
+        word = self.next("three numbers after OFFSET")
+        value = _float(word)
+        if not abs(value) < HUGE:
+            self.fail(_found(word), "three finite numbers after OFFSET")
+        return value
+
+    def channels(self) -> tuple[tuple[str, str], ...]:
+        count = self.next("the number of channels")
+        if not re.fullmatch("[0-9]{1,3}", count):
+            self.fail(_found(count), "the number of channels")
+        channels = []
+        for _ in range(int(count)):
+            word = self.next(f"{count} channels")
+            if word.upper() not in CHANNELS:
+                self.fail(_found(word), f"{count} channels such as Xposition or Zrotation")
+            channels.append(CHANNELS[word.upper()])
+        positions = [channel for channel in channels if channel[0] == "position"]
+        if len(set(positions)) < len(positions):
+            self.fail("the same position channel twice", "each once")
+        return tuple(channels)
+
+
+def _read_hierarchy(words: _Words) -> list[_Joint]:
+    """The joints, parents first; leaves ``words`` at MOTION."""
+    words.expect("HIERARCHY")
+    words.expect("ROOT")
+    joints = [_Joint(words.name(), -1)]
+    open_joints = [0]
+    while open_joints:
+        joint = joints[open_joints[-1]]
+        word = words.next(f"a closing brace for joint {joint.name}").upper()
+        if word == "JOINT":
+            joints.append(_Joint(words.name(), open_joints[-1]))
+            open_joints.append(len(joints) - 1)
+            if any(joints[-1].name == other.name for other in joints[:-1]):
+                words.fail(f"a second joint named {joints[-1].name!r}", "each name once")
+        elif word == "OFFSET":
+            joint.offset = words.vector()
+        elif word == "CHANNELS":
+            joint.channels = words.channels()
+        elif word == "END":
+            _read_end_site(words, joint)
+        elif word == "}":
+            if joint.offset is None:
+                words.fail(f"joint {joint.name} has no OFFSET", "one")
+            open_joints.pop()
+        else:
+            words.fail(
+                _found(word), f"JOINT, End Site, OFFSET, CHANNELS or }} in joint {joint.name}"
+            )
+    words.expect("MOTION")
+    return joints
+
+
+def _read_end_site(words: _Words, joint: _Joint) -> None:
+    words.expect("SITE")
+    words.name()
+    words.expect("OFFSET")
+    tip = words.vector()
+    words.expect("}")
+    if joint.ends == 0:  # of several, the first is the bone's end
+        joint.tip = tip
+    joint.ends += 1
+
+
+def _read_motion(path: Path, lines: list[str], start: int, width: int) -> tuple[np.ndarray, float]:
+    """The rows after line ``start`` (MOTION) as (T, width), and the frame rate."""
+    rows = [
+        (number, line) for number, line in enumerate(lines[start:], start=start + 1) if line.strip()
+    ]
+    end = rows[-1][0] if rows else start
+    declared = _header(
+        path, rows, 0, end, r"frames\s*:\s*(\d+)", "'Frames:' and a whole number above 0"
+    )
+    seconds = _header(
+        path, rows, 1, end, r"frame\s+time\s*:\s*(\S+)", "'Frame Time:' and seconds above 0"
+    )
+    rows = rows[2:]
+    if len(rows) < declared:
+        _fail(
+            path,
+            end,
+            f"the file ends after {len(rows)} frames",
+            f"{int(declared)}, as 'Frames:' says",
+        )
+    if len(rows) > declared:
+        _fail(path, rows[int(declared)][0], "another row", f"the end after {int(declared)} frames")
+    values = np.empty((len(rows), width))
+    for row, (number, line) in enumerate(rows):
+        words = line.split()
+        if len(words) != width:
+            _fail(path, number, f"{len(words)} values", f"{width}, one a channel")
+        try:
+            values[row] = [float(word) for word in words]
+        except ValueError:
+            values[row] = [
+                _float(word) for word in words
+            ]  # NaN where there is no number: reported below
+    good = np.abs(values) < HUGE
+    if not good.all():
+        row, column = np.argwhere(~good)[0]
+        number, line = rows[row]
+        _fail(path, number, _found(line.split()[column]), "a finite number")
+    fps = 1 / seconds
+    whole = round(fps)
+    return values, float(whole) if whole and abs(fps - whole) <= 1e-3 * whole else fps
+
+
+def _header(
+    path: Path, rows: list[tuple[int, str]], index: int, end: int, pattern: str, expected: str
+) -> float:
+    """The positive number of one of the two lines after MOTION."""
+    if index >= len(rows):
+        _fail(path, end, "the file ends", expected)
+    number, line = rows[index]
+    match = re.fullmatch(pattern, line.strip(), re.IGNORECASE)
+    value = _float(match[1]) if match else math.nan
+    if not (math.isfinite(value) and value > 1e-9):  # a nanosecond: its inverse is still a number
+        _fail(path, number, _found(line.strip()), expected)
+    return value
+
+
+def _float(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
+
+
+def _rotations(joints: list[_Joint], values: np.ndarray) -> Tensor:
+    """(T, J, 3, 3) float64, relative to the parent. Joints of one channel order are turned
+    together."""
+    groups: dict[str, list[int]] = {}
+    columns: list[list[int]] = []
+    column = 0
+    for index, joint in enumerate(joints):
+        turns = [
+            (i, axis) for i, (kind, axis) in enumerate(joint.channels, column) if kind == "rotation"
+        ]
+        groups.setdefault("".join(axis for _, axis in turns), []).append(index)
+        columns.append([i for i, _ in turns])
+        column += len(joint.channels)
+    angles = torch.from_numpy(np.radians(values))
+    rotations = torch.eye(3, dtype=torch.float64).repeat(len(values), len(joints), 1, 1)
+    for order, members in groups.items():
+        if order:
+            rotations[:, members] = euler_to_matrix(
+                angles[:, [columns[joint] for joint in members]], order
+            )
+    return rotations
+
+
+def _positions(joints: list[_Joint], values: np.ndarray) -> np.ndarray:
+    """(T, J, 3) in file units, relative to the parent: OFFSET, and position channels in its
+    place."""
+    positions = np.tile(np.array([joint.offset for joint in joints]), (len(values), 1, 1))
+    channels = [
+        (index, *channel) for index, joint in enumerate(joints) for channel in joint.channels
+    ]
+    for column, (index, kind, axis) in enumerate(channels):
+        if kind == "position":
+            positions[:, index, AXES[axis]] = values[:, column]
+    return positions
+
+
+def _fold_helpers(
+    joints: list[_Joint], rotations: Tensor, offsets: np.ndarray, fixed: np.ndarray
+) -> tuple[list[int], list[int]]:
+    """Take out joints that sit on their parent; their children's ``rotations``, ``offsets`` change
+    in place.
+
+    Returns each joint's new parent (−2 for one taken out) and the joints kept. A helper that turns
+    during the clip carries its children's bones around, which no other joint could do for it, so it
+    stays.
+    """
+    parents = [joint.parent for joint in joints]
+    short = np.linalg.norm(offsets, axis=-1) < ZERO_LENGTH
+    for joint in reversed(
+        range(1, len(joints))
+    ):  # children first, so that chains of helpers fold too
+        children = [child for child, parent in enumerate(parents) if parent == joint]
+        turn = rotations[:, joint]
+        still = bool((turn - turn[0]).abs().max() < STILL)
+        if not (
+            short[joint] and fixed[joint] and (still or all(short[child] for child in children))
+        ):
+            continue
+        for child in children:
+            rotations[:, child] = turn @ rotations[:, child]
+            offsets[child] = turn[0].numpy() @ offsets[child]
+            parents[child] = parents[joint]
+        parents[joint] = -2
+    return parents, [joint for joint, parent in enumerate(parents) if parent > -2]
+
+
+def _write_joint(
+    skeleton: Skeleton, joint: int, turns: str, scale: float, pad: str, text: list[str]
+) -> list[int]:
+    """Append a joint and all below it to ``text``; the joints in the order written."""
+    head, channels = (
+        ("JOINT", f"3 {turns}") if pad else ("ROOT", f"6 Xposition Yposition Zposition {turns}")
+    )
+    text += [
+        f"{pad}{head} {skeleton.names[joint]}",
+        f"{pad}{{",
+        f"{pad}\tOFFSET {_numbers(skeleton.offsets[joint] * scale)}",
+        f"{pad}\tCHANNELS {channels}",
+    ]
+    nested = [joint]
+    children = skeleton.children(joint)
+    for child in children:
+        nested += _write_joint(skeleton, child, turns, scale, pad + "\t", text)
+    if not children:
+        tip = _numbers(skeleton.tips[joint] * scale)
+        text += [f"{pad}\tEnd Site", f"{pad}\t{{", f"{pad}\t\tOFFSET {tip}", f"{pad}\t}}"]
+    text.append(f"{pad}}}")
+    return nested
+
+
+def _numbers(vector: Tensor) -> str:
+    return " ".join(f"{value:.7f}" for value in vector.tolist())

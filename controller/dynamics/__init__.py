@@ -1,0 +1,1 @@
+"""A character in motion: the frozen decoder as dynamics, and recordings of it."""

@@ -1,0 +1,195 @@
+"""A character: a pose and a place, and the one way it moves: the frozen decoder of a motion VAE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from controller.core import checkpoint, checks, devices
+from controller.core.errors import CheckpointError, ConfigError, first_line
+from controller.model import variants
+from controller.model.fast import solo
+from controller.model.fast.replay import Replay
+from controller.model.fast.solo import SoloCharacter
+from controller.model.mixture import MotionVAE, MotionVAEConfig
+from controller.motion import geometry
+from controller.motion.pose import FPS, PoseLayout
+from controller.motion.skeleton import Skeleton
+
+KIND = "motion-vae"
+RANGE_MARGIN = 1.0
+"""Deviations by which a pose may leave the range of the captured ones before it is held. Without it
+a policy that finds a way out of the data leaves the model, too, and the pose explodes; inside the
+data it never acts."""
+
+
+MIN_HEIGHT = 0.5
+MAX_HEIGHT = 1.3
+"""m: hips outside this are a fall or an explosion."""
+
+
+@dataclass(frozen=True)
+class CharacterState:
+    """B characters at one moment.
+
+    pose      (B, D) z-scored
+    position  (B, 2) metres, (x, z) of the hips' projection on the ground
+    yaw       (B,) radians, the way each faces
+    """
+
+    pose: Tensor
+    position: Tensor
+    yaw: Tensor
+
+    def __len__(self) -> int:
+        return self.pose.shape[0]
+
+
+class Character:
+    """The dynamics: :meth:`step` is the only place where a character moves.
+
+    Attributes: ``skeleton``, ``layout``, ``model`` (frozen), ``fps``, ``latent`` (its size),
+    ``codes`` ((K, latent), of which z is one; None where it may be any vector), ``reset_poses``
+    ((R, D) z-scored, poses to start from) and ``header`` (the checkpoint's: configuration,
+    provenance, figures).
+    """
+
+    def __init__(
+        self,
+        model: MotionVAE,
+        layout: PoseLayout,
+        reset_poses: Tensor,
+        header: dict[str, Any] | None = None,
+    ) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.layout = layout
+        self.skeleton: Skeleton = layout.skeleton
+        self.reset_poses = reset_poses
+        self.header = header or {}
+        self.fps = FPS
+        self.latent = model.config.latent
+        self.codes = model.codes
+        self.low = model.normalizer.normalize(model.normalizer.low) - RANGE_MARGIN
+        self.high = model.normalizer.normalize(model.normalizer.high) + RANGE_MARGIN
+
+    @cached_property
+    def _solo(self) -> SoloCharacter:
+        return SoloCharacter(self.model, self.layout, self.low, self.high, 1 / self.fps)
+
+    @cached_property
+    def _replay(self) -> Replay:
+        state = self.reset(1)
+        return Replay(
+            self._step, state.pose.new_zeros(1, self.latent), state.pose, state.position, state.yaw
+        )
+
+    def reset(self, batch: int, generator: torch.Generator | None = None) -> CharacterState:
+        """``batch`` characters at the origin, facing +Z, each in a reset pose drawn at random."""
+        device = self.reset_poses.device
+        drawn_on = device if generator is None else generator.device
+        rows = torch.randint(len(self.reset_poses), (batch,), generator=generator, device=drawn_on)
+        return CharacterState(
+            self.reset_poses[rows.to(device)],
+            torch.zeros(batch, 2, device=device),
+            torch.zeros(batch, device=device),
+        )
+
+    def draw_latents(self, count: int, generator: torch.Generator) -> Tensor:
+        """``(count, latent)`` latents for a random walk: from N(0, I), or codes as often as
+        captured motion has."""
+        return self.model.draw_latents(count, generator)
+
+    def step(self, state: CharacterState, latent: Tensor) -> CharacterState:
+        """The next state, 1/30 s later, for latents ``(B, latent)``. One character alone takes a
+        faster path: a compiled one on the CPU, if there is one for its decoder, a recorded one on a
+        GPU.
+
+        Raises ActionError if the latents or the state have another shape or dtype, or if a latent
+        is not finite."""
+        row = latent, state.pose, state.position, state.yaw
+        if self.model.has_kernels and solo.fits(*row):
+            return CharacterState(*self._solo.step(*row))  # which checks them
+        checks.check_state(self.layout.size, *row[1:])
+        checks.check_rows("latent", latent, len(state), self.latent, state.pose.dtype)
+        if solo.fits(*row, cuda=True):
+            return CharacterState(*self._replay(*row))
+        return CharacterState(*self._step(*row))
+
+    def _step(
+        self, latent: Tensor, pose: Tensor, position: Tensor, yaw: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        pose = self.model.decode(latent, pose).clamp(self.low, self.high)
+        return pose, *geometry.integrate_root(position, yaw, self.root_velocity(pose), 1 / self.fps)
+
+    def root_velocity(self, pose: Tensor) -> Tensor:
+        """(B, D) z-scored → (B, 3): forward m/s, left m/s, turning rad/s of the step into this
+        pose."""
+        root = self.layout.root_velocity
+        normalizer = self.model.normalizer
+        return pose[..., root] * normalizer.std[root] + normalizer.mean[root]
+
+    def world_velocity(self, state: CharacterState) -> Tensor:
+        """(B, 2) m/s as (x, z): how the root moved over the ground in the step into this state."""
+        velocity = self.root_velocity(state.pose)
+        before = state.yaw - velocity[..., 2] / self.fps
+        return geometry.turn(velocity[..., [1, 0]], before)
+
+    def joints(self, state: CharacterState) -> tuple[Tensor, Tensor]:
+        """World root positions ``(B, 3)`` and world joint rotations ``(B, J, 3, 3)``: all that
+        drawing needs."""
+        if self.model.has_kernels and solo.fits(state.pose, state.position, state.yaw):
+            return self._solo.joints(state.pose, state.position, state.yaw)
+        checks.check_state(self.layout.size, state.pose, state.position, state.yaw)
+        pose = self.model.normalizer.denormalize(state.pose)
+        height = pose[..., self.layout.hip_height]
+        root = torch.stack((state.position[..., 0], height, state.position[..., 1]), dim=-1)
+        return root, geometry.yaw_matrix(state.yaw)[..., None, :, :] @ self.layout.joint_rotations(
+            pose
+        )
+
+    def alive(self, state: CharacterState) -> Tensor:
+        """(B,) booleans: the pose is finite and the hips are between 0.5 and 1.3 m."""
+        column = self.layout.hip_height
+        normalizer = self.model.normalizer
+        height = state.pose[:, column] * normalizer.std[column] + normalizer.mean[column]
+        finite = torch.isfinite(
+            state.pose.sum(dim=-1)
+        )  # a sum is a number only if all its parts are
+        return (height > MIN_HEIGHT) & (height < MAX_HEIGHT) & finite
+
+    def save(self, path: Path | str, **header: Any) -> None:
+        """Write a checkpoint: weights, statistics, reset poses, skeleton and what else ``header``
+        tells."""
+        config = self.model.config
+        record = {
+            "config": {name: getattr(config, name) for name in config.__dataclass_fields__},
+            "skeleton": self.skeleton.to_dict(),
+            "fps": self.fps,
+            **header,
+        }
+        tensors = dict(self.model.state_dict()) | {"reset_poses": self.reset_poses}
+        checkpoint.save(path, KIND, record, tensors)
+
+    @classmethod
+    def load(cls, path: Path | str, device: str | torch.device = "cpu") -> Character:
+        """Read a checkpoint; CheckpointError says in a sentence what is wrong with another file,
+        ConfigError if there is no such device."""
+        device = devices.find(device)
+        header, tensors = checkpoint.load(path, KIND)
+        try:
+            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
+            reset_poses = tensors.pop("reset_poses")
+            model = variants.build(layout.size, MotionVAEConfig(**header["config"]))
+            checks.check_tensors(path, KIND, tensors, model.state_dict())
+            checks.check_reset_poses(path, KIND, reset_poses, layout.size)
+            model.load_state_dict(tensors)
+        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
+            raise CheckpointError(
+                f"{path}: not a complete motion-vae checkpoint ({first_line(error)})"
+            ) from error
+        return cls(model.to(device), layout, reset_poses.to(device), header)

@@ -1,0 +1,1 @@
+"""How good motion and control are: figures, distances, diagnosis, trials, results."""

@@ -1,0 +1,1 @@
+"""Is a motion VAE healthy? Figures, findings, and what to change."""

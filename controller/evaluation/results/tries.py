@@ -1,0 +1,89 @@
+"""How many tries, and how deep, Monte Carlo control needs: ``python -m
+controller.evaluation.results.tries --write FILE``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+
+from controller.control import shipped
+from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
+from controller.core import files, markdown
+from controller.core.errors import require, run_command
+from controller.dynamics.character import Character
+from controller.tasks import task_type
+from controller.tasks.simulation import Simulation
+
+SAMPLES = (50, 100, 200)
+HORIZONS = (1, 4, 8, 16)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is compared."""
+
+    tasks: tuple[str, ...] = ("joystick", "target")
+    """At which tasks."""
+    characters: int = 4
+    """Characters at once."""
+    frames: int = 150
+    """Frames, of which the rewards are averaged."""
+    mvae: Path = shipped.MVAE
+    """The motion VAE."""
+    write: Path | None = None
+    """The page whose block <!-- tries --> gets the table."""
+
+    def __post_init__(self) -> None:
+        for name in ("characters", "frames"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+
+
+@torch.inference_mode()
+def mean_reward(
+    simulation: Simulation, config: MonteCarloConfig, characters: int, frames: int
+) -> float:
+    """The task's reward a frame under Monte Carlo control, goals drawn as in training, always the
+    same ones."""
+    generator = torch.Generator().manual_seed(3)
+    control = MonteCarlo(simulation, config)
+    state, goal = simulation.reset(characters, generator)
+    total = 0.0
+    for _ in range(frames):
+        goal = simulation.task.next_goal(state, goal, generator)
+        step = simulation.advance(state, goal, simulation.hold(control(state, goal)))
+        state = step.state
+        total = total + float(step.reward.mean())
+    return total / frames
+
+
+def table(options: Options) -> str:
+    """Mean rewards, a line for each task and number of samples, a column for each depth."""
+    character = Character.load(options.mvae)
+    lines = []
+    for name in options.tasks:
+        simulation = Simulation(character, task_type(name)(character))
+        for samples in SAMPLES:
+            rewards = (
+                mean_reward(
+                    simulation, MonteCarloConfig(samples, depth), options.characters, options.frames
+                )
+                for depth in HORIZONS
+            )
+            lines.append([name, str(samples), *(f"{reward:.3f}" for reward in rewards)])
+    return markdown.table(["task", "tries", *(f"{depth} deep" for depth in HORIZONS)], lines)
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    torch.set_num_threads(1)
+    text = table(options)
+    print(text)
+    if options.write:
+        files.fill(options.write, "tries", text)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,1 @@
+"""The motion VAE and its kinds: networks, latents, statistics of poses."""

@@ -1,0 +1,97 @@
+"""A motion VAE whose encoder sees a whole window of captured motion, past and future, by 1-D
+convolutions over time.
+
+This is the model of a widely read report of failure (121 poses: 60 past, the current one, 60
+future), which ``python -m controller.studies.failure_case`` repeats and mends. Without past and
+with one future pose, its encoder sees what that of Ling et al. 2020 does.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from controller.model.gemm import Linear
+from controller.model.kl import held
+from controller.model.mixture import MotionVAE, MotionVAEConfig
+from controller.model.normalizer import Normalizer
+from controller.model.plain import PlainDecoder
+
+HALVINGS = 3
+"""Convolutions, each of which halves the window: 121 poses become 61, 31 and 16 columns."""
+
+
+class Halving(nn.Module):
+    """A convolution over time with a kernel of 3 and a stride of 2: (B, T, C) → (B, ⌈T / 2⌉, O).
+
+    Made of one matrix product, since poses lie pose by pose and ``nn.Conv1d`` wants them value by
+    value: on a CPU that transposition costs more than the convolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = Linear(3 * inputs, outputs)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        threes = (
+            functional.pad(inputs, (0, 0, 1, 1)).unfold(1, 3, 2).transpose(2, 3)
+        )  # (B, ⌈T / 2⌉, 3, C)
+        outputs: Tensor = self.linear(threes.flatten(2).flatten(0, 1))
+        return outputs.unflatten(0, threes.shape[:2])
+
+
+class WindowEncoder(nn.Module):
+    """(the pose to go on from, a captured window around it) → mean and log-variance of z, ``(B,
+    latent)``.
+
+    In a rollout the character's own pose stands in the window's middle, so that z can lead it back
+    to what was captured.
+    """
+
+    def __init__(self, pose: int, past: int, future: int, config: MotionVAEConfig) -> None:
+        super().__init__()
+        self.past = past
+        columns = past + 1 + future
+        width = pose
+        halvings: list[nn.Module] = []
+        for _ in range(HALVINGS):
+            halvings += [Halving(width, config.window_channels), nn.ELU(inplace=True)]
+            width = config.window_channels
+            columns = (columns + 1) // 2
+        self.halvings = nn.Sequential(*halvings)
+        self.mean = Linear(columns * width, config.latent)
+        self.log_variance = Linear(columns * width, config.latent)
+
+    def forward(self, previous: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
+        seen = torch.cat(
+            (window[:, : self.past], previous[:, None], window[:, self.past + 1 :]), dim=1
+        )
+        hidden = self.halvings(seen).flatten(1)
+        return self.mean(hidden), held(self.log_variance(hidden))
+
+
+class WindowVAE(MotionVAE):
+    """The protocol of :class:`MotionVAE` with ``window_past`` and ``window_future`` captured poses
+    in sight.
+
+    Only training needs the window: the decoder goes on from one pose, so the model plays like any
+    other.
+    """
+
+    def __init__(
+        self, pose: int, config: MotionVAEConfig, normalizer: Normalizer | None = None
+    ) -> None:
+        self.past = config.window_past
+        self.future = config.window_future
+        super().__init__(pose, config, normalizer)
+
+    def make_encoder(self, pose: int) -> nn.Module:
+        return WindowEncoder(pose, self.past, self.future, self.config)
+
+    def make_decoder(self, pose: int) -> nn.Module:
+        return PlainDecoder(pose, self.config)
+
+    def seen(self, windows: Tensor, current: int) -> Tensor:
+        """``(B, past + 1 + future, D)``: the captured poses around the current one."""
+        return windows[:, current - self.past : current + self.future + 1]

@@ -1,0 +1,1 @@
+"""The fast paths: one character compiled, or its step recorded on a GPU."""

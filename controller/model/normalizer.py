@@ -1,0 +1,47 @@
+"""Statistics of the training poses, kept as buffers of a module so that a checkpoint carries its
+own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Normalizer(nn.Module):
+    """Pose ↔ z-scores, and the range in which captured poses lie.
+
+    ``mean``, ``std`` (positive), ``low`` and ``high`` are ``(D,)`` in the pose's own units.
+    """
+
+    mean: Tensor
+    std: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor, low: Tensor, high: Tensor) -> None:
+        super().__init__()
+        if not (mean.shape == std.shape == low.shape == high.shape) or not bool((std > 0).all()):
+            raise ValueError(
+                "mean, std, low and high must have one shape, and std must be positive everywhere"
+            )
+        for name, value in (("mean", mean), ("std", std), ("low", low), ("high", high)):
+            self.register_buffer(name, value.detach().clone())
+
+    def normalize(self, pose: Tensor) -> Tensor:
+        return (pose - self.mean) / self.std
+
+    def denormalize(self, scores: Tensor) -> Tensor:
+        return scores * self.std + self.mean
+
+    def unscaled(self) -> Normalizer:
+        """One that leaves poses in their own units; their range stays."""
+        return Normalizer(
+            torch.zeros_like(self.mean), torch.ones_like(self.std), self.low, self.high
+        )
+
+    @classmethod
+    def blank(cls, size: int) -> Normalizer:
+        """Zero mean, unit deviation, unbounded: a place for a checkpoint's buffers to be loaded
+        into."""
+        inf = torch.full((size,), torch.inf)
+        return cls(torch.zeros(size), torch.ones(size), -inf, inf)

@@ -1,0 +1,1 @@
+"""Experiments: many trainings side by side, their pages, and the figures in the documentation."""

@@ -1,0 +1,105 @@
+"""Measure a shipped policy and fill its model card: ``python -m controller.studies.card --task
+maze``.
+
+What stands in ``assets/TASK.md`` between ``<!-- training -->`` and ``<!-- end training -->``, and
+between ``<!-- figures -->`` and ``<!-- end figures -->``, is written anew; with --run, so is the
+learning curve, in a block named ``curve``. ``controller/trials/TASK.py`` defines the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+
+from controller.control import shipped
+from controller.control.policy import KIND, Policy
+from controller.core import checkpoint, files, markdown
+from controller.core.errors import require, run_command
+from controller.dynamics.character import Character
+from controller.evaluation.figures import evaluate
+from controller.studies.curves import history
+from controller.studies.figures import training
+from controller.tasks import task_type
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which card."""
+
+    task: str
+    """The task whose shipped policy is measured."""
+    beside: tuple[Path, ...] = ()
+    """Other policies for the task, or for the one that it extends, in columns of their own."""
+    run: Path | None = None
+    """The folder of the training that made it, for its learning curve."""
+    curve: tuple[str, ...] = ()
+    """Figures of the learning curve."""
+    characters: int = 100
+    """Characters measured at once."""
+    seconds: float = 20.0
+    """Seconds of each recording."""
+    seed: int = 1
+    """Seed of starting poses and goals."""
+
+    def __post_init__(self) -> None:
+        require(1 <= self.characters <= 100_000, "characters", self.characters, "1 to 100000")
+        require(1 <= self.seconds <= 3600, "seconds", self.seconds, "1 to 3600 s")
+
+
+def measure(options: Options, paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The figures of the policies in these files, at the options' task."""
+    torch.set_num_threads(1)
+    character = Character.load(shipped.MVAE)
+    loaded = [Policy.load_at_task(path, character, task_type(options.task)) for path in paths]
+    recording = (options.characters, options.seconds, options.seed)
+    return [evaluate(simulation, policy, *recording) for policy, simulation in loaded]
+
+
+def table(names: Sequence[str], figures: Sequence[dict[str, Any]]) -> str:
+    """A Markdown table: a row for each figure, a column for each policy."""
+    measured = [
+        name for name, value in figures[0].items() if isinstance(value, float) and name != "seconds"
+    ]
+    rows = [[name, *(f"{column[name]:.3f}" for column in figures)] for name in measured]
+    return markdown.table(["figure", *names], rows)
+
+
+def curve(run: Path, names: Sequence[str]) -> str:
+    """A Markdown table of a training's evaluations: after how many frames and seconds, and the
+    figures of these names.
+
+    DataError if there is no such history, ConfigError if it has no such figure.
+    """
+    _, rows = history(f"run={run}")
+    columns = ("frames", "wall_s", *names)
+    for name in columns:
+        require(
+            all(name in row for row in rows), "curve", name, f"a figure of {run / 'history.json'}"
+        )
+    lines = [
+        [f"{row[name]:.4g}" if name in names else f"{row[name]:,}" for name in columns]
+        for row in rows
+    ]
+    return markdown.table(columns, lines)
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    paths = [shipped.FOLDER / f"{options.task}.safetensors", *options.beside]
+    header = checkpoint.load_header(paths[0], KIND)
+    text = table([path.stem for path in paths], measure(options, paths))
+    card = paths[0].with_suffix(".md")
+    files.fill(card, "figures", f"{text}\n\n{options.characters} characters, seed {options.seed}.")
+    files.fill(card, "training", training(header))
+    if options.run:
+        files.fill(card, "curve", curve(options.run, options.curve))
+    print(text)
+
+
+if __name__ == "__main__":
+    run_command(main)

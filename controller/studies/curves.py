@@ -1,0 +1,120 @@
+"""Draw learning curves over wall time: ``python -m controller.studies.curves SHAC=runs/joystick
+PPO=runs/ppo --out curves.svg``.
+
+With --write also puts a table of where the runs ended into the block between ``<!-- runs -->`` and
+``<!-- end runs -->`` of a Markdown page.
+
+Needs matplotlib: ``pip install -e ".[plots]"``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from controller.core import files, markdown
+from controller.core.errors import ControllerError, DataError, require, run_command
+
+PANELS = (
+    ("response_s", "response to a new heading, s"),
+    ("heading_error_deg", "heading error, °"),
+    ("speed_error_m_s", "speed error, m/s"),
+    ("foot_skate_cm_per_frame", "foot skate, cm/frame"),
+    ("glide_cm_per_frame", "slower foot, cm/frame"),
+    ("strafe_speed_error_m_s", "speed error sideways and backward, m/s"),
+)
+
+
+Run = tuple[str, list[dict[str, Any]]]
+"""A name and the evaluations of a run, oldest first."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which runs to draw, and where to."""
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """NAME=FOLDER of each run of `envs.train_policy`."""
+    out: Path = Path("curves.svg")
+    """The picture; its ending says in which format."""
+    write: Path | None = None
+    """The page whose table is to be written anew."""
+
+
+def history(run: str) -> Run:
+    """Name and evaluations of a run given as NAME=FOLDER."""
+    name, equals, folder = run.partition("=")
+    require(bool(name and equals and folder), "run", run, "NAME=FOLDER")
+    path = Path(folder) / "history.json"
+    try:
+        rows = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not the history of a policy's training ({error})") from error
+    return name, rows
+
+
+def table(runs: list[Run]) -> str:
+    """Where each run ended, as a Markdown table."""
+    head = ["run", "frames", "minutes", *(label for _, label in PANELS)]
+    lines = []
+    for name, rows in runs:
+        last = rows[-1]
+        figures = [f"{last[key]:.3f}" for key, _ in PANELS]
+        lines.append(
+            [name, f"{last['frames'] / 1e6:.1f} M", f"{last['wall_s'] / 60:.1f}", *figures]
+        )
+    return markdown.table(head, lines)
+
+
+def draw(runs: list[Run], out: Path) -> None:
+    """One panel a figure, one line a run, over minutes of training on a logarithmic scale."""
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ControllerError('drawing needs matplotlib: pip install -e ".[plots]"') from error
+    matplotlib.rcParams |= {
+        "svg.hashsalt": "curves",
+        "svg.fonttype": "none",
+    }  # the same runs give the same file
+    figure, axes = pyplot.subplots(2, 3, figsize=(11, 6), layout="constrained")
+    for axis, (key, label) in zip(axes.flat, PANELS, strict=True):
+        for name, rows in runs:
+            axis.plot(
+                [row["wall_s"] / 60 for row in rows],
+                [row[key] for row in rows],
+                marker=".",
+                label=name,
+            )
+        axis.set(xlabel="minutes of training", ylabel=label, xscale="log")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    figure.legend(
+        *axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs)
+    )
+    with files.atomic(out) as temporary:
+        figure.savefig(
+            temporary,
+            format=out.suffix[1:] or "svg",
+            metadata={"Date": None} if out.suffix == ".svg" else {},
+        )
+    pyplot.close(figure)
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    runs = [history(run) for run in options.runs]
+    draw(runs, options.out)
+    if options.write is not None:
+        files.fill(options.write, "runs", table(runs))
+    print(f"curves: {options.out}")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,70 @@
+"""From a finished training run to the checkpoint that plays: reset poses of the model's own, and
+measured figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from controller.dynamics.character import Character
+from controller.dynamics.rollout import drawn_latents
+from controller.evaluation import diagnostics
+from controller.evaluation.figures import captured_figures, random_figures
+from controller.training.trainer import Trainer
+
+RESET_POSES = 256
+SETTLE_FRAMES = (15, 90)
+"""A reset pose is this many frames of the model's own away from where its rollout began, at random
+between the two: half a second is enough to be its own, and not all have begun to walk by then."""
+
+
+@torch.inference_mode()
+def own_poses(character: Character, count: int, seed: int = 0) -> Tensor:
+    """``(count, D)`` z-scored poses that the model reached by itself with z drawn at random,
+    ``SETTLE_FRAMES`` on.
+
+    A shipped model starts from these, so that no captured frame is shipped. Only sane rollouts are
+    kept.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    state = character.reset(2 * count, generator)
+    act = drawn_latents(character, generator)
+    first, last = SETTLE_FRAMES
+    chosen = torch.randint(first, last + 1, (len(state),), generator=generator)
+    sane = torch.ones(len(state), dtype=torch.bool)
+    poses = state.pose.clone()
+    for frame in range(1, last + 1):
+        state = character.step(state, act(state, None))
+        sane &= character.alive(state).cpu()
+        poses[chosen == frame] = state.pose[chosen == frame]
+    return poses[sane.to(poses.device)][:count].clone()
+
+
+def figures(trainer: Trainer, character: Character) -> dict[str, Any]:
+    """Held-out and free-running figures of a model, as its checkpoint and its card state them."""
+    measured: dict[str, Any] = dict(trainer.validate())
+    free, _ = random_figures(character, characters=100, frames=1000, seed=1)
+    measured |= {f"free_{name}": value for name, value in free.items()}
+    return measured | diagnostics.spread_figures(
+        character, starts=32, streams=10, seconds=2.0, seed=1
+    )
+
+
+def export(trainer: Trainer, path: Path) -> dict[str, Any]:
+    """Write the trained model as a character to ``path``; returns its figures."""
+    character = trainer.character()
+    character.reset_poses = own_poses(character, RESET_POSES)
+    measured = figures(trainer, character)
+    character.save(
+        path,
+        data={"source": trainer.data.source, "fingerprint": trainer.data.fingerprint()},
+        training=dataclasses.asdict(trainer.config) | {"epochs_done": trainer.epoch},
+        started_from=trainer.started_from,
+        figures=measured,
+        captured=captured_figures(trainer.data),
+    )
+    return measured

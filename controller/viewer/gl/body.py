@@ -1,0 +1,176 @@
+"""The visible body: rounded cones fixed to the joints of a skeleton."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from controller.motion.skeleton import Skeleton, forward_kinematics
+from controller.viewer.gl import anatomy
+
+UP = np.array((0.0, 1.0, 0.0))
+FRONT = np.array((0.0, 0.0, 1.0))
+
+
+class Part(NamedTuple):
+    """A rounded cone along +Y of its own frame, rigid on one joint.
+
+    joint   index of the joint that carries it
+    frame   (3, 3) in the joint's frame; the columns are the part's width, length and depth
+            directions
+    origin  (3,) metres, its start in the joint's frame
+    shape   (4,) radius at the start, radius at the end, length, depth ÷ width
+    colour  (3,) linear RGB
+    cuff    metres from the start up to which it is dark; negative for a part without a cuff
+    """
+
+    joint: int
+    frame: np.ndarray
+    origin: np.ndarray
+    shape: tuple[float, float, float, float]
+    colour: tuple[float, float, float]
+    cuff: float
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """P parts, each field of :class:`Part` as one array with P rows."""
+
+    joints: np.ndarray
+    frames: np.ndarray
+    origins: np.ndarray
+    shapes: np.ndarray
+    colours: np.ndarray
+    cuffs: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    @classmethod
+    def of(cls, skeleton: Skeleton) -> Body:
+        """A body for any skeleton: known names get their shape, other bones one that goes with
+        their length."""
+        joints, *fields = zip(*_Sculptor(skeleton).parts(), strict=True)
+        return cls(np.array(joints), *(np.array(field, dtype=np.float32) for field in fields))
+
+    @property
+    def looks(self) -> np.ndarray:
+        """(P, 8): shape, colour and cuff of each part."""
+        return np.column_stack((self.shapes, self.colours, self.cuffs))
+
+    def place(self, positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
+        """Part frame → world (..., P, 3, 4) for joint positions (..., J, 3) and global rotations
+        (..., J, 3, 3)."""
+        rotation = rotations[..., self.joints, :, :]
+        placed = np.empty((*rotation.shape[:-1], 4), dtype=np.float32)
+        np.matmul(rotation, self.frames, out=placed[..., :3])
+        placed[..., 3] = (
+            positions[..., self.joints, :] + (rotation @ self.origins[..., None])[..., 0]
+        )
+        return placed
+
+
+class _Sculptor:
+    """Puts flesh on a skeleton.
+
+    scale    the person's size as a multiple of the one that anatomy.py measures
+    upright  the rest pose stands, so each joint knows where up and front are. Some skeletons are
+             stored with all
+             bones along one axis; they get round limbs and neither soles nor a visor
+    """
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        self.skeleton = skeleton
+        rest = forward_kinematics(
+            skeleton, torch.zeros(3), torch.eye(3).expand(len(skeleton), 3, 3)
+        )
+        extent = rest.amax(0) - rest.amin(0)
+        self.upright = bool(extent[1] > 0.75 * extent.max())
+        self.scale = _reach(skeleton) / anatomy.REACH
+
+    def parts(self) -> Iterator[Part]:
+        skeleton = self.skeleton
+        for joint, name in enumerate(skeleton.names):
+            tip = skeleton.tips[joint].numpy().astype(float)
+            if anatomy.is_head(name):  # it may end anywhere above the skull
+                tip *= min(1.0, anatomy.SKULL * self.scale / max(float(np.linalg.norm(tip)), 1e-6))
+            for child in skeleton.children(joint):
+                yield from self._bone(
+                    joint, skeleton.names[child], skeleton.offsets[child].numpy().astype(float)
+                )
+            if not skeleton.children(joint):
+                yield from self._bone(joint, "tip", tip)
+            if self.upright and anatomy.is_head(name):
+                yield self._visor(joint, tip)
+
+    def _bone(self, joint: int, child: str, end: np.ndarray) -> Iterator[Part]:
+        """The parts of one bone: its cone and, if it is a foot, one from the heel."""
+        name = self.skeleton.names[joint]
+        length = float(np.linalg.norm(end))
+        look = anatomy.shape_of(name, child, length / self.scale)
+        colour = anatomy.side_colour(name) if look.accent else anatomy.PORCELAIN
+        start, depth, (first, last) = (
+            np.zeros(3),
+            look.depth,
+            self.scale * np.array((look.start, look.end)),
+        )
+        if not self.upright:
+            first = first * depth**0.5
+            last = last * depth**0.5
+            depth = 1.0
+        elif look.level:
+            start = UP * 0.35 * end[1]
+        elif anatomy.is_sole(name):
+            start = start + UP * first * depth
+            end = end + UP * last * depth
+        elif anatomy.is_sole(child):
+            end = end + UP * last * depth
+            heel = UP * end[1] - 0.4 * (end - UP * end[1])
+            yield _cone(joint, heel, end, (0.9 * last, last), depth, colour)
+        yield _cone(joint, start, end, (first, last), depth, colour, look.cuff * self.scale)
+
+    def _visor(self, joint: int, tip: np.ndarray) -> Part:
+        """A dark band before the eyes: which way a head looks is hard to tell otherwise."""
+        middle = tip * 0.8 + FRONT * 0.036 * self.scale
+        half = np.array((0.013 * self.scale, 0.0, 0.0))
+        return _cone(
+            joint, middle - half, middle + half, (0.063 * self.scale,) * 2, 0.62, anatomy.GRAPHITE
+        )
+
+
+def _cone(
+    joint: int,
+    start: np.ndarray,
+    end: np.ndarray,
+    radii: tuple[float, float],
+    depth: float,
+    colour: tuple[float, float, float],
+    cuff: float = -1.0,
+) -> Part:
+    """A rounded cone between two points of a joint's frame; flat front to back if upright, top to
+    bottom if not."""
+    length = float(np.linalg.norm(end - start))
+    along = (end - start) / length if length > 1e-9 else UP
+    thin = FRONT if abs(along[1]) > 0.7 else UP
+    across = np.cross(along, thin)
+    across /= np.linalg.norm(across)
+    frame = np.stack((across, along, np.cross(across, along)), axis=1)
+    return Part(joint, frame, start, (*radii, length, depth), colour, cuff)
+
+
+def _reach(skeleton: Skeleton) -> float:
+    """The length of the longest chain of bones from the root to a foot, or to any joint if there
+    are no feet."""
+    lengths = skeleton.offsets.norm(dim=-1).tolist()
+    for joint, parent in enumerate(skeleton.parents[1:], start=1):
+        lengths[joint] += lengths[parent]
+    feet = [
+        length
+        for length, name in zip(lengths, skeleton.names, strict=True)
+        if anatomy.is_foot(name)
+    ]
+    return max(feet or lengths) or anatomy.REACH

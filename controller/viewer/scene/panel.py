@@ -1,0 +1,122 @@
+"""A panel of sliders: where everything in it lies, and its picture."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pygame
+
+from controller.viewer.scene.sliders import Sliders
+
+INK = (236, 240, 244)
+FAINT = (120, 130, 140)
+PLATE = (18, 24, 32, 185)
+FREE = (126, 170, 214)
+HELD = (240, 150, 60)
+TRACK = (58, 68, 80)
+BROADEST = 0.38  # of the window
+ROWS = 16  # sliders below each other, before the next column begins
+# pixels
+PAD = 10
+HEAD = 44
+ROW = 16
+LABEL = 22
+TRACK_WIDTH = 88
+COLUMN = LABEL + TRACK_WIDTH + PAD
+
+
+class Hit(NamedTuple):
+    """What lies under a pixel: "slider" with the unit it sets and the value that belongs there,
+    "switch" or "release"; "" for nothing but the panel itself."""
+
+    what: str
+    unit: int = -1
+    value: float = 0.0
+
+
+class Panel:
+    """Sliders in columns under a head with a switch. Pixels count from the panel's upper left
+    corner."""
+
+    def __init__(self, sliders: Sliders, font: pygame.font.Font) -> None:
+        self.sliders = sliders
+        self._font = font
+        count = len(sliders.values)
+        self._columns = math.ceil(count / ROWS)
+        self.size = PAD + max(self._columns, 2) * COLUMN, HEAD + min(count, ROWS) * ROW + PAD
+        self._numbers = [font.render(str(index + 1), True, INK) for index in range(count)]
+
+    def place(self, window: tuple[int, int], margin: int = 12) -> tuple[int, int, int, int]:
+        """Left, top, width and height in a window of that size: in its upper right corner, smaller
+        if need be."""
+        width, height = self.size
+        scale = min(1.0, (window[1] - 6 * margin) / height, BROADEST * window[0] / width)
+        return (
+            round(window[0] - margin - scale * width),
+            margin,
+            round(scale * width),
+            round(scale * height),
+        )
+
+    def hit(self, pixel: tuple[int, int], window: tuple[int, int]) -> Hit | None:
+        """What lies under a pixel of the window; None where the panel is not."""
+        left, top, width, height = self.place(window)
+        x = (pixel[0] - left) * self.size[0] / width
+        y = (pixel[1] - top) * self.size[1] / height
+        if not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
+            return None
+        if y < HEAD:
+            return Hit("" if y < HEAD / 2 else "switch" if x < self.size[0] / 2 else "release")
+        column = int((x - PAD / 2) // COLUMN)
+        row = int((y - HEAD) // ROW)
+        index = column * ROWS + row
+        if not (0 <= row < ROWS and column >= 0 and index < len(self.sliders.values)):
+            return Hit("")
+        return Hit("slider", index, self.value_at(index, pixel, window))
+
+    def value_at(self, index: int, pixel: tuple[int, int], window: tuple[int, int]) -> float:
+        """The value that a slider has when its knob is at a pixel of the window, or beside it."""
+        left, _, width, _ = self.place(window)
+        share = ((pixel[0] - left) * self.size[0] / width - self._track(index)[0]) / TRACK_WIDTH
+        return float(np.clip(2 * share - 1, -1, 1)) * self.sliders.limit
+
+    def _track(self, index: int) -> tuple[int, int]:
+        """Where a slider's track begins, and its middle's height."""
+        column, row = divmod(index, ROWS)
+        return PAD + column * COLUMN + LABEL, HEAD + row * ROW + ROW // 2
+
+    def paint(self) -> pygame.Surface:
+        """Its picture as it is now."""
+        plate = pygame.Surface(self.size, pygame.SRCALPHA)
+        pygame.draw.rect(plate, PLATE, plate.get_rect(), border_radius=9)
+        sliders = self.sliders
+        half = self.size[0] // 2
+        title = f"{sliders.title}: {len(sliders.values)} units, the bright ones move most"
+        plate.blit(self._font.render(title, True, INK), (PAD, 6))
+        knob = HELD if sliders.drawn else FAINT
+        pygame.draw.rect(plate, knob, (PAD, 26, 22, 12), border_radius=6)
+        pygame.draw.circle(plate, INK, (PAD + (16 if sliders.drawn else 6), 32), 5)
+        plate.blit(self._font.render("at random (N)", True, INK), (PAD + 28, 25))
+        plate.blit(
+            self._font.render("let all go (0)", True, INK if sliders.held.any() else FAINT),
+            (half + PAD, 25),
+        )
+        for index in range(len(sliders.values)):
+            self._paint_slider(plate, index)
+        return plate
+
+    def _paint_slider(self, plate: pygame.Surface, index: int) -> None:
+        (x, y), sliders = self._track(index), self.sliders
+        light = 0.5 + 0.5 * float(sliders.weight[index])
+        number = self._numbers[index]
+        number.set_alpha(round(255 * light))
+        plate.blit(number, (x - 5 - number.get_width(), y - number.get_height() // 2))
+        middle = x + TRACK_WIDTH // 2
+        share = float(sliders.values[index]) / sliders.limit
+        knob = middle + round(share * TRACK_WIDTH / 2)
+        colour = HELD if sliders.held[index] else tuple(round(light * part) for part in FREE)
+        pygame.draw.rect(plate, TRACK, (x, y - 2, TRACK_WIDTH, 4), border_radius=2)
+        pygame.draw.rect(plate, colour, (min(middle, knob), y - 2, abs(knob - middle) + 1, 4))
+        pygame.draw.rect(plate, colour, (knob - 2, y - 5, 5, 11), border_radius=2)
