@@ -1,6 +1,6 @@
 """Time the environments' faces and the policy's training: ``python -m envs.benchmark --json``.
 
-A part of ``python -m controller.benchmark``, which knows nothing of environments and runs this as a
+A part of ``python -m controller benchmark``, which knows nothing of environments and runs this as a
 program.
 """
 

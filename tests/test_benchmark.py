@@ -15,8 +15,8 @@ import torch
 from synthetic import ROOT, character, command, refusal, strict_json
 from torch import nn
 
-from controller.benchmark import __main__ as benchmark
 from controller.benchmark import machine, memory, programs, report, steps, training, viewer
+from controller.benchmark import run as benchmark
 from controller.benchmark.limits import Limits, Work
 from controller.benchmark.published import PublishedLoop
 from controller.benchmark.timing import Timing, alternate, measure, threads
@@ -295,7 +295,7 @@ def test_a_block_of_a_document_is_filled_and_nothing_else_is_touched(tmp_path: P
 
 def test_the_document_has_its_block() -> None:
     before, _, after = files.marked(ROOT / "docs" / "performance.md", "figures")
-    assert "python -m controller.benchmark" in before and "## What was tried" in after
+    assert "python -m controller benchmark" in before and "## What was tried" in after
 
 
 # -- the command -----------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ def test_options_that_make_no_sense(
 @pytest.fixture(scope="module")
 def quick() -> Iterator[dict[str, Any]]:
     """What ``--quick --json`` prints; whatever is missing, standard error tells."""
-    done = command("controller.benchmark", "--quick", "--json", timeout=300)
+    done = command("controller", "benchmark", "--quick", "--json", timeout=300)
     assert done.returncode == 0, done.stderr
     found = strict_json(done.stdout)
     assert isinstance(found, dict) and done.stdout.count("\n") == 1

@@ -179,7 +179,7 @@ def with_header(change: Callable[[dict], object]) -> Callable[[Path], None]:
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (
         lambda path: path.unlink(),
-        "no such data file; make one with `python -m controller.data.commands build",
+        "no such data file; make one with `python -m controller data build",
     ),
     "empty": (lambda path: path.write_bytes(b""), "not a motion data set"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:5000]), "not a motion data set"),
@@ -313,7 +313,7 @@ def test_a_folder_becomes_a_data_set_and_a_picture_by_two_commands(tmp_path: Pat
     sheet = tmp_path / "sheet.png"
     walks = folder_of_walks(folder)
     (folder / "broken.bvh").write_text("HIERARCHY\nROOT Hips\n{\n")
-    built = command("controller.data.commands", "build", "--source", folder, "--out", out)
+    built = command("controller", "data", "build", "--source", folder, "--out", out)
     assert built.returncode == 0, built.stderr
     assert "broken.bvh: left out (" in built.stdout and "broken.bvh, line 3: " in built.stdout
     assert f"{out}: 3 clips, 0.1 min (0.0 held out), 17 joints, 207 values a pose" in built.stdout
@@ -324,7 +324,7 @@ def test_a_folder_becomes_a_data_set_and_a_picture_by_two_commands(tmp_path: Pat
     }  # 2 s at 30 frames a second, whatever the file's rate
     assert made.source == "walks"
 
-    shown = command("controller.data.commands", "info", out, "--sheet", sheet)
+    shown = command("controller", "data", "info", out, "--sheet", sheet)
     assert shown.returncode == 0, shown.stderr
     assert f"held out: {walks[1].name}" in shown.stdout
     (row,) = (line for line in shown.stdout.splitlines() if line.startswith("forward m/s"))
@@ -335,7 +335,8 @@ def test_a_folder_becomes_a_data_set_and_a_picture_by_two_commands(tmp_path: Pat
 
 def test_a_missing_folder_is_one_sentence_and_status_2(tmp_path: Path) -> None:
     done = command(
-        "controller.data.commands",
+        "controller",
+        "data",
         "build",
         "--source",
         tmp_path / "nowhere",

@@ -463,7 +463,8 @@ def test_data_of_another_skeleton_are_refused_in_a_sentence() -> None:
 
 def test_the_command_prints_one_json_object(mvae: Path) -> None:
     done = command(
-        "controller.evaluation.results.evaluate",
+        "controller",
+        "evaluate",
         "--task",
         "random",
         "--mvae",

@@ -22,7 +22,7 @@ from controller.evaluation.results.suite import Entry, SuiteConfig
 from controller.evaluation.results.symmetry import JUDGED, symmetry_figures
 
 FILE = Path(__file__).with_name("golden.json")
-ANEW = "write them anew if it was meant: python -m controller.evaluation.results.golden --out tests/golden.json"
+ANEW = "write them anew if it was meant: python -m controller golden --out tests/golden.json"
 
 needs_weights = pytest.mark.skipif(not shipped.MVAE.is_file(), reason="assets/mvae.safetensors")
 

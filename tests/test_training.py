@@ -327,7 +327,7 @@ def test_the_command_trains_a_model_that_plays_and_does_not_write_over_it(
 ) -> None:
     out = tmp_path / "run"
     words = ["--data", data_file, "--out", out, *WORDS]
-    done = command("controller.training.train_mvae", *words)
+    done = command("controller", "train", *words)
     assert done.returncode == 0, done.stderr
     *report, last = done.stdout.rstrip().splitlines()
     assert last == str(out / "mvae.safetensors")

@@ -110,7 +110,7 @@ def run_and_kill(words: list[str | Path], folder: Path, epoch: int, after: float
     """Run the command until so many seconds after it saved this epoch, and kill it, at whatever it
     is then."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "controller.training.train_mvae", *map(str, words)],
+        [sys.executable, "-m", "controller", "train", *map(str, words)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     path = folder / "training.safetensors"
@@ -133,7 +133,7 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path, data_f
     for epoch in sorted(moments.sample(range(TINY.epochs - 1), 3)):
         run_and_kill(words, out, epoch, moments.uniform(0, 0.3))
         words = [*words, "--resume"] if "--resume" not in words else words
-    done = command("controller.training.train_mvae", *words)
+    done = command("controller", "train", *words)
     assert done.returncode == 0, done.stderr
     (found, tensors), (expected, whole) = state(out), trained(TINY, tmp_path / "whole")
     assert tensors.keys() == whole.keys()
@@ -205,7 +205,7 @@ def test_a_run_can_be_resumed_from_its_very_start(tmp_path: Path, data_file: Pat
 def torchrun(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """The command in two processes."""
     launch = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    return command(*launch, "-m", "controller.training.train_mvae", "--", *words, timeout=300)
+    return command(*launch, "-m", "controller", "train", "--", *words, timeout=300)
 
 
 @pytest.mark.parametrize(("through_time", "free_bits"), [(True, 0.0), (False, 0.1)])

@@ -1,2 +1,2 @@
-"""How fast everything is on this machine: ``python -m controller.benchmark``, see
+"""How fast everything is on this machine: ``python -m controller benchmark``, see
 ``docs/performance.md``."""

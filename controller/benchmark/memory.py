@@ -17,7 +17,7 @@ import tyro
 from controller.benchmark.steps import Control
 from controller.control import shipped
 from controller.control.policy import Policy
-from controller.core.errors import ControllerError, run_command
+from controller.core.errors import ControllerError
 from controller.dynamics.character import Character
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.simulation import Simulation
@@ -89,7 +89,3 @@ def main() -> None:
     options.check()
     torch.set_num_threads(1)
     print(json.dumps(measured(options.steps)))
-
-
-if __name__ == "__main__":
-    run_command(main)

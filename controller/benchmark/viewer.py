@@ -15,7 +15,7 @@ import tyro
 
 from controller.benchmark.timing import Timing
 from controller.control import shipped
-from controller.core.errors import require, run_command
+from controller.core.errors import require
 from controller.games.player import Player
 from controller.games.settings import MOST, Settings
 from controller.viewer.screen import Screen
@@ -88,7 +88,3 @@ def main() -> None:
     options.check()
     torch.set_num_threads(1)
     print(json.dumps(measured(options.frames, options.characters)))
-
-
-if __name__ == "__main__":
-    run_command(main)

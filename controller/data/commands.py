@@ -1,4 +1,4 @@
-"""Motion data: ``python -m controller.data.commands fetch|build|info``.
+"""Motion data: ``python -m controller data fetch|build|info``.
 
 fetch  download a public data set, every file checked by its SHA-256
 build  turn a folder of BVH files into one data set for training
@@ -15,7 +15,7 @@ import torch
 import tyro
 
 from controller.core import files
-from controller.core.errors import DataError, require, run_command
+from controller.core.errors import DataError, require
 from controller.data import catalogue, contact_sheet, fetch, sources
 from controller.data.cleaning import symmetric_skeleton
 from controller.data.dataset import MotionDataset, build
@@ -154,7 +154,3 @@ def main() -> None:
         {"fetch": Fetch, "build": Build, "info": Info}, description=__doc__
     )
     command.run()
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -127,7 +127,7 @@ class MotionDataset:
         file."""
         if not Path(path).is_file():
             raise DataError(
-                f"{path}: no such data file; make one with `python -m controller.data.commands "
+                f"{path}: no such data file; make one with `python -m controller data "
                 f"build --source DIR --out {path}`"
             )
         try:

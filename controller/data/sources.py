@@ -66,8 +66,7 @@ def read_folder(
     """
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: no such folder; `python -m controller.data.commands fetch --out {folder}` "
-            "makes one"
+            f"{folder}: no such folder; `python -m controller data fetch --out {folder}` makes one"
         )
     paths = sorted(folder.rglob("*.bvh"))
     if not paths:

@@ -2,7 +2,7 @@
 convolutions over time.
 
 This is the model of a widely read report of failure (121 poses: 60 past, the current one, 60
-future), which ``python -m controller.studies.failure_case`` repeats and mends. Without past and
+future), which ``python -m controller study --set failure`` repeats and mends. Without past and
 with one future pose, its encoder sees what that of Ling et al. 2020 does.
 """
 

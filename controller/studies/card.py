@@ -1,4 +1,4 @@
-"""Measure a shipped policy and fill its model card: ``python -m controller.studies.card --task
+"""Measure a shipped policy and fill its model card: ``python -m controller card --task
 maze``.
 
 What stands in ``assets/TASK.md`` between ``<!-- training -->`` and ``<!-- end training -->``, and
@@ -19,7 +19,7 @@ import tyro
 from controller.control import shipped
 from controller.control.policy import KIND, Policy
 from controller.core import checkpoint, files, markdown
-from controller.core.errors import require, run_command
+from controller.core.errors import require
 from controller.dynamics.character import Character
 from controller.evaluation.figures import evaluate
 from controller.studies.curves import history
@@ -99,7 +99,3 @@ def main() -> None:
     if options.run:
         files.fill(card, "curve", curve(options.run, options.curve))
     print(text)
-
-
-if __name__ == "__main__":
-    run_command(main)

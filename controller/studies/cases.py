@@ -1,4 +1,4 @@
-"""The trainings that the study compares, in named sets: what `python -m controller.studies.study`
+"""The trainings that the study compares, in named sets: what `python -m controller study`
 runs."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draw learning curves over wall time: ``python -m controller.studies.curves SHAC=runs/joystick
+"""Draw learning curves over wall time: ``python -m controller curves SHAC=runs/joystick
 PPO=runs/ppo --out curves.svg``.
 
 With --write also puts a table of where the runs ended into the block between ``<!-- runs -->`` and
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import tyro
 
 from controller.core import files, markdown
-from controller.core.errors import ControllerError, DataError, require, run_command
+from controller.core.errors import ControllerError, DataError, require
 
 PANELS = (
     ("response_s", "response to a new heading, s"),
@@ -114,7 +114,3 @@ def main() -> None:
     if options.write is not None:
         files.fill(options.write, "runs", table(runs))
     print(f"curves: {options.out}")
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,5 +1,5 @@
 """A widely read failure of this kind of training, repeated and mended: ``python -m
-controller.studies.failure_case --data FILE --out DIR``.
+controller study --set failure --data FILE --out DIR``.
 
 The case: a convolutional VAE over windows of 121 poses (:mod:`controller.model.convolutional`)
 learns to reconstruct; with the KL term its latent falls silent; with scheduled sampling its loss
@@ -23,7 +23,7 @@ import torch
 import tyro
 
 from controller.core import files, markdown
-from controller.core.errors import ControllerError, require, run_command
+from controller.core.errors import ControllerError, require
 from controller.data.dataset import MotionDataset
 from controller.evaluation.diagnosis.diagnose import diagnose
 from controller.model.mixture import MotionVAEConfig
@@ -109,7 +109,7 @@ class Options:
     """Which runs, on which data, and how long."""
 
     data: Path
-    """The data set that `python -m controller.data.commands build` wrote."""
+    """The data set that `python -m controller data build` wrote."""
     out: Path
     """Folder of the runs and of the table."""
     runs: tuple[str, ...] = tuple(RUNS)
@@ -216,7 +216,3 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     print(run(options))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,4 +1,4 @@
-"""Measure what is shipped and write it where it is stated: ``python -m controller.studies.figures
+"""Measure what is shipped and write it where it is stated: ``python -m controller figures
 --data data/motion.npz``.
 
 Fills the marked blocks of figures in README.md, docs/performance.md and the model cards in assets/,
@@ -22,7 +22,7 @@ from controller.benchmark.machine import processor
 from controller.control import shipped
 from controller.control.policy import Policy
 from controller.core import checkpoint, files, markdown
-from controller.core.errors import ControllerError, run_command
+from controller.core.errors import ControllerError
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import sane_fraction
@@ -57,7 +57,8 @@ def speed() -> dict[str, Any]:
     command = [
         sys.executable,
         "-m",
-        "controller.benchmark",
+        "controller",
+        "benchmark",
         "--json",
         "--write",
         "docs/performance.md",
@@ -237,8 +238,7 @@ def table(lines: list[tuple[str, str]], machine: str) -> str:
         [
             body,
             "",
-            "Measured by `python -m controller.studies.figures --data data/motion.npz` on "
-            f"{machine}.",
+            f"Measured by `python -m controller figures --data data/motion.npz` on {machine}.",
         ]
     )
 
@@ -273,7 +273,3 @@ def main() -> None:
             path.with_suffix(".md"), "training", training(checkpoint.load_header(path, "policy"))
         )
     print(json.dumps(figures, indent=1))
-
-
-if __name__ == "__main__":
-    run_command(main)

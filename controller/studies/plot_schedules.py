@@ -1,5 +1,5 @@
 """Draw the schedules of :mod:`controller.training.schedules`: ``python -m
-controller.studies.plot_schedules --out FILE.svg``.
+controller schedules --out FILE.svg``.
 
 Needs matplotlib: ``pip install -e ".[plots]"``.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from controller.core import files
-from controller.core.errors import require, run_command
+from controller.core.errors import require
 from controller.evaluation import charts
 from controller.training.schedules import KlWeight, TeacherForcing
 
@@ -99,7 +99,3 @@ def main() -> None:
     drawn = draw()
     files.write(options.out, drawn)
     print(f"schedules: {options.out}")
-
-
-if __name__ == "__main__":
-    run_command(main)

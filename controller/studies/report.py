@@ -1,5 +1,5 @@
 """Training runs as one page of HTML, side by side and one by one: ``python -m
-controller.studies.report RUN… --data F``.
+controller report RUN… --data F``.
 
 The page holds its pictures and asks nothing of the network. A run is a folder of
 `controller.training.train_mvae`, finished or not. Needs matplotlib: ``pip install -e ".[plots]"``.
@@ -21,7 +21,7 @@ import tyro
 from torch import Tensor
 
 from controller.core import files
-from controller.core.errors import require, run_command
+from controller.core.errors import require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation import charts
@@ -348,7 +348,3 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     print(f"report: {report(options)}")
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,4 +1,4 @@
-"""Run a named set of trainings and compare them: ``python -m controller.studies.study --data FILE
+"""Run a named set of trainings and compare them: ``python -m controller study --data FILE
 --out DIR --set grid``.
 
 Each training is a process of its own with a folder of its own, DIR/SET/NAME, from which an
@@ -21,7 +21,7 @@ import tyro
 
 from controller.control import shipped
 from controller.core import files
-from controller.core.errors import ControllerError, DataError, require, run_command
+from controller.core.errors import ControllerError, DataError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation import charts
@@ -42,7 +42,7 @@ class Options:
     """What to compare."""
 
     data: Path
-    """The data set that `python -m controller.data.commands build` wrote."""
+    """The data set that `python -m controller data build` wrote."""
     out: Path
     """Folder of the study."""
     set: SetName = "grid"
@@ -209,7 +209,3 @@ def study(options: Options) -> str:
 
 def main() -> None:
     print(study(tyro.cli(Options, description=__doc__)))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,7 +1,7 @@
 """What changes over training, as pure functions of the epoch or step.
 
 Epochs are fractions here: 2.5 is the middle of the third. ``python -m
-controller.studies.plot_schedules`` draws them all.
+controller schedules`` draws them all.
 """
 
 from __future__ import annotations

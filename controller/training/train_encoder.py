@@ -1,5 +1,5 @@
 """Train a motion VAE's encoder by itself, when its decoder is done: ``python -m
-controller.training.train_encoder --data FILE.npz --start MODEL --out DIR``.
+controller train-encoder --data FILE.npz --start MODEL --out DIR``.
 
 It then follows captured motion more closely. Whatever plays the model is not touched: free rollouts
 and policies are the decoder's. Writes what ``controller.training.train_mvae`` writes, and knows the
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tyro
 
-from controller.core.errors import run_command
 from controller.training.config import ENCODER
 from controller.training.train_mvae import Options, train_and_tell
 
@@ -19,7 +18,3 @@ DEFAULTS = Options(data=tyro.MISSING, out=tyro.MISSING, start=tyro.MISSING, conf
 
 def main() -> None:
     train_and_tell(tyro.cli(Options, default=DEFAULTS, description=__doc__))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,4 +1,4 @@
-"""Train the extractor: ``python -m controller.training.train_extractor --data FILE.npz --out
+"""Train the extractor: ``python -m controller train-extractor --data FILE.npz --out
 FILE.safetensors``.
 
 It is the encoder of an autoencoder of captured windows and their mirror images; a few minutes on
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from controller.core import files
-from controller.core.errors import require, run_command
+from controller.core.errors import require
 from controller.data.dataset import ClipEntry, MotionDataset
 from controller.data.windows import Windows
 from controller.evaluation import frechet
@@ -65,7 +65,7 @@ class Options:
     """Command-line options beside the settings of the training itself."""
 
     data: Path
-    """The data set that `python -m controller.data.commands build` wrote."""
+    """The data set that `python -m controller data build` wrote."""
     out: Path
     """The .safetensors to write."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
@@ -198,7 +198,3 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     print(json.dumps(run(options), indent=1))
     print(options.out)
-
-
-if __name__ == "__main__":
-    run_command(main)

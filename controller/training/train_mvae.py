@@ -1,9 +1,9 @@
-"""Train a motion VAE: ``python -m controller.training.train_mvae --data FILE.npz --out DIR``.
+"""Train a motion VAE: ``python -m controller train --data FILE.npz --out DIR``.
 
 Writes DIR/mvae.safetensors (the character, ready for play.py and the environments),
 DIR/training.safetensors (to resume from), DIR/good.safetensors (the newest such state in which
 nothing was wrong), DIR/history.json and DIR/tensorboard. ``torchrun --nproc-per-node N -m
-controller.training.train_mvae -- …`` shares every batch among N processes, on a GPU each if there
+controller train -- …`` shares every batch among N processes, on a GPU each if there
 are any; the result is that of one process. (Without ``--`` torchrun takes ``--start`` for its own.)
 """
 
@@ -20,7 +20,7 @@ import torch
 import tyro
 
 from controller.core import files, processes
-from controller.core.errors import ConfigError, ControllerError, first_line, require, run_command
+from controller.core.errors import ConfigError, ControllerError, first_line, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.diagnosis import verdict
@@ -38,7 +38,7 @@ class Options:
     """Command-line options beside the settings of the training itself."""
 
     data: Path
-    """The data set that `python -m controller.data.commands build` wrote."""
+    """The data set that `python -m controller data build` wrote."""
     out: Path
     """Folder for checkpoints, logs and the trained model."""
     start: Path | None = None
@@ -214,7 +214,3 @@ def train_and_tell(options: Options) -> None:
 
 def main() -> None:
     train_and_tell(tyro.cli(Options, description=__doc__))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,5 +1,5 @@
 """Is a motion VAE healthy, and what is to be changed if not? ``python -m
-controller.evaluation.diagnosis.diagnose --data FILE``.
+controller diagnose --data FILE``.
 
 ``controller/evaluation/diagnosis/verdict.py`` says what counts as what;
 ``controller/evaluation/diagnostics.py`` defines the figures.
@@ -20,7 +20,7 @@ import tyro
 from torch import Tensor
 
 from controller.control import shipped
-from controller.core.errors import DataError, run_command
+from controller.core.errors import DataError
 from controller.data.dataset import MotionDataset
 from controller.data.windows import Windows
 from controller.dynamics.character import Character
@@ -381,7 +381,3 @@ def main() -> None:
     extractor = Extractor.load(options.extractor) if options.extractor else None
     report = diagnose(Character.load(options.checkpoint), data, extractor)
     print(json.dumps(report) if options.json else table(report))
-
-
-if __name__ == "__main__":
-    run_command(main)

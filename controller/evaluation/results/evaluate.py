@@ -1,6 +1,6 @@
-"""Measure a character: ``python -m controller.evaluation.results.evaluate --task joystick
+"""Measure a character: ``python -m controller evaluate --task joystick
 --characters 64 --seconds 20 --json``, or everything: ``python -m
-controller.evaluation.results.evaluate --all --data data/motion.npz --out results/``."""
+controller evaluate --all --data data/motion.npz --out results/``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import tyro
 from controller.control import shipped
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
-from controller.core.errors import ConfigError, require, run_command
+from controller.core.errors import ConfigError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.figures import Control, evaluate
@@ -165,7 +165,3 @@ def main() -> None:
         return
     figures = measure(options)
     print(json.dumps(figures) if options.json else table(figures))
-
-
-if __name__ == "__main__":
-    run_command(main)

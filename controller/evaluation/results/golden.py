@@ -1,7 +1,7 @@
 """Golden rollouts: where every shipped policy takes four characters in two seconds of each task, to
 the centimetre.
 
-``python -m controller.evaluation.results.golden --out tests/golden.json`` writes them anew, which
+``python -m controller golden --out tests/golden.json`` writes them anew, which
 is due whenever weights, a task or the dynamics have changed on purpose.
 """
 
@@ -20,7 +20,6 @@ from controller.control import shipped
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.control.policy import model_fingerprint
 from controller.core import files
-from controller.core.errors import run_command
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import drawn_latents
 from controller.evaluation.figures import acting
@@ -96,7 +95,3 @@ def main() -> None:
     record = {"model": model_fingerprint(character), "rollouts": rollouts(character)}
     files.write(options.out, json.dumps(record) + "\n")
     print(options.out)
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,5 +1,5 @@
 """How many tries, and how deep, Monte Carlo control needs: ``python -m
-controller.evaluation.results.tries --write FILE``."""
+controller tries --write FILE``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tyro
 from controller.control import shipped
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.core import files, markdown
-from controller.core.errors import require, run_command
+from controller.core.errors import require
 from controller.dynamics.character import Character
 from controller.tasks import task_type
 from controller.tasks.simulation import Simulation
@@ -83,7 +83,3 @@ def main() -> None:
     print(text)
     if options.write:
         files.fill(options.write, "tries", text)
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,4 +1,4 @@
-"""Time everything on this machine: ``python -m controller.benchmark --json``. See
+"""Time everything on this machine: ``python -m controller benchmark --json``. See
 ``docs/performance.md``."""
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from controller.benchmark.limits import Limits, Work
 from controller.control import shipped
 from controller.control.policy import Policy
 from controller.core import devices, files
-from controller.core.errors import run_command
 from controller.dynamics.character import Character
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.simulation import Simulation
@@ -69,7 +68,3 @@ def main() -> None:
     if given.write:
         files.fill(given.write, "figures", report.tables(figures))
     print(json.dumps(figures, allow_nan=False) if given.json else report.tables(figures))
-
-
-if __name__ == "__main__":
-    run_command(main)
