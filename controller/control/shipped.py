@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from controller.core.errors import CheckpointError
+from controller.core.paths import ASSETS
 from controller.tasks import TASKS
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets"
+FOLDER = ASSETS
 MVAE = FOLDER / "mvae.safetensors"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from OpenGL import GL
 
 from controller.core.errors import DisplayError
+from controller.core.paths import ASSETS
 
-SHADERS = Path(__file__).resolve().parents[3] / "assets" / "shaders"
+SHADERS = ASSETS / "shaders"
 FRAME_BINDING = 0  # where every program finds the uniforms of the frame
 
 
