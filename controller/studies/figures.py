@@ -2,8 +2,8 @@
 --data data/motion.npz``.
 
 Fills the marked blocks of figures in docs/figures.md, docs/performance.md and the model cards in
-assets/, and writes assets/figures.json. No figure in those blocks is typed by hand. For five minutes nothing
-else should run, unless ``--no-times`` leaves the times as they were taken last.
+assets/, and writes assets/figures.json. No figure in those blocks is typed by hand. For five
+minutes nothing else should run, unless ``--no-times`` leaves the times as they were taken last.
 """
 
 from __future__ import annotations
