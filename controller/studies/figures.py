@@ -1,9 +1,9 @@
 """Measure what is shipped and write it where it is stated: ``python -m controller figures
 --data data/motion.npz``.
 
-Fills the marked blocks of figures in README.md, docs/performance.md and the model cards in assets/,
-and writes assets/figures.json. No figure in those blocks is typed by hand. For five minutes nothing
-else should run, unless ``--no-times`` leaves the times as they were taken last.
+Fills the marked blocks of figures in docs/figures.md, docs/performance.md and the model cards in
+assets/, and writes assets/figures.json. No figure in those blocks is typed by hand. For five
+minutes nothing else should run, unless ``--no-times`` leaves the times as they were taken last.
 """
 
 from __future__ import annotations
@@ -183,7 +183,10 @@ def rows(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
         ("`play.py`, from its start to its first picture", f"{s['cold_start_s']:.1f} s"),
         ("`play.py --headless`", s["headless"]),
     ]
-    lines = {"README.md": model + steering(figures["joystick"]) + fast, "assets/mvae.md": model}
+    lines = {
+        "docs/figures.md": model + steering(figures["joystick"]) + fast,
+        "assets/mvae.md": model,
+    }
     return lines | {
         f"assets/{p.stem}.md": steering(figures[p.stem]) for p in shipped.policy_paths("joystick")
     }

@@ -1,4 +1,4 @@
-"""The tasks in a table for the README: what a person does, what is measured, what it came to."""
+"""The tasks in a table for docs/playing.md: what a person does, and the measured result."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def table(results: dict[str, Any]) -> str:
             f"`{line.name}`",
             line.does,
             filled(line, results),
-            f"![{line.name}](docs/{line.name}.gif)",
+            f"![{line.name}]({line.name}.gif)",
         ]
         for line in LINES
     ]

@@ -36,5 +36,5 @@ def fill_page(results: dict[str, Any], page: Path) -> None:
 
 
 def fill_readme(results: dict[str, Any], readme: Path) -> None:
-    """The block <!-- tasks --> of the README: a line a task."""
+    """Fill the block <!-- tasks --> of docs/playing.md: a line a task."""
     files.fill(readme, "tasks", overview.table(results))
