@@ -245,8 +245,8 @@ def test_sliders_hold_z_and_the_others_are_drawn_or_nothing(player: Player) -> N
     player.choose("random")
     sliders = player.game.sliders
     assert isinstance(player.game, RandomGame) and sliders is not None
-    sliders.hold(0, 1.2)  # the puppet's first string: m/s ahead
-    sliders.hold(3, 0.0)  # which holds it up
+    sliders.clamp(0, 1.2)  # the puppet's first string: m/s ahead
+    sliders.clamp(3, 0.0)  # which holds it up
     drawn = set()
     for _ in range(5):
         player.step(set())
@@ -257,8 +257,8 @@ def test_sliders_hold_z_and_the_others_are_drawn_or_nothing(player: Player) -> N
     assert list(sliders.values) == [1.2, 0.0, 0.0, 0.0, 0.0]
     assert np.hypot(*hold(player, set(), 1.0)) == pytest.approx(1.2, abs=0.01)
     player.step({"0"})
-    assert not sliders.held.any() and hold(player, set(), 1.0) == pytest.approx((0, 0), abs=1e-3)
-    sliders.hold(1, 99.0)
+    assert not sliders.clamped.any() and hold(player, set(), 1.0) == pytest.approx((0, 0), abs=1e-3)
+    sliders.clamp(1, 99.0)
     assert sliders.values[1] == sliders.limit == 2.0
 
 

@@ -57,14 +57,14 @@ def test_a_key_script_is_read_as_it_is_written(items: list[tuple[int, int, str]]
     script = KeyScript(tuple(items))
     assert KeyScript.parse(str(script)) == script
     assert KeyScript.parse(str(script).upper().replace(",", " , ")) == script
-    assert script.held(script.length) == frozenset()
+    assert script.at(script.length) == frozenset()
     for start, end, key in items:
-        assert key in script.held(start) and key in script.held(end - 1)
+        assert key in script.at(start) and key in script.at(end - 1)
 
 
 def test_the_end_of_a_range_is_not_held() -> None:
     script = KeyScript.parse("0-150:w,60-120:shift,90-120:d")
-    assert [script.held(frame) for frame in (0, 60, 90, 120, 150)] == [
+    assert [script.at(frame) for frame in (0, 60, 90, 120, 150)] == [
         {"w"}, {"w", "shift"}, {"w", "shift", "d"}, {"w"}, set(),
     ]  # fmt: skip
 
@@ -72,7 +72,7 @@ def test_the_end_of_a_range_is_not_held() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("0-10:x", "'0-10:x' holds an unknown key"),
+        ("0-10:x", "'0-10:x' has an unknown key"),
         ("0-10:w,20-10:a", "'20-10:a' ends at frame 10"),
         ("5-5:w", "not after its start"),
         ("0-10", "'0-10' is not START-END:KEY"),
@@ -139,11 +139,11 @@ def test_a_stroke_goes_on_from_look_to_look_until_it_is_done() -> None:
     mouse = Mouse()
     drag(mouse, 1, (10, 10), (20, 10), (30, 12))
     assert mouse.stroke is not None and mouse.stroke.path == [(10, 10), (20, 10), (30, 12)]
-    mouse.look()
+    mouse.reset()
     assert mouse.stroke.start == (10, 10) and mouse.stroke.path == [] and not mouse.stroke.done
     mouse.release(1, (40, 12), 1.0)
     assert mouse.stroke.path == [(40, 12)] and mouse.stroke.done and mouse.clicks == []
-    mouse.look()
+    mouse.reset()
     assert mouse.stroke is None
 
 
@@ -212,7 +212,7 @@ def test_every_slider_is_hit_where_it_is_and_none_beside_the_panel(
     found = {hit.unit for pixel in pixels if (hit := panel.hit(pixel, window))}
     assert found == set(range(32)) | {-1}
     for unit, value in ((0, -2.0), (ROWS, 2.0), (31, 0.5)):
-        panel.sliders.hold(unit, value)
+        panel.sliders.clamp(unit, value)
         hit = panel.hit(knob(panel, unit, window), window)
         assert (
             hit is not None
@@ -223,7 +223,7 @@ def test_every_slider_is_hit_where_it_is_and_none_beside_the_panel(
 
 def test_a_panel_shows_what_its_sliders_are(panel: Panel) -> None:
     before = pygame.surfarray.array3d(panel.paint()).astype(int)
-    panel.sliders.hold(5, 1.5)
+    panel.sliders.clamp(5, 1.5)
     x, y = (
         part - start
         for part, start in zip(knob(panel, 5, (960, 540)), panel.place((960, 540)), strict=False)
@@ -369,7 +369,7 @@ def test_a_game_pad_is_read() -> None:
     first = pad.read()
     second = pad.read()
     assert (
-        first.move == (0.0, 1.0) and first.look == (0.0, 0.0) and first.held == {"q", "p", "shift"}
+        first.move == (0.0, 1.0) and first.look == (0.0, 0.0) and first.keys == {"q", "p", "shift"}
     )
     assert first.actions == ("pause",) and second.actions == ()  # once a press
 
@@ -891,9 +891,9 @@ def test_the_window_reports_what_is_done_to_it(screen: Screen) -> None:
     ):
         pygame.event.post(event)
     seen = screen.window.poll()
-    assert seen.held == {"w"} and seen.actions == ["pause", "quit"] and seen.zoom == 2
+    assert seen.keys == {"w"} and seen.actions == ["pause", "quit"] and seen.zoom == 2
     assert seen.orbit == pytest.approx((10 * ORBIT_PER_PIXEL, -5 * ORBIT_PER_PIXEL))
     assert seen.dragged == pytest.approx((10 * ORBIT_PER_PIXEL, 1 * ORBIT_PER_PIXEL))
     assert seen.clicks == [(53, 58)] and seen.doubles == []
     assert seen.stroke is not None and seen.stroke.done and seen.stroke.path[0] == (50, 60)
-    assert screen.window.poll().held == frozenset()
+    assert screen.window.poll().keys == frozenset()
