@@ -27,7 +27,7 @@ from controller.tasks import TASKS
 from controller.tasks.crowd import REACHED, TORSO
 from controller.tasks.shapes import SHAPES
 from controller.tasks.simulation import Simulation
-from controller.viewer.gl.marks import CLOCK, FLAG, PLAIN, SOFT, ground_marks, quiet_marks
+from controller.viewer.gl.marks import CLOCK, FLAG, PLAIN, SOFT, crowd_marks, ground_marks
 from controller.viewer.input.keys import STEERING_KEYS
 from controller.viewer.scene.camera import FollowCamera
 
@@ -303,7 +303,7 @@ def test_any_crowd_from_one_to_two_hundred(count: int) -> None:
         player.step(set())
     others = player.now.others
     assert len(player.state) == count and (0 if others is None else len(others.root)) == count - 1
-    assert len(quiet_marks(player.now)) == 2 * (count - 1)
+    assert len(crowd_marks(player.now)) == 2 * (count - 1)
 
 
 def test_each_goes_from_one_point_to_the_next_without_bumping(crowd: Player) -> None:
@@ -392,7 +392,7 @@ def test_flag_clock_line_and_crowd_are_marked_on_the_ground(player: Player) -> N
         assert (math.sin(yaw), math.cos(yaw)) == pytest.approx((line[1] - line[0]) / 0.1, abs=0.05)
     player.choose("crowd")
     player.step(set())
-    kinds = quiet_marks(player.now)[:, 1, 3]
+    kinds = crowd_marks(player.now)[:, 1, 3]
     assert (kinds == SOFT).sum() == (kinds == PLAIN).sum() == 11
 
 

@@ -22,7 +22,7 @@ from controller.motion.skeleton import Skeleton, forward_kinematics
 from controller.viewer.gl import quality, sun
 from controller.viewer.gl.body import Body
 from controller.viewer.gl.capsule import capsule
-from controller.viewer.gl.flag import FULL_SIZE, HEIGHT, LARGEST, placed
+from controller.viewer.gl.flag import FULL_SIZE, HEIGHT, LARGEST, place
 from controller.viewer.gl.marks import ground_marks
 from controller.viewer.input.clicks import ClickScript
 from controller.viewer.input.gamepad import Gamepad
@@ -637,7 +637,7 @@ def test_the_flag_stands_upright_and_turns_its_pennant_to_whoever_looks(
     x: float, z: float, height: float
 ) -> None:
     eye = np.array((1.0, height, -2.0))
-    stone, pole, pennant = placed(np.array((x, z)), eye)
+    stone, pole, pennant = place(np.array((x, z)), eye)
     size = np.linalg.norm(pole[:, 1])
     assert 1 <= size <= LARGEST and (
         size == pytest.approx(1, abs=1e-5) or math.hypot(x - 1, z + 2) > FULL_SIZE
@@ -667,7 +667,7 @@ def test_the_flag_stands_upright_and_turns_its_pennant_to_whoever_looks(
     ],
 )
 def test_quality_suits_the_driver(driver: str, level: quality.Quality) -> None:
-    assert quality.suited_to(driver) == level
+    assert quality.for_driver(driver) == level
 
 
 # -- pictures --------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 in vec3 point;
 in vec3 direction;
-flat in vec4 paint;  // colour, and how far along the part a dark cuff reaches
+flat in vec4 paint;  // colour, and the distance along the part up to which its cuff is dark
 in float along;
 out vec4 pixel;
 
@@ -20,7 +20,7 @@ void main() {
 #else
     float sunny = max(facing, 0.0);
 #endif
-    float near_ground = 0.55 + 0.45 * smoothstep(0.0, 0.35, point.y);  // less sky is seen from down there
+    float near_ground = 0.55 + 0.45 * smoothstep(0.0, 0.35, point.y);  // less sky light gets there
     float rim = 1.0 - max(dot(normal, to_eye), 0.0);
     rim *= rim * rim;
     float gloss = max(dot(normal, normalize(sun.xyz + to_eye)), 0.0);

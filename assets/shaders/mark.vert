@@ -1,6 +1,7 @@
 // A flat mark on the ground: (x, z, yaw, extent) and (red, green, blue, width).
-// Extent is an arrow's, or a shadow's, length or a ring's radius; width is half an arrow's thickness, or which other
-// kind of mark this is: -1 a ring with a wedge, -2 a ring, -3 a shadow, -4 less a share from 0 to 1 a dial.
+// Extent is the length of an arrow or a shadow, or the radius of a ring. Width is half an arrow's
+// thickness; a negative width is the kind of another mark: -1 a ring with a wedge, -2 a ring, -3 a
+// shadow, -4 minus a share from 0 to 1 a dial that shows this share.
 
 layout(location = 0) in vec4 mark;
 layout(location = 1) in vec4 paint;
