@@ -7,7 +7,8 @@ out vec4 pixel;
 const vec3 GRAPHITE = vec3(0.05, 0.055, 0.065);
 
 void main() {
-    float cuff = paint.w < 0.0 ? 0.0 : clamp(0.5 + (paint.w - along) / max(fwidth(along), 1e-5), 0.0, 1.0);
+    float cuff = paint.w < 0.0 ? 0.0
+        : clamp(0.5 + (paint.w - along) / max(fwidth(along), 1e-5), 0.0, 1.0);
     vec3 albedo = mix(paint.rgb, GRAPHITE, cuff);
     vec3 normal = normalize(direction);
     vec3 to_eye = eye.xyz - point;

@@ -7,8 +7,8 @@ layout(location = 3) in vec4 row_z;
 layout(location = 4) in vec4 shape;    // radius at the start, at the end, length, depth ÷ width
 layout(location = 5) in vec4 colour;   // and the length of the dark cuff at the start
 
-// Computes a vertex's position and normal. Returns its distance along the part, which is negative on
-// the cap at the start.
+// Computes a vertex's position and normal. Returns its distance along the part, which is negative
+// on the cap at the start.
 float place(out vec3 world, out vec3 normal) {
     float tilt = asin(clamp((shape.x - shape.y) / max(shape.z, 1e-4), -0.98, 0.98));
     float quarter = 1.5707963;

@@ -28,7 +28,7 @@ vec3 fogged(vec3 colour, float distance) {
     return mix(HORIZON, colour, clear_at(distance));
 }
 
-// From linear light to the screen's colour. The square root is close to sRGB's curve and much cheaper.
+// From linear light to the screen's colour. The square root is close to sRGB's curve and cheaper.
 vec3 shown(vec3 light) {
     return sqrt(light * (1.0 + light * 0.18) / (1.0 + light * 0.42));
 }

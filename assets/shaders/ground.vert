@@ -1,6 +1,6 @@
 // The ground, in two parts: the patch that the shadow map covers (NEAR); and one triangle over the
-// whole picture, at the far plane, which is drawn only where nothing else is. So the sky and the ground
-// outside the shadow map are cheap.
+// whole picture, at the far plane, which is drawn only where nothing else is. So the sky and the
+// ground outside the shadow map are cheap.
 
 out vec3 toward;  // a point in the world, in the direction of the pixel
 

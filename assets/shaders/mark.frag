@@ -42,7 +42,8 @@ void main() {
         cover = 0.92 * clamp(0.5 - outside / max(fwidth(outside), 1e-5), 0.0, 1.0);
     }
     if (cover <= 0.0) discard;
-    vec3 light = colour * (SKY_LIGHT + SUN * sun.y * sunlit(vec3(ground.x, 0.0, ground.y), GROUND_BLUR));
-    float distance = length(vec3(ground.x, 0.0, ground.y) - eye.xyz);
+    vec3 point = vec3(ground.x, 0.0, ground.y);
+    vec3 light = colour * (SKY_LIGHT + SUN * sun.y * sunlit(point, GROUND_BLUR));
+    float distance = length(point - eye.xyz);
     pixel = vec4(shown(fogged(light, distance)), cover);
 }

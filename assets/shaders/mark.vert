@@ -14,7 +14,8 @@ flat out float width;
 void main() {
     vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
     if (paint.w >= 0.0) at = vec2(mix(-0.15, 0.15, corner.x), mix(-0.05, mark.w + 0.05, corner.y));
-    else if (paint.w == SOFT) at = vec2(mix(-0.5, 0.5, corner.x), mix(-0.5, mark.w + 0.3, corner.y));
+    else if (paint.w == SOFT)
+        at = vec2(mix(-0.5, 0.5, corner.x), mix(-0.5, mark.w + 0.3, corner.y));
     else at = (corner * 2.0 - 1.0) * (mark.w + 0.3);
     float s = sin(mark.z), c = cos(mark.z);
     ground = mark.xy + vec2(c * at.x + s * at.y, c * at.y - s * at.x);

@@ -1,1 +1,1 @@
-"""What the user does: window, keyboard, mouse and gamepad, and the motion that it asks for."""
+"""What the user does: window, keyboard, mouse and gamepad, and steering by them."""

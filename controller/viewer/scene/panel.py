@@ -124,7 +124,7 @@ class Panel:
         plate.blit(self._font.render("at random (N)", True, INK), (PAD + 28, 25))
 
         colour = INK if sliders.clamped.any() else FAINT
-        release = self._font.render("let all go (0)", True, colour)
+        release = self._font.render("release all (0)", True, colour)
         plate.blit(release, (self.size[0] // 2 + PAD, 25))
 
     def _paint_slider(self, plate: pygame.Surface, index: int) -> None:
