@@ -222,7 +222,7 @@ def play_headless(player: Player, options: Options, record: Recording) -> None:
         started = time.perf_counter()
         for point in options.clicked.at(frame):
             player.point(*point, overlooking=options.camera == "all")
-        player.step(options.script.held(frame))
+        player.step(options.script.at(frame))
         record.add(player.root, player.rotations)
         stepped = time.perf_counter()
         if screen:
@@ -269,10 +269,10 @@ class Session:
                 return
             self.obey(seen)
             steps = 0 if self.paused else self.clock.advance(seconds)
-            self.held |= seen.held  # a tap between two steps counts in the next
+            self.held |= seen.keys  # a tap between two steps counts in the next
             for _ in range(steps):
                 self.step(seen)
-                self.held = seen.held
+                self.held = seen.keys
             self.screen.draw(
                 self.player.before.towards(self.player.now, self.clock.fraction), seconds
             )
@@ -296,7 +296,7 @@ class Session:
         for point in self.clicked.at(self.played):
             self.player.point(*point, overlooking=self.screen.camera.mode == "all")
         if self.script:
-            self.player.step(self.script.held(self.played))
+            self.player.step(self.script.at(self.played))
         else:
             self.player.step(self.held, self.screen.camera.azimuth, seen.move)
         self.record.add(self.player.root, self.player.rotations)

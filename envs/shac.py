@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from controller.control.actors import Actor, Network
 from controller.control.navigator import Navigator
 from controller.control.policy import Policy
-from controller.core import batch
+from controller.core import batch, processes
 from controller.core.errors import require
 from controller.core.optimizer_state import load_optimizer, optimizer_tensors
-from controller.core.workers import Workers
+from controller.core.processes import Workers
 from controller.model.gemm import Linear
 from controller.tasks.simulation import LATENT_LIMIT
 from envs.episodes import Episodes, Move
@@ -170,7 +170,7 @@ class ShacTrainer:
         loss, record = self.rollout(self.config.noise * left)
         self.actor_optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.workers.average(p.grad for p in self.learning if p.grad is not None)
+        processes.average(p.grad for p in self.learning if p.grad is not None)
         norm = torch.nn.utils.clip_grad_norm_(self.learning, self.config.gradient_norm)
         self.critic_only -= self.frames_per_iteration
         if torch.isfinite(norm) and self.critic_only <= 0:
@@ -265,7 +265,7 @@ class ShacTrainer:
             self.critic_optimizer.step()
             total += float(loss.detach()) / config.critic_steps
         with torch.no_grad():
-            self.workers.average(
+            processes.average(
                 self.critic.parameters()
             )  # its steps are too small to be shared one by one
             for mine, theirs in zip(

@@ -22,7 +22,7 @@ from controller.control import shipped
 from controller.control.policy import Policy, model_fingerprint
 from controller.core import checkpoint, files
 from controller.core.errors import ControllerError, require, run_command
-from controller.core.workers import Workers
+from controller.core.processes import Workers
 from controller.evaluation.figures import evaluate
 from controller.tasks.joystick import JoystickTask
 from envs.curriculum import Curriculum

@@ -294,7 +294,7 @@ def test_a_block_of_a_document_is_filled_and_nothing_else_is_touched(tmp_path: P
 
 
 def test_the_document_has_its_block() -> None:
-    before, _, after = files.marked(ROOT / "docs" / "performance.md", "figures")
+    before, _, after = files.split_block(ROOT / "docs" / "performance.md", "figures")
     assert "python -m controller benchmark" in before and "## What was tried" in after
 
 

@@ -27,7 +27,7 @@ from controller.tasks import TASKS
 from controller.tasks.crowd import REACHED, TORSO
 from controller.tasks.shapes import SHAPES
 from controller.tasks.simulation import Simulation
-from controller.viewer.gl.marks import CLOCK, FLAG, PLAIN, SOFT, ground_marks, quiet_marks
+from controller.viewer.gl.marks import CLOCK, FLAG, PLAIN, SOFT, crowd_marks, ground_marks
 from controller.viewer.input.keys import STEERING_KEYS
 from controller.viewer.scene.camera import FollowCamera
 
@@ -245,8 +245,8 @@ def test_sliders_hold_z_and_the_others_are_drawn_or_nothing(player: Player) -> N
     player.choose("random")
     sliders = player.game.sliders
     assert isinstance(player.game, RandomGame) and sliders is not None
-    sliders.hold(0, 1.2)  # the puppet's first string: m/s ahead
-    sliders.hold(3, 0.0)  # which holds it up
+    sliders.clamp(0, 1.2)  # the puppet's first string: m/s ahead
+    sliders.clamp(3, 0.0)  # which holds it up
     drawn = set()
     for _ in range(5):
         player.step(set())
@@ -257,8 +257,8 @@ def test_sliders_hold_z_and_the_others_are_drawn_or_nothing(player: Player) -> N
     assert list(sliders.values) == [1.2, 0.0, 0.0, 0.0, 0.0]
     assert np.hypot(*hold(player, set(), 1.0)) == pytest.approx(1.2, abs=0.01)
     player.step({"0"})
-    assert not sliders.held.any() and hold(player, set(), 1.0) == pytest.approx((0, 0), abs=1e-3)
-    sliders.hold(1, 99.0)
+    assert not sliders.clamped.any() and hold(player, set(), 1.0) == pytest.approx((0, 0), abs=1e-3)
+    sliders.clamp(1, 99.0)
     assert sliders.values[1] == sliders.limit == 2.0
 
 
@@ -303,7 +303,7 @@ def test_any_crowd_from_one_to_two_hundred(count: int) -> None:
         player.step(set())
     others = player.now.others
     assert len(player.state) == count and (0 if others is None else len(others.root)) == count - 1
-    assert len(quiet_marks(player.now)) == 2 * (count - 1)
+    assert len(crowd_marks(player.now)) == 2 * (count - 1)
 
 
 def test_each_goes_from_one_point_to_the_next_without_bumping(crowd: Player) -> None:
@@ -392,7 +392,7 @@ def test_flag_clock_line_and_crowd_are_marked_on_the_ground(player: Player) -> N
         assert (math.sin(yaw), math.cos(yaw)) == pytest.approx((line[1] - line[0]) / 0.1, abs=0.05)
     player.choose("crowd")
     player.step(set())
-    kinds = quiet_marks(player.now)[:, 1, 3]
+    kinds = crowd_marks(player.now)[:, 1, 3]
     assert (kinds == SOFT).sum() == (kinds == PLAIN).sum() == 11
 
 

@@ -185,7 +185,7 @@ def test_p_switches_once_a_press_and_comes_round(couple: Player) -> None:
     script = KeyScript.parse("0-12:w,2-5:p,8-9:p")
     acted = []
     for frame in range(script.length):
-        couple.step(script.held(frame))
+        couple.step(script.at(frame))
         acted.append(couple.pilots[couple.chosen].name)
     assert acted == ["strong"] * 2 + ["weak"] * 6 + ["strong"] * 4
 
@@ -371,7 +371,7 @@ def test_the_script_reaches_the_player_frame_by_frame(
         ["play.py", "--headless", "--keys", SCRIPT, "--record", str(tmp_path / "a.bvh")],
     )
     play.main()
-    assert seen == [KeyScript.parse(SCRIPT).held(frame) for frame in range(25)]
+    assert seen == [KeyScript.parse(SCRIPT).at(frame) for frame in range(25)]
     assert player.root[2] > 0.3
 
 
@@ -536,16 +536,16 @@ def test_sliders_are_dragged_clicked_and_let_go(session: play.Session) -> None:
         ("to", end + 40, row),
         ("up", end + 40, row),
     )
-    assert sliders.held.tolist() == [True] + [False] * 4 and sliders.values[0] == sliders.limit
+    assert sliders.clamped.tolist() == [True] + [False] * 4 and sliders.values[0] == sliders.limit
     mouse(session, ("down", start, row), ("up", start, row))
     assert sliders.values[0] == -sliders.limit
     mouse(session, ("down", start, row), ("up", start, row))  # the second of a double click
-    assert not sliders.held.any()
+    assert not sliders.clamped.any()
     switch = next(
         pixel for pixel in inside if (hit := panel.hit(pixel, window)) and hit.what == "switch"
     )
     mouse(session, ("down", *switch), ("up", *switch))
-    assert not sliders.drawn and not sliders.values.any()
+    assert not sliders.random and not sliders.values.any()
     assert session.texts().sliders is sliders and "the others" not in session.title()
 
 
@@ -555,7 +555,7 @@ def test_keys_1_to_8_switch_at_the_window_and_it_says_what_is_played(session: pl
         if task not in GAMES:
             continue
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(key)))
-        session.held = session.screen.window.poll().held
+        session.held = session.screen.window.poll().keys
         session.step(Input())
         session.held = frozenset()
         session.step(Input())
@@ -607,7 +607,7 @@ def test_no_opengl_is_one_sentence(weights: list[str]) -> None:
     [
         (["--headless"], "--headless needs --frames, --keys or --clicks"),
         (["--headless", "--frames", "0"], "--frames is 0"),
-        (["--keys", "0-5:x"], "'0-5:x' holds an unknown key"),
+        (["--keys", "0-5:x"], "'0-5:x' has an unknown key"),
         (["--keys", "0-50:w,9-3:a"], "'9-3:a' ends at frame 3"),
         (["--clicks", "5:w"], "'5:w' is not FRAME:X/Z"),
         (["--clicks", "5:1/2000"], "'5:1/2000' is farther than 1000 m"),

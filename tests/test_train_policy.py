@@ -435,17 +435,17 @@ def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> N
 
 MEAN = """
 import torch
-from controller.core.workers import Workers
-workers = Workers(3)
+from controller.core import processes
+workers = processes.Workers(3)
 with workers.joined():
-    held = [torch.full((2, 2), 1.0 + workers.rank), torch.tensor([float(workers.rank ** 2)])]
-    workers.average(held)
-    print([tensor.tolist() for tensor in held])
+    tensors = [torch.full((2, 2), 1.0 + workers.rank), torch.tensor([float(workers.rank ** 2)])]
+    processes.average(tensors)
+    print([tensor.tolist() for tensor in tensors])
 """
 
 
-def test_workers_average_what_they_hold() -> None:
-    """(1 + 2 + 3) / 3 and (0 + 1 + 4) / 3; only the first one speaks."""
+def test_workers_average_their_tensors() -> None:
+    """(1 + 2 + 3) / 3 and (0 + 1 + 4) / 3; only the first one prints."""
     done = subprocess.run(
         [sys.executable, "-c", MEAN], cwd=ROOT, capture_output=True, text=True, timeout=60
     )

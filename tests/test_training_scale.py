@@ -205,7 +205,7 @@ def test_a_run_can_be_resumed_from_its_very_start(tmp_path: Path, data_file: Pat
 def torchrun(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """The command in two processes."""
     launch = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    return command(*launch, "-m", "controller", "train", "--", *words, timeout=300)
+    return command(*launch, "-m", "controller", "--", "train", *words, timeout=300)
 
 
 @pytest.mark.parametrize(("through_time", "free_bits"), [(True, 0.0), (False, 0.1)])
@@ -262,6 +262,8 @@ def test_alone_a_process_has_everything() -> None:
     assert processes.rank() == 0 and processes.count() == 1 and processes.speaks()
     assert processes.share(rows).equal(rows) and processes.gathered(rows) is rows
     assert processes.mean(rows).equal(rows) and not processes.mean(rows).requires_grad
+    processes.average([rows])
+    assert rows.tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
     assert processes.agreed(True, rows.device) and not processes.agreed(False, rows.device)
     assert processes.of_first({"a": 1.0}, rows.device) == {"a": 1.0}
     with processes.joined(rows.device):

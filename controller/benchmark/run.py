@@ -33,7 +33,7 @@ class Options(options.Options):
     def check(self) -> None:
         super().check()
         if self.write:
-            files.marked(self.write, "figures")
+            files.split_block(self.write, "figures")
 
 
 def measured(given: Options) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Pointing:
             if hit.what == "slider" and double:
                 sliders.release(hit.unit)
             elif hit.what == "slider":
-                sliders.hold(hit.unit, hit.value)
+                sliders.clamp(hit.unit, hit.value)
             elif hit.what == "switch":
                 sliders.switch()
             elif hit.what == "release":
@@ -49,7 +49,7 @@ class Pointing:
         if hit and sliders:
             if hit.what == "slider" and stroke.path:
                 panel = self.screen.hud.panel(sliders)
-                sliders.hold(
+                sliders.clamp(
                     hit.unit, panel.value_at(hit.unit, stroke.path[-1], self.screen.window.size)
                 )
         elif self.player.game.drawable and self._ground(stroke.start):

@@ -55,8 +55,8 @@ class RandomGame(Game):
     def status(self) -> str:  # type: ignore[override]
         if self.sliders is None:
             return "codes drawn at random"
-        held = int(self.sliders.held.sum())
-        others = "drawn at random" if self.sliders.drawn else "0"
+        held = int(self.sliders.clamped.sum())
+        others = "drawn at random" if self.sliders.random else "0"
         return (
             f"z {others}"
             if not held
