@@ -100,10 +100,10 @@ def cache_gb_per_s(size: int, device: torch.device, seconds: float) -> float:
 @torch.inference_mode()
 def copy_gb_per_s(device: torch.device, seconds: float) -> float:
     """The rate at which a large array is copied. Its bytes count twice: once read, once written."""
-    source = torch.rand(COPIED_BYTES // 4, device=device)
+    source = torch.ones(COPIED_BYTES // 4, device=device)
     destination = torch.empty_like(source)
     copy = synchronized(partial(destination.copy_, source), device)
-    return 2 * COPIED_BYTES / measure(copy, seconds).median_us / 1e3
+    return 2 * COPIED_BYTES / measure(copy, seconds, least=LEAST).median_us / 1e3
 
 
 def _fastest_us(ways: dict[str, Call], device: torch.device, seconds: float) -> float:

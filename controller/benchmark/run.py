@@ -71,7 +71,7 @@ def own_figures(options: Options) -> dict[str, Any]:
     keys = machine.description(device) | vars(limits)
     keys |= {"weight_bytes": weight_bytes, "quick": options.quick}
     keys |= steps.figures(timings, limits, simulation, policy)
-    keys |= steps.crowd(simulation, policy, machine.cores(), 2 * plan.seconds)
+    keys |= steps.crowd(simulation, policy, machine.cores(), 2 * plan.seconds, plan.samples)
     return keys | training.figures(character, 2 * plan.seconds, plan.samples)
 
 

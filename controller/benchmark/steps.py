@@ -137,12 +137,15 @@ def figures(
 
 
 @torch.inference_mode()
-def crowd(simulation: Simulation, policy: Policy, cores: int, seconds: float) -> dict[str, Any]:
+def crowd(
+    simulation: Simulation, policy: Policy, cores: int, seconds: float, samples: int = 5
+) -> dict[str, Any]:
     """ms of one step of a crowd on two threads, or on one if there is only one core."""
     count = min(2, cores)
     device = simulation.character.reset_poses.device
+    step = synchronized(Control(simulation, policy, CROWD), device)
     with threads(count):
-        timing = measure(synchronized(Control(simulation, policy, CROWD), device), seconds)
+        timing = measure(step, seconds, least=samples)
     return {
         f"crowd{CROWD}_ms": timing.median_us / 1e3,
         f"crowd{CROWD}_ms_p99": timing.p99_us / 1e3,
