@@ -6,6 +6,9 @@ import copy
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from torch import Tensor, nn
 
 from controller.control.policy import Policy
 from controller.core.errors import CheckpointError, ConfigError, ControllerError
+from controller.core.workers import Workers
 from controller.dynamics.character import Character, CharacterState
 from controller.tasks.joystick import JoystickConfig, JoystickTask
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
@@ -410,22 +414,63 @@ def test_resuming_on_another_model_is_refused(config: PolicyConfig, tmp_path: Pa
         PolicyTraining(replace(config, mvae=path, resume=True))
 
 
+class ThreadWorkers(Workers):
+    """Two workers in threads of this process, which average what they put into ``slots``."""
+
+    def __init__(self, rank: int, slots: list[Tensor], barrier: threading.Barrier) -> None:
+        super().__init__()
+        self.count = 2
+        self.rank = rank
+        self.slots = slots
+        self.barrier = barrier
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        own = list(tensors)
+        self.slots[self.rank] = torch.cat([tensor.flatten() for tensor in own])
+        self.barrier.wait()
+        mean = torch.stack(self.slots).sum(dim=0) / 2
+        self.barrier.wait()
+        for tensor, part in zip(own, mean.split([t.numel() for t in own]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
+def trained_in_threads(config: PolicyConfig) -> Policy:
+    """What two workers learn together when they are no processes."""
+    slots = [torch.empty(0), torch.empty(0)]
+    barrier = threading.Barrier(2, timeout=60)
+    trainings = [PolicyTraining(config, ThreadWorkers(rank, slots, barrier)) for rank in (0, 1)]
+
+    def train(training: PolicyTraining) -> None:
+        torch.set_num_threads(config.threads)
+        while training.frames < config.steps:
+            training.iterate()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(train, trainings))
+    return trainings[0].policy()
+
+
 def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> None:
-    """With two workers, and again: what they share leaves nothing to chance."""
-    runs = []
-    for name in ("one", "other"):
-        out = tmp_path / name
-        done = command(
-            "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "256", "--characters",
-            "8", "--workers", "2", "--shac.horizon", "8", "--hidden", "16",
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == f"policy: {out / 'joystick.safetensors'}\n"
-        runs.append(Policy.load(out / "joystick.safetensors", character(), "joystick"))
-    assert runs[0].header["frames"] == 256 and runs[0].header["training"]["algorithm"] == "shac"
-    latent = runs[0](observations(16))
+    """With two workers, and again in this process: what they share leaves nothing to chance, and is
+    the mean of what both have learned."""
+    out = tmp_path / "run"
+    done = command(
+        "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "256", "--characters",
+        "8", "--workers", "2", "--shac.horizon", "8", "--hidden", "16",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"policy: {out / 'joystick.safetensors'}\n"
+
+    policy = Policy.load(out / "joystick.safetensors", character(), "joystick")
+    assert policy.header["frames"] == 256 and policy.header["training"]["algorithm"] == "shac"
+    latent = policy(observations(16))
     assert latent.shape == (16, character().latent) and 0 < float(latent.abs().max()) <= 2
-    assert torch.equal(runs[1](observations(16)), latent)
+    config = PolicyConfig(
+        mvae=mvae, out=tmp_path / "threads", steps=256, characters=8, workers=2, hidden=(16,),
+        shac=ShacConfig(horizon=8),
+    )  # fmt: skip
+    assert torch.equal(trained_in_threads(config)(observations(16)), latent)
+
     (row,) = json.loads((out / "history.json").read_text())
     assert row["frames"] == 256 and 0 <= row["alive_fraction"] <= 1 and row["response_s"] > 0
     assert any((out / "tensorboard").iterdir())
