@@ -62,7 +62,7 @@ class CharacterVecEnv(VecEnv):
                 infos[row] = {
                     "terminal_observation": result.final[row].cpu().numpy(),
                     "TimeLimit.truncated": bool(result.truncated[row]),
-                    "episode": self._end_episode(row),
+                    "episode": self._end_episode(int(row)),
                 }
 
         observation = result.observation.cpu().numpy()

@@ -379,7 +379,7 @@ def test_another_task_algorithm_or_an_older_run_is_refused(config: PolicyConfig)
         PolicyTraining(config)
     assert (
         str(caught.value)
-        == f"{path} is there already: go on with --resume, or choose another --out"
+        == f"{path} already exists: continue with --resume, or choose another --out"
     )
     with pytest.raises(
         ControllerError, match="its algorithm is 'ppo', not 'shac'; choose another --out"
