@@ -103,7 +103,7 @@ class Horizon(NamedTuple):
 
 
 def _detach(values: Tensor) -> Tensor:
-    """Values without their graph, with 0 for what is not a number."""
+    """Values without their graph, with 0 in place of NaN."""
     return torch.nan_to_num(values.detach())
 
 
