@@ -229,9 +229,10 @@ class ShacTrainer:
         return reward.unflatten(0, (len(moves), -1))
 
     def loss(self, reward: Tensor, following: Tensor, terminated: Tensor, ended: Tensor) -> Tensor:
-        """Minus the mean over all frames of the discounted rewards, plus the target critic's value
-        of what follows the end of a row's horizon, which is the last frame or an episode's end.
+        """Minus the discounted return, divided by the number of frames.
 
+        Where a row's horizon ends, at the last frame or at an episode's end, the target critic's
+        value stands for the rewards that follow, unless the character fell or failed.
         ``reward``, ``terminated`` and ``ended`` are (T, B), ``following`` is (T, B, O).
         """
         weight = torch.full_like(reward[0], self.config.gamma)

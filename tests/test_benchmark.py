@@ -50,7 +50,7 @@ DRAWN = (*viewer.KEYS, "cold_start_s")
 
 
 class Hand:
-    """A clock that stands still until somebody turns it."""
+    """A clock that stands still until it is turned."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -88,9 +88,9 @@ def test_functions_take_turns_and_one_slow_call_is_no_median() -> None:
         "ours": lambda: order.append("ours") or ours(),
         "theirs": lambda: order.append("theirs") or theirs(),
     }
-    found = alternate(functions, 1e-3, calls=2, clock=clock)
-    assert found["ours"] == Timing(1.0, 1.0)
-    assert found["theirs"].median_us == 3.0 and found["theirs"].p99_us == pytest.approx(
+    timings = alternate(functions, 1e-3, calls=2, clock=clock)
+    assert timings["ours"] == Timing(1.0, 1.0)
+    assert timings["theirs"].median_us == 3.0 and timings["theirs"].p99_us == pytest.approx(
         (3 + 1000) / 2
     )
     assert order[:6] == ["ours", "ours", "theirs", "theirs", "ours", "ours"]
@@ -167,12 +167,12 @@ def test_figures_are_floors_over_timings(small: tuple[Simulation, Policy]) -> No
     limits = Limits(1.0, 1.0, 1.0)
     core = (1000.0, 1200.0)
     control = (100.0, 150.0)
-    found = {
+    timings = {
         ("control_step", 1): Timing(*control),
         ("core", 100): Timing(*core),
         ("core", 1000): Timing(*core),
     }
-    keys = steps.figures(found, limits, simulation, policy)
+    keys = steps.figures(timings, limits, simulation, policy)
     decoder = Work.of(character().model.decoder)
     both = Work.of(character().model.decoder, policy.actor)
     assert (keys["control_step_us_b1"], keys["control_step_us_b1_p99"]) == control
@@ -196,8 +196,8 @@ def test_every_step_moves_its_characters(small: tuple[Simulation, Policy]) -> No
 
 def test_a_crowd_leaves_the_threads_as_they_were(small: tuple[Simulation, Policy]) -> None:
     before = torch.get_num_threads()
-    found = steps.crowd(*small, cores=1, seconds=0.0)
-    assert found["crowd500_threads"] == 1 and 0 < found["crowd500_ms"] <= found["crowd500_ms_p99"]
+    keys = steps.crowd(*small, cores=1, seconds=0.0)
+    assert keys["crowd500_threads"] == 1 and 0 < keys["crowd500_ms"] <= keys["crowd500_ms_p99"]
     assert torch.get_num_threads() == before
 
 
@@ -321,7 +321,7 @@ def test_the_document_has_its_block() -> None:
 
 
 @pytest.mark.parametrize(
-    ("main", "words", "said"),
+    ("main", "words", "message"),
     [
         (benchmark.main, ["--threads", "0"], "--threads is 0"),
         (benchmark.main, ["--threads", "9999"], "--threads is 9999"),
@@ -336,11 +336,11 @@ def test_the_document_has_its_block() -> None:
 def test_options_that_make_no_sense(
     main: Any,
     words: list[str | Path],
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert said in refusal(main, words, monkeypatch, capsys)
+    assert message in refusal(main, words, monkeypatch, capsys)
 
 
 SMALL = replace(
@@ -363,8 +363,8 @@ def quick() -> Iterator[dict[str, Any]]:
         if program is not programs.ENVIRONMENTS:
             return figures(program, *words)
         assert words == ("--threads", "1", "--device", "cpu", "--quick")
-        found = envs_benchmark.figures(Options(quick=True), TRAINING)
-        return {key: found[key] for key in program.keys}
+        keys = envs_benchmark.figures(Options(quick=True), TRAINING)
+        return {key: keys[key] for key in program.keys}
 
     figures = programs.Program.figures
     with pytest.MonkeyPatch.context() as patch, threads(torch.get_num_threads()):
@@ -374,12 +374,12 @@ def quick() -> Iterator[dict[str, Any]]:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             benchmark.main()
 
-    found = strict_json(output.getvalue())
-    assert isinstance(found, dict) and output.getvalue().count("\n") == 1
-    missing = {key for key, value in found.items() if value is None}
+    values = strict_json(output.getvalue())
+    assert isinstance(values, dict) and output.getvalue().count("\n") == 1
+    missing = {key for key, value in values.items() if value is None}
     assert missing <= set(DRAWN), errors.getvalue()  # a machine without OpenGL can do all else
     assert bool(missing) == bool(errors.getvalue()), errors.getvalue()
-    yield found
+    yield values
 
 
 @pytest.mark.xdist_group("quick")
