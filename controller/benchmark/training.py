@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from controller.benchmark.published import PublishedLoop
-from controller.benchmark.timing import alternate, finished, measure
+from controller.benchmark.timing import alternate, measure, synchronized
 from controller.data.dataset import ClipEntry, MotionDataset
 from controller.dynamics.character import Character
 from controller.training.trainer import TrainConfig, Trainer
@@ -41,7 +41,7 @@ def made_up(character: Character) -> MotionDataset:
     return MotionDataset(character.layout, poses, clips, "reset poses at random")
 
 
-def figures(character: Character, seconds: float) -> dict[str, Any]:
+def figures(character: Character, seconds: float, samples: int = 5) -> dict[str, Any]:
     """Optimiser steps a second with the default settings, each over one rollout of a batch of
     windows: as a training begins, and as it ends, with free steps beside the rollouts. Then
     :func:`updates`."""
@@ -52,14 +52,15 @@ def figures(character: Character, seconds: float) -> dict[str, Any]:
     keys: dict[str, Any] = {"mvae_batch": config.batch, "mvae_rollout": config.rollout}
     for name, epoch in (("", 0), ("_with_free_steps", config.free_from_epoch)):
         trainer.epoch = epoch
-        timing = measure(
-            finished(lambda: trainer.rollout(config.beta, teacher=0.0), device), seconds
-        )
+        rollout = synchronized(lambda: trainer.rollout(config.beta, teacher=0.0), device)
+        timing = measure(rollout, seconds, least=samples)
         keys[f"mvae_optimiser_steps_per_s{name}"] = timing.per_s()
-    return keys | updates(data, device, 2 * seconds)
+    return keys | updates(data, device, 2 * seconds, samples)
 
 
-def updates(data: MotionDataset, device: torch.device, seconds: float) -> dict[str, float]:
+def updates(
+    data: MotionDataset, device: torch.device, seconds: float, samples: int = 5
+) -> dict[str, float]:
     """Optimiser steps a second, one at each step of a rollout, of this project's loop and of the
     published one, which take turns: the same networks, batch and windows."""
     config = PUBLISHED
@@ -74,8 +75,9 @@ def updates(data: MotionDataset, device: torch.device, seconds: float) -> dict[s
     def ours() -> None:
         trainer.rollout(config.beta, teacher=0.0)
 
-    loops = {"": finished(ours, device), "_reference": finished(theirs, device)}
-    timings = alternate(loops, seconds, min(10, math.ceil(CALLS_PER_S * seconds)))
+    loops = {"": synchronized(ours, device), "_reference": synchronized(theirs, device)}
+    calls = min(10, math.ceil(CALLS_PER_S * seconds))
+    timings = alternate(loops, seconds, calls, samples)
     rates = {name: timing.per_s(config.rollout) for name, timing in timings.items()}
     keys = {f"mvae{name}_updates_per_s": rate for name, rate in rates.items()}
     return keys | {"mvae_updates_ratio": rates[""] / rates["_reference"]}

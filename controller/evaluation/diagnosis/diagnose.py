@@ -24,7 +24,7 @@ from controller.core.errors import DataError
 from controller.data.dataset import MotionDataset
 from controller.data.windows import Windows
 from controller.dynamics.character import Character
-from controller.dynamics.rollout import Rollout, drawn_latents, record, wandered
+from controller.dynamics.rollout import Rollout, drawn_latents, record, wander
 from controller.evaluation import diagnostics, frechet
 from controller.evaluation.diagnosis import verdict
 from controller.evaluation.extractor import SHIPPED, Extractor
@@ -172,7 +172,7 @@ def settled_poses(character: Character) -> Tensor:
     themselves."""
     generator = torch.Generator().manual_seed(1)
     act = drawn_latents(character, generator)
-    state = wandered(character, act, character.reset(CHARACTERS, generator), SETTLING)
+    state = wander(character, act, character.reset(CHARACTERS, generator), SETTLING)
     return own_units(character, record(character, act, state, lambda *_: None, FRAMES))
 
 
