@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from controller.control.actors import Actor, Network
 from controller.control.navigator import Navigator
 from controller.control.policy import Policy
-from controller.core import batch, processes
+from controller.core import batch
 from controller.core.errors import require
 from controller.core.optimizer_state import load_optimizer, optimizer_tensors
 from controller.core.processes import Workers
@@ -176,7 +176,7 @@ class ShacTrainer:
         loss, record = self.rollout(scale * config.noise)
         self.actor_optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        processes.average(p.grad for p in self.learning if p.grad is not None)
+        self.workers.average(p.grad for p in self.learning if p.grad is not None)
         norm = torch.nn.utils.clip_grad_norm_(self.learning, config.gradient_norm)
 
         self.critic_only -= self.frames_per_iteration
@@ -284,7 +284,7 @@ class ShacTrainer:
 
         with torch.no_grad():
             # The critic's steps are too small to be worth sharing one by one.
-            processes.average(self.critic.parameters())
+            self.workers.average(self.critic.parameters())
             pairs = zip(self.target.parameters(), self.critic.parameters(), strict=True)
             for target, weights in pairs:
                 target.lerp_(weights, 1 - config.target_decay)

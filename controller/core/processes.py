@@ -208,6 +208,10 @@ class Workers:
                 with self._helpers(meeting), self._group(meeting):
                     yield
 
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """:func:`average` over these processes."""
+        average(tensors)
+
     @contextmanager
     def _group(self, meeting: Path) -> Iterator[None]:
         """The group of these processes, which meet by a file."""
