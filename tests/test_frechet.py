@@ -20,7 +20,7 @@ from controller.core import checkpoint
 from controller.core.errors import CheckpointError, ConfigError, DataError
 from controller.dynamics.character import Character
 from controller.evaluation import frechet
-from controller.evaluation.diagnosis import diagnose
+from controller.evaluation.diagnosis import free_running
 from controller.evaluation.extractor import KIND, LIMIT, SHIPPED, Extractor, ExtractorConfig
 from controller.evaluation.frechet import Gaussian
 from controller.motion import metrics
@@ -199,16 +199,16 @@ def test_feet_are_seen_as_the_measures_of_ground_contact_have_them() -> None:
 
 
 def test_the_diagnosis_has_both_distances_or_none() -> None:
-    figures = diagnose.frechet_figures(extractor(), data(), rollouts)
+    figures = free_running.frechet_figures(extractor(), data(), rollouts)
     assert figures["frechet_distance"] == pytest.approx(from_captured(rollouts()))
     assert figures["captured_frechet_distance"] == pytest.approx(frechet.floor(extractor(), data()))
     nothing = dict.fromkeys(figures)
-    assert diagnose.frechet_figures(None, data(), rollouts) == nothing
+    assert free_running.frechet_figures(None, data(), rollouts) == nothing
     assert (
-        diagnose.frechet_figures(Extractor.load(), data(), rollouts) == nothing
+        free_running.frechet_figures(Extractor.load(), data(), rollouts) == nothing
     )  # of another skeleton
     long = Extractor(layout(), ExtractorConfig(window=128))
-    assert diagnose.frechet_figures(long, data(), rollouts) == nothing
+    assert free_running.frechet_figures(long, data(), rollouts) == nothing
 
 
 def test_another_skeleton_is_one_sentence() -> None:

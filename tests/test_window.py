@@ -16,7 +16,7 @@ from torch import Tensor
 from controller.core.errors import ConfigError
 from controller.dynamics import rollout
 from controller.dynamics.character import Character
-from controller.evaluation.diagnostics import unheld
+from controller.evaluation.diagnostics import unclamped
 from controller.model import variants
 from controller.model.convolutional import Halving, WindowVAE
 from controller.model.mixture import MotionVAEConfig
@@ -122,7 +122,7 @@ def test_what_it_learned_plays_in_the_frozen_environment_and_stays_sane(tmp_path
     assert isinstance(character.model, WindowVAE) and character.model.config == SMALL
     generator = torch.Generator().manual_seed(0)
     act = rollout.drawn_latents(character, generator)
-    loose = unheld(character)
+    loose = unclamped(character)
     run = rollout.record(loose, act, loose.reset(32, generator), lambda *_: None, 300)
     assert bool(run.alive.all())
     crowd = character.reset(5, generator)

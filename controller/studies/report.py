@@ -25,7 +25,7 @@ from controller.core.errors import require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation import charts
-from controller.evaluation.diagnosis import diagnose, verdict
+from controller.evaluation.diagnosis import held_out, verdict
 from controller.evaluation.extractor import Extractor
 from controller.studies import strips
 from controller.studies.runs import Run, differing, read
@@ -50,7 +50,7 @@ STRIPS = 6
 often, several."""
 CODES_DRAWN = 4096
 """Codes drawn to see which are drawn most often."""
-FRAMES = (1, *diagnose.WINDOWS)
+FRAMES = (1, *held_out.WINDOWS)
 """Frames at which the free-running error is marked."""
 HELD_OUT = "Held-out windows over training: errors after one step (dotted) and after a whole rollout, and the KL."
 STYLE = """
