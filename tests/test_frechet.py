@@ -187,7 +187,7 @@ def test_feet_are_seen_as_the_measures_of_ground_contact_have_them() -> None:
         aside = slide * torch.arange(len(clip))[:, None] * torch.tensor([1.0, 0.0, 0.0])
         path = replace(clip, positions=clip.positions + aside)
         feet = path.joint_positions()[:, list(layout().feet)]
-        seen = extractor().seen(encode(layout(), path)[None])[0]
+        seen = extractor().inputs(encode(layout(), path)[None])[0]
         columns = extractor().channels
         torch.testing.assert_close(
             seen[:, columns["foot heights"]], feet[1:, :, 1], atol=1e-4, rtol=0
