@@ -24,7 +24,9 @@ from controller.training.schedules import KlWeight, TeacherForcing
 from controller.training.watch import History
 
 CASE = TrainConfig(
-    model=MotionVAEConfig(variant="window", window_past=60, window_future=60, latent_once=True, normalise=False),
+    model=MotionVAEConfig(
+        variant="window", window_past=60, window_future=60, latent_once=True, normalise=False
+    ),
     epochs=24, kl=KlWeight("monotonic", hold_epochs=6, ramp_epochs=0),
     teacher=TeacherForcing("phases", hold_epochs=12, ramp_epochs=4), rollouts_per_epoch=100,
     rollout=8, batch=32, learning_rate=1e-3, final_learning_rate=1e-3, beta=1.0, through_time=False,
