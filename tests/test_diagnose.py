@@ -255,22 +255,34 @@ def test_nothing_is_wrong_with_a_healthy_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("figures", "found"),
+    ("figures", "expected"),
     [
-        ({"active_units": 0}, ["collapsed"]), ({"active_units": 1}, ["collapsed"]), ({"kl_nats": 0.01}, ["collapsed"]),
-        ({"spread_m": 0.0, "spread_deg": 0.0}, ["collapsed"]), ({"active_units": 3}, ["nearly collapsed"]),
-        ({"active_units": 1, "latent_units": 8}, []), ({"active_units": 4}, []),
-        ({"kl_nats": 0.3}, ["nearly collapsed"]), ({"kl_nats": 0.3, "exposure_ratio": 20.0}, ["nearly collapsed"]),
+        ({"active_units": 0}, ["collapsed"]),
+        ({"active_units": 1}, ["collapsed"]),
+        ({"kl_nats": 0.01}, ["collapsed"]),
+        ({"spread_m": 0.0, "spread_deg": 0.0}, ["collapsed"]),
+        ({"active_units": 3}, ["nearly collapsed"]),
+        ({"active_units": 1, "latent_units": 8}, []),
+        ({"active_units": 4}, []),
+        ({"kl_nats": 0.3}, ["nearly collapsed"]),
+        ({"kl_nats": 0.3, "exposure_ratio": 20.0}, ["nearly collapsed"]),
         ({"spread_m": 0.05, "spread_deg": 2.0}, ["nearly collapsed"]),
-        ({"spread_m": 0.05}, []), ({"spread_deg": 2.0}, []),  # it turns on the spot; it walks in parallel lines
-        ({"sane_fraction": 63 / 64}, []), ({"sane_fraction": 62 / 64}, ["diverges when free-running"]),
-        ({"one_step_mm": 9.0}, ["under-trained"]), ({"one_step_mm": 9.0, "still_mm": 20.0}, []),
-        ({"one_step_mm": 9.0, "still_mm": None}, ["under-trained"]), ({"exposure_ratio": 5.0}, ["exposure bias"]),
-        ({"exposure_ratio": 5.0, "sane_fraction": 0.0}, ["diverges when free-running", "exposure bias"]),
+        ({"spread_m": 0.05}, []),  # turns on the spot
+        ({"spread_deg": 2.0}, []),  # walks in parallel lines
+        ({"sane_fraction": 63 / 64}, []),
+        ({"sane_fraction": 62 / 64}, ["diverges when free-running"]),
+        ({"one_step_mm": 9.0}, ["under-trained"]),
+        ({"one_step_mm": 9.0, "still_mm": 20.0}, []),
+        ({"one_step_mm": 9.0, "still_mm": None}, ["under-trained"]),
+        ({"exposure_ratio": 5.0}, ["exposure bias"]),
+        (
+            {"exposure_ratio": 5.0, "sane_fraction": 0.0},
+            ["diverges when free-running", "exposure bias"],
+        ),
     ],
-)  # fmt: skip
-def test_each_illness_has_its_name(figures: dict[str, Any], found: list[str]) -> None:
-    assert names(**figures) == found
+)
+def test_each_illness_has_its_name(figures: dict[str, Any], expected: list[str]) -> None:
+    assert names(**figures) == expected
 
 
 def test_a_finding_has_its_figure_and_advice() -> None:
@@ -372,16 +384,18 @@ def test_the_shipped_model_is_healthy() -> None:
     report = diagnose.diagnose(shipped())
     assert report["verdict"] == "healthy" and report["findings"] == []
     assert report["not_judged"] == ["exposure bias"]  # which takes data
-    told = shipped().header["figures"]
-    assert report["active_units"] == told["active_units"] and report["kl_nats"] == told["kl_nats"]
-    assert report["eight_step_mm"] == told["rollout_mm"] and report["free_running_mm"] is None
+    stated = shipped().header["figures"]
+    assert (
+        report["active_units"] == stated["active_units"] and report["kl_nats"] == stated["kl_nats"]
+    )
+    assert report["eight_step_mm"] == stated["rollout_mm"] and report["free_running_mm"] is None
     assert (
         report["captured_skate_cm_per_frame"]
         == shipped().header["captured"]["foot_skate_cm_per_frame"]
     )
-    assert report["spread_m"] == pytest.approx(told["spread_m"], rel=0.1)
+    assert report["spread_m"] == pytest.approx(stated["spread_m"], rel=0.1)
     assert report["free_skate_cm_per_frame"] == pytest.approx(
-        told["free_foot_skate_cm_per_frame"], rel=0.1
+        stated["free_foot_skate_cm_per_frame"], rel=0.1
     )
     assert report["sane_fraction"] == 1 and report["held_fraction"] < 0.05
     assert report["bone_length_error_mm"] < 10 and report["frechet_distance"] is None

@@ -1,5 +1,4 @@
-"""Comparing trainings: each is run once, what is finished stays, and the tables tell what came of
-it."""
+"""Comparisons of trainings: each is run once, finished ones stay, and tables show the results."""
 
 from __future__ import annotations
 
@@ -75,8 +74,8 @@ def test_an_interrupted_study_goes_on_and_runs_nothing_twice(
 
     monkeypatch.setattr(study, "run", lambda *_: pytest.fail("all are finished"))
     assert study.study(replace(options, draw=tmp_path / "curves.svg")) == text
-    drawn = (tmp_path / "curves.svg").read_text()
-    assert "beta-0.01" in drawn and "beta-0.02" in drawn
+    picture = (tmp_path / "curves.svg").read_text()
+    assert "beta-0.01" in picture and "beta-0.02" in picture
 
 
 def test_the_long_grid_runs_the_best_of_the_short_one_and_the_usual_one(

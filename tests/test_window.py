@@ -192,9 +192,17 @@ def test_z_enters_once_or_every_layer(once: bool) -> None:
 
 TINY = replace(
     failure_case.CASE,
-    model=replace(failure_case.CASE.model, latent=4, hidden=16, window_past=4, window_future=4, window_channels=8),
-    rollout=3, batch=8,
-)  # fmt: skip
+    model=replace(
+        failure_case.CASE.model,
+        latent=4,
+        hidden=16,
+        window_past=4,
+        window_future=4,
+        window_channels=8,
+    ),
+    rollout=3,
+    batch=8,
+)
 
 
 def changes(one: TrainConfig, other: TrainConfig) -> set[str]:
@@ -242,6 +250,12 @@ def test_losses_around_scheduled_sampling_by_hand() -> None:
     early = {"before": 9.0, "peak": None, "ratio": None, "final": 9.0}
     assert failure_case.losses(failure_case.CASE, rows[:3]) == early
     assert failure_case.losses(failure_case.CASE, []) == dict.fromkeys(early)
+
+
+def test_a_run_that_stopped_has_its_reason_in_the_table() -> None:
+    row = {"run": "as-it-was", "before": 0.25, "stopped": "the loss explodes."}
+    *_, line = failure_case.table([row]).splitlines()
+    assert line.startswith("| as-it-was | 0.25 | – |") and line.endswith("| the loss explodes. |")
 
 
 def test_the_set_is_run_by_the_command_and_has_its_own_table(

@@ -1,5 +1,6 @@
-"""Draw learning curves of policies over wall time: ``python -m controller curves
-SHAC=runs/joystick PPO=runs/ppo --out curves.svg``.
+"""Draw learning curves of policies over wall time.
+
+``python -m controller curves SHAC=runs/joystick PPO=runs/ppo --out curves.svg``
 
 With --write it also puts a table of the last figures into the block ``<!-- runs -->`` …
 ``<!-- end runs -->`` of a Markdown page.

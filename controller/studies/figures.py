@@ -1,5 +1,4 @@
-"""Measure what is shipped and write the figures into README, docs and cards: ``python -m controller
-figures --data data/motion.npz``.
+"""Measure what is shipped: ``python -m controller figures --data data/motion.npz``.
 
 Fills the marked blocks in README.md, docs/performance.md and the model cards in assets/, and writes
 assets/figures.json. No figure in those blocks is typed by hand. The times take five minutes, in

@@ -1,5 +1,4 @@
-"""Draw the schedules of :mod:`controller.training.schedules`: ``python -m controller schedules
---out FILE.svg``.
+"""Draw the schedules of a motion VAE's training: ``python -m controller schedules --out FILE.svg``.
 
 Needs matplotlib: ``pip install -e ".[plots]"``.
 """

@@ -1,8 +1,9 @@
-"""Show training runs on one HTML page, side by side and one by one: ``python -m controller report
-RUN… --data F``.
+"""Show training runs on one HTML page: ``python -m controller report RUN… --data FILE``.
 
-The page contains its pictures and loads nothing from the network. A run is a folder that ``python
--m controller train`` wrote, finished or not. Needs matplotlib: ``pip install -e ".[plots]"``.
+The page shows runs side by side and one by one. It contains its pictures and loads nothing from the
+network. A run is a folder of ``python -m controller train``, finished or not.
+
+Needs matplotlib: ``pip install -e ".[plots]"``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Run a named set of trainings and compare them: ``python -m controller study --data FILE
---out DIR --set grid``.
+"""Run a named set of trainings and compare them.
+
+``python -m controller study --data FILE --out DIR --set grid``
 
 Each training runs in a process of its own and in a folder of its own, DIR/SET/NAME. An interrupted
 study goes on from there, and what is finished is not run again. Writes DIR/table.json (every figure

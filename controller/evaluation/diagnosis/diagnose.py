@@ -1,5 +1,4 @@
-"""Say whether a motion VAE is healthy, and what to change if it is not: ``python -m controller
-diagnose --data FILE``.
+"""Say whether a motion VAE is healthy, and what to change: ``python -m controller diagnose``.
 
 ``controller/evaluation/diagnosis/verdict.py`` defines the verdicts. The figures are defined in
 ``controller/evaluation/diagnostics.py`` and in the modules beside this one.

@@ -1,6 +1,9 @@
-"""Measure a character at one task: ``python -m controller evaluate --task joystick --characters 64
---seconds 20 --json``, or at all: ``python -m controller evaluate --all --data data/motion.npz --out
-results/``."""
+"""Measure a character at one task, or at all tasks.
+
+``python -m controller evaluate --task joystick --characters 64 --seconds 20 --json``
+
+``python -m controller evaluate --all --data data/motion.npz --out results/``
+"""
 
 from __future__ import annotations
 

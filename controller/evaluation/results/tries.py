@@ -1,5 +1,4 @@
-"""Measure how many tries Monte Carlo control needs, and how deep: ``python -m controller tries
---write FILE``."""
+"""Measure Monte Carlo control by tries and depth: ``python -m controller tries --write FILE``."""
 
 from __future__ import annotations
 
