@@ -62,7 +62,7 @@ PLAIN = TrainConfig(
 defaults change. There are no free steps: they begin late and would hide the effects of the first
 half of a run."""
 GRID = replace(PLAIN, rollouts_per_epoch=LENGTHS["short"], beta=3.0)
-"""β is nearly forty times the default, with which this training needs no schedule."""
+"""β is nearly forty times the default: at the default this training needs no schedule."""
 
 
 def grid_case(kl: KlKind, start: float, coin: Coin, length: str = "short", seed: int = 1) -> Case:
