@@ -101,7 +101,7 @@ def test_the_same_runs_give_the_same_page_and_without_data_a_shorter_one(
     assert pages[0] == pages[1]
     page = ElementTree.fromstring(pages[0])
     assert len(chapters(page)[0].findall(".//img")) == 2
-    assert "Not judged, for want of figures" in words(page)
+    assert "Not judged, because figures are missing" in words(page)
     assert page.find(".//section[@id='comparison']") is None
 
 

@@ -373,11 +373,11 @@ def test_options_that_do_not_go_together_are_one_sentence(
     words: list[str | Path]
     for words, said in (
         (["--all"], "--all needs --out"),
-        (["--out", tmp_path], "--out is for --all alone"),
-        (["--quick"], "--quick is for --all alone"),
+        (["--out", tmp_path], "--out needs --all"),
+        (["--quick"], "--quick needs --all"),
         (
             [*out, "--write", tmp_path / "page.md"],
-            "--write states figures beside those of captured motion",
+            "--write needs --data, for the figures of captured motion",
         ),
         ([*out, "--control", "monte_carlo"], "--all measures all policies"),
         ([*out, "--data", tmp_path / "none.npz"], "no such data file"),

@@ -112,7 +112,7 @@ def error(extractor: Extractor, decode: nn.Module, windows: Tensor) -> Tensor:
 def statistics(extractor: Extractor, poses: Tensor, clips: list[ClipEntry]) -> Normalizer:
     """Those of what the extractor sees of whole clips in a table of poses ``(N, D)``."""
     seen = torch.cat(
-        [extractor.seen(poses[None, clip.rows])[0] for clip in clips if clip.length > 1]
+        [extractor.inputs(poses[None, clip.rows])[0] for clip in clips if clip.length > 1]
     )
     low, high = seen.aminmax(dim=0)
     return Normalizer(seen.mean(dim=0), seen.std(dim=0).clamp(min=SMALLEST_STD), low, high)

@@ -69,7 +69,7 @@ def free_figures(character: Character) -> dict[str, float]:
     come apart."""
     generator = torch.Generator().manual_seed(1)
     start = character.reset(CHARACTERS, generator)
-    loose = diagnostics.unheld(character)
+    loose = diagnostics.unclamped(character)
     run = record(loose, drawn_latents(character, generator), start, lambda *_: None, FRAMES)
     spread = diagnostics.spread_figures(character, starts=16, streams=10, seconds=2.0, seed=1)
     return {"sane_fraction": float(run.alive.float().mean()), **spread}

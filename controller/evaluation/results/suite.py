@@ -21,7 +21,7 @@ from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import Rollout
 from controller.evaluation import frechet
-from controller.evaluation.diagnosis import diagnose
+from controller.evaluation.diagnosis import free_running, rates
 from controller.evaluation.diagnostics import bone_length_error
 from controller.evaluation.extractor import Extractor
 from controller.evaluation.figures import (
@@ -123,7 +123,7 @@ class Captured:
         if data is None:
             return cls()
         data.require_skeleton(character.skeleton, "the character")
-        captured = cls(data, rates=diagnose.captured_rates(data))
+        captured = cls(data, rates=rates.captured_rates(data))
         extractor = Extractor.shipped()
         if extractor and extractor.layout.skeleton.to_dict() == data.layout.skeleton.to_dict():
             captured.extractor = extractor
@@ -208,9 +208,9 @@ def pooled_figures(entry: Entry, runs: list[Rollout], captured: Captured) -> dic
     character = entry.simulation.character
     poses = torch.cat([character.model.normalizer.denormalize(run.pose) for run in runs], dim=1)
     root = poses[..., captured.data.layout.root_velocity].flatten(0, -2)
-    figures = diagnose.agreement(captured.rates, diagnose.rates(root))
+    figures = rates.agreement(captured.rates, rates.rates(root))
     if captured.extractor and captured.gaussian and len(poses) >= captured.extractor.config.window:
-        poses = diagnose.settled_poses(character) if entry.control is None else poses
+        poses = free_running.settled_poses(character) if entry.control is None else poses
         ours = frechet.rollouts_gaussian(captured.extractor, captured.data.layout, poses)
         figures["frechet_distance"] = frechet.distance(captured.gaussian, ours)
     return figures
