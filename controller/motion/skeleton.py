@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,23 +10,26 @@ from torch import Tensor
 
 from controller.core.errors import DataError
 from controller.motion import geometry
+from controller.motion.overrides import RoleOverrides
 
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
     """Joints in an order in which a parent comes before its children.
 
-    names    one a joint, the root first
-    parents  index of each joint's parent, −1 for the root
-    offsets  (J, 3) metres, from the parent's origin, in the parent's frame; the root's is zero
-    tips     (J, 3) metres, where the bone of a leaf joint ends (BVH's End Site); zero for the
-             others
+    names      one a joint, the root first
+    parents    index of each joint's parent, −1 for the root
+    offsets    (J, 3) metres, from the parent's origin, in the parent's frame; the root's is zero
+    tips       (J, 3) metres, where the bone of a leaf joint ends (BVH's End Site); zero for the
+               others
+    overrides  stated roles of joints, which win over the guesses of :class:`roles.Roles`
     """
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
     offsets: Tensor
     tips: Tensor
+    overrides: RoleOverrides = field(default_factory=RoleOverrides)
 
     def __post_init__(self) -> None:
         count = len(self.names)
@@ -58,21 +61,26 @@ class Skeleton:
         return tuple(child for child, parent in enumerate(self.parents) if parent == joint)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for JSON."""
-        return {
+        """Plain lists, for JSON. The key "overrides" is there only if there are any."""
+        plain: dict[str, Any] = {
             "names": list(self.names),
             "parents": list(self.parents),
             "offsets": [[round(float(x), 7) for x in row] for row in self.offsets],
             "tips": [[round(float(x), 7) for x in row] for row in self.tips],
         }
+        if self.overrides:
+            plain["overrides"] = self.overrides.to_dict()
+        return plain
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Skeleton:
+        """The inverse of :meth:`to_dict`. Raises DataError or ConfigError if the parts disagree."""
         return cls(
             tuple(data["names"]),
             tuple(data["parents"]),
             torch.tensor(data["offsets"], dtype=torch.float32),
             torch.tensor(data["tips"], dtype=torch.float32),
+            RoleOverrides.from_dict(data.get("overrides", {})),
         )
 
 

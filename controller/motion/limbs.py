@@ -1,0 +1,125 @@
+"""Which joints of a chain are a limb's base, upper, middle, end and toe joint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from controller.motion.names import Meaning, Reading
+from controller.motion.overrides import PARTS
+
+CERTAIN = 100.0
+"""Points for what an override states; no sum of guesses reaches it."""
+FIRST_MEANING = 3.0
+"""Points for the part that a name most likely means."""
+OTHER_MEANING = 2.0
+"""Points for a part that a name may also mean."""
+CONTRADICTION = -4.0
+REPEATED_NAME = -0.5
+"""Of several joints with the same name but for its number, the first is the part; the others
+divide its twist."""
+MISSING = {"base": 0.0, "upper": -1.5, "middle": -1.0, "end": -1.0, "toe": 0.0}
+"""Points for a part that no joint has."""
+SKIPPED_ABOVE = -0.1
+SKIPPED_INSIDE = -0.5
+"""Points for an unnamed joint that has no part, above the limb's first part or inside the limb."""
+
+
+@dataclass
+class Parts:
+    """Parts of one limb and how many points speak for them.
+
+    joints  part → joint
+    score   points; larger is better
+    named   how many of the joints have a name that says so
+    """
+
+    joints: dict[str, int] = field(default_factory=dict)
+    score: float = float("-inf")
+    named: int = 0
+
+
+def find_parts(
+    chain: Sequence[int], bones: Sequence[float], readings: Sequence[Reading], region: str
+) -> Parts:
+    """The best assignment of parts, in order down the ``chain`` of joints, to some of them.
+
+    ``bones`` are the lengths of the bones below the joints; the thigh and the shin (or the upper
+    and lower arm) are usually the two longest in a row. ``region`` is "leg" or "arm".
+    """
+    longest = max(bones, default=0.0) or 1.0
+    points = [
+        [
+            _points(readings, chain, place, Meaning(region, part), bones[place] / longest)
+            for part in PARTS
+        ]
+        for place in range(len(chain))
+    ]
+    gaps = [0.0]
+    for part in PARTS:
+        gaps.append(gaps[-1] + MISSING[part])
+
+    # best[k]: the best assignment of the joints so far whose last part is the k-th (0 for none).
+    best: list[Parts | None] = [Parts(score=0.0), *[None] * len(PARTS)]
+    for place, joint in enumerate(chain):
+        reading = readings[joint]
+        unknown = not (reading.meanings or reading.extra)
+        following: list[Parts | None] = []
+        for last, state in enumerate(best):
+            skipped = _skipped(last) if unknown else 0.0
+            option = None
+            if state is not None:
+                option = Parts(state.joints, state.score + skipped, state.named)
+            following.append(option)
+        for part in range(len(PARTS)):
+            for last in range(part + 1):
+                state = best[last]
+                if state is None:
+                    continue
+                score = state.score + points[place][part] + gaps[part] - gaps[last]
+                current = following[part + 1]
+                if current is None or score > current.score:
+                    joints = {**state.joints, PARTS[part]: joint}
+                    named = state.named + (Meaning(region, PARTS[part]) in reading.meanings)
+                    following[part + 1] = Parts(joints, score, named)
+        best = following
+
+    complete = [
+        Parts(state.joints, state.score + gaps[-1] - gaps[last], state.named)
+        for last, state in enumerate(best)
+        if state is not None
+    ]
+    return max(complete, key=lambda parts: parts.score)
+
+
+def _skipped(last: int) -> float:
+    """Points for an unnamed joint without a part, after the ``last`` part."""
+    if last == 0:
+        return SKIPPED_ABOVE
+    return SKIPPED_INSIDE if last <= PARTS.index("middle") + 1 else 0.0
+
+
+def _points(
+    readings: Sequence[Reading], chain: Sequence[int], place: int, meaning: Meaning, bone: float
+) -> float:
+    """Points for a joint's being a part; ``bone`` is its bone's share of the chain's longest."""
+    reading = readings[chain[place]]
+    if reading.certain:
+        return CERTAIN if meaning in reading.meanings else -CERTAIN
+    shape = {
+        "base": 0.2 - bone,
+        "upper": bone,
+        "middle": bone,
+        "end": 0.4 - 0.6 * bone,
+        "toe": (0.2 if meaning.region == "leg" else -0.3) - 0.5 * bone,
+    }[meaning.part]
+    if reading.extra:
+        return CONTRADICTION
+    if not reading.meanings:
+        return shape
+    if meaning not in reading.meanings:
+        return CONTRADICTION
+    first = reading.meanings[0] == meaning
+    above = [readings[joint].key for joint in chain[:place]]
+    repeated = REPEATED_NAME if reading.key in above else 0.0
+    return (FIRST_MEANING if first else OTHER_MEANING) + repeated + 0.1 * shape
