@@ -40,14 +40,18 @@ class Parts:
 
 
 def find_parts(
-    chain: Sequence[int], bones: Sequence[float], readings: Sequence[Reading], region: str
+    chain: Sequence[int],
+    bones: Sequence[float],
+    readings: Sequence[Reading],
+    region: str,
+    longest: float,
 ) -> Parts:
     """The best assignment of parts, in order down the ``chain`` of joints, to some of them.
 
     ``bones`` are the lengths of the bones below the joints; the thigh and the shin (or the upper
-    and lower arm) are usually the two longest in a row. ``region`` is "leg" or "arm".
+    and lower arm) are usually the two longest in a row. ``region`` is "leg" or "arm"; ``longest`` is
+    the length of the limb's longest bone, above 0.
     """
-    longest = max(bones, default=0.0) or 1.0
     points = [
         [
             _points(readings, chain, place, Meaning(region, part), bones[place] / longest)
@@ -107,7 +111,7 @@ def _points(
     if reading.certain:
         return CERTAIN if meaning in reading.meanings else -CERTAIN
     shape = {
-        "base": 0.2 - bone,
+        "base": 0.6 - bone,
         "upper": bone,
         "middle": bone,
         "end": 0.4 - 0.6 * bone,

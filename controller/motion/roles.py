@@ -287,12 +287,15 @@ class _Finder:
 
     def _chain(self, root: int) -> _Chain:
         paths = self._paths(root)
-        lengths = [sum(self.rest.bones(path)) for path in paths]
+        bones = [self.rest.bones(path) for path in paths]
+        lengths = [sum(row) for row in bones]
+        longest_bone = max(max(row) for row in bones) or 1.0
         longest = max(range(len(paths)), key=lambda index: lengths[index])
         parts = {}
         for region in ("leg", "arm"):
             options = [
-                find_parts(path, self.rest.bones(path), self.readings, region) for path in paths
+                find_parts(path, row, self.readings, region, longest_bone)
+                for path, row in zip(paths, bones, strict=True)
             ]
             best = max(
                 range(len(paths)), key=lambda index: (options[index].score, lengths[index])
@@ -442,10 +445,7 @@ class _Finder:
             for chain in pair:
                 if not chain.hangs:
                     continue
-                parts = find_parts(
-                    chain.path, self.rest.bones(chain.path), self.readings, "leg"
-                ).joints
-                ankle = parts.get("end", chain.path[-1])
+                ankle = chain.parts["leg"].joints.get("end", chain.path[-1])
                 tip = self.rest.tips[chain.path[-1]]
                 direction += (tip - self.rest.joints[ankle])[[0, 2]]
         # The feet of a pair that points outward cancel across; what remains is ahead.
@@ -603,10 +603,14 @@ class _Finder:
                 break
             line.append(ways[0])
         above = line[1:]
-        if len(above) > 2 and float(self.skeleton.tips[above[-1]].norm()) == 0:
-            has_children = bool(self.children[above[-1]])
-            above = above if has_children else above[:-1]  # a joint that marks the head's top
+        if len(above) > 2 and self._is_mark(above[-1]):
+            above = above[:-1]
         return above[-1] if above else None
+
+    def _is_mark(self, joint: int) -> bool:
+        """Whether an unnamed joint only marks where the bone of its parent ends."""
+        ends = not self.children[joint] and float(self.skeleton.tips[joint].norm()) == 0
+        return ends and not self.readings[joint].meanings
 
     def _subtree_top(self, joint: int) -> Tensor:
         """The height of the highest joint at or below a joint of the tree."""
