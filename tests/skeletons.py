@@ -27,6 +27,7 @@ PLACES = {
 }  # fmt: skip
 """Where each joint of the left half is, metres."""
 
+
 def _family(trunk: str, limbs: str) -> list[Bone]:
     """Bones from ``place=name:parent's place`` of the trunk and of the limbs, whose names hold
     {left|right} with the two words for the sides."""

@@ -162,9 +162,7 @@ class Roles:
         """The left and right (hind) leg. Raises DataError if there are none."""
         pair = self.pair("leg")
         if pair is None:
-            raise DataError(
-                f"no left and right leg among {', '.join(self.skeleton.names)}; {HELP}"
-            )
+            raise DataError(f"no left and right leg among {', '.join(self.skeleton.names)}; {HELP}")
         return pair
 
     @property
@@ -297,9 +295,7 @@ class _Finder:
                 find_parts(path, row, self.readings, region, longest_bone)
                 for path, row in zip(paths, bones, strict=True)
             ]
-            best = max(
-                range(len(paths)), key=lambda index: (options[index].score, lengths[index])
-            )
+            best = max(range(len(paths)), key=lambda index: (options[index].score, lengths[index]))
             parts[region] = options[best]
         path = paths[longest]
         return _Chain(root, path, lengths[longest], self.rest.hangs(path), parts)
@@ -316,8 +312,7 @@ class _Finder:
             named = [
                 pair
                 for pair in pairs
-                if pair[0].parts[region].named
-                and pair[0].points(region) >= pair[0].points(other)
+                if pair[0].parts[region].named and pair[0].points(region) >= pair[0].points(other)
             ]
             if named:
                 chosen[region] = max(
