@@ -63,7 +63,9 @@ class Body:
         sculptor = _Sculptor(skeleton)
         joints, *fields = zip(*sculptor.parts(), strict=True)
         arrays = [np.array(field, dtype=np.float32) for field in fields]
-        return cls(np.array(joints), *arrays, soles=anatomy.soles(sculptor.roles))
+        frames, origins, shapes, colours, cuffs = arrays
+        soles = anatomy.soles(sculptor.roles)
+        return cls(np.array(joints), frames, origins, shapes, colours, cuffs, soles)
 
     @property
     def looks(self) -> np.ndarray:
