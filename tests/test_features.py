@@ -52,7 +52,7 @@ def test_feet_are_the_toes_left_first() -> None:
         torch.cat((torch.zeros(1, 3), skeleton().offsets[legless:])),
         torch.cat((torch.zeros(1, 3), skeleton().tips[legless:])),
     )
-    with pytest.raises(DataError, match="no left and right leg among Hips, Spine, .*--roles FILE"):
+    with pytest.raises(DataError, match=r"no left and right leg among Hips, Spine, .*--roles FILE"):
         _ = PoseLayout(upper).feet
 
 

@@ -25,7 +25,6 @@ from controller.motion.overrides import RoleOverrides, load_overrides
 from controller.motion.pose import FPS
 from controller.motion.roles import Roles
 
-
 UNSURE = 0.7
 """Guesses of roles with less confidence than this are printed."""
 QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
@@ -86,7 +85,7 @@ class Build:
             print(note)
         for guess in roles.guesses:
             if guess.role != "none" and guess.confidence < UNSURE:
-                print(f"{guess.reason} Confidence {guess.confidence:.1f}; --roles FILE corrects it")
+                print(f"{guess.reason} Confidence {guess.confidence:g}; see --roles")
 
         files.make_folder(self.out.parent)
         data.save(self.out)
@@ -106,7 +105,7 @@ class Info:
     data: Annotated[Path, tyro.conf.Positional]
     """The .npz that `build` wrote."""
     clips: tuple[str, ...] = ()
-    """Clips for the picture, by parts of their names. By default eight, spread over the data set."""
+    """Clips for the picture, by parts of their names. By default eight of all."""
     sheet: Path | None = None
     """Where to write the picture (.png). By default there is none."""
 

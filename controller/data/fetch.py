@@ -1,4 +1,4 @@
-"""Fetch the files of a data set from their public sources, or from a mirror, and check each of them."""
+"""Fetching the files of a data set from their public sources or a mirror, and checking them."""
 
 from __future__ import annotations
 

@@ -108,21 +108,19 @@ def choose_limbs(evidence: Evidence, pairs: list[Pair]) -> dict[str, Pair]:
 
     stands = any(pair[0].hangs for pair in [*spare, *chosen.values()])
     for pair in sorted(spare, key=order):
-        if "leg" not in chosen and (pair[0].hangs or not stands):
-            chosen["leg"] = pair
-        elif "arm" not in chosen:
-            chosen["arm"] = pair
+        may_be_legs = pair[0].hangs or not stands
+        region = "leg" if may_be_legs and chosen.get("leg") is None else "arm"
+        chosen.setdefault(region, pair)
     return chosen
 
 
 def _may_be_limbs(evidence: Evidence, pair: Pair, pairs: list[Pair]) -> bool:
-    """Whether an unnamed pair of chains is long enough, and not said to be something else."""
+    """Whether an unnamed pair of chains is long enough, and more than helpers."""
     longest = max(chain.length for other in pairs for chain in other)
     path = pair[0].path
-    stated = any(evidence.readings[joint].certain for joint in path)
     extra = all(evidence.readings[joint].extra for joint in path)
     long = pair[0].length >= SHARE_OF_LONGEST * longest and len(path) > 1
-    return long and not extra and not stated
+    return long and not extra
 
 
 def likely_head(evidence: Evidence) -> int:

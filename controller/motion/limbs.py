@@ -16,8 +16,8 @@ OTHER_MEANING = 2.0
 """Points for a part that a name may also mean."""
 CONTRADICTION = -4.0
 REPEATED_NAME = -0.5
-"""Of several joints with the same name but for its number, the first is the part; the others
-divide its twist."""
+"""Of joints whose names differ only in a number, the first is the part; the others divide its
+twist."""
 MISSING = {"base": 0.0, "upper": -1.5, "middle": -1.0, "end": -1.0, "toe": 0.0}
 """Points for a part that no joint has."""
 SKIPPED_ABOVE = -0.1
@@ -48,9 +48,9 @@ def find_parts(
 ) -> Parts:
     """The best assignment of parts, in order down the ``chain`` of joints, to some of them.
 
-    ``bones`` are the lengths of the bones below the joints; the thigh and the shin (or the upper
-    and lower arm) are usually the two longest in a row. ``region`` is "leg" or "arm"; ``longest`` is
-    the length of the limb's longest bone, above 0.
+    ``bones`` are the lengths of the bones below the joints, and ``longest`` that of the limb's
+    longest bone, above 0. The thigh and the shin (or the upper and lower arm) are usually the two
+    longest in a row. ``region`` is "leg" or "arm".
     """
     # best[k]: the best assignment of the joints so far whose last part is the k-th (0 for none).
     best: list[Parts | None] = [Parts(score=0.0), *[None] * len(PARTS)]

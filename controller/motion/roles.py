@@ -27,9 +27,10 @@ HELP = "name the joints' roles in a file and pass it with --roles FILE"
 NAME_AND_SHAPE = 0.95
 NAME_ONLY = 0.8
 SHAPE_ONLY = 0.6
+DOUBTFUL = 0.5
 PLACE_ONLY = 0.4
-"""Confidence in a guess from the name and the structure, from one of them, or from the place of the
-joint in the tree when the rest pose does not stand."""
+"""Confidence in a guess from the name and the structure, from one of them, from a name whose side
+contradicts the rest pose, or from the place in the tree alone when the rest pose does not stand."""
 FINGER = "finger"
 """The part of joints below a hand."""
 
@@ -199,9 +200,11 @@ class Roles:
 class _Finder:
     """Finds the roles of one skeleton's joints.
 
-    stands   the legs or the arms hang to the ground in the rest pose, which is therefore usable
-    hanging  the regions whose chains do
-    parts    the joints of each limb
+    stands    the legs or the arms hang to the ground in the rest pose, which is therefore usable
+    hanging   the regions whose chains do
+    sides     for each joint, its side
+    doubtful  joints whose names contradict their place
+    parts     the joints of each limb
     """
 
     def __init__(self, skeleton: Skeleton, overrides: RoleOverrides) -> None:
@@ -215,7 +218,7 @@ class _Finder:
         }
         self.stands = bool(self.hanging)
         self.partner = list(self.evidence.partner)
-        self.sides = find_sides(self.evidence, pairs, limbs, self.stands)
+        self.sides, self.doubtful = find_sides(self.evidence, pairs, limbs, self.stands)
         self.parts: LimbParts = {
             (region, self.sides[chain.root]): dict(chain.parts[region].joints)
             for region, pair in limbs.items()
@@ -333,6 +336,12 @@ class _Finder:
             return Guess(role, SHAPE_ONLY, f"{name}: no role, since no limb or trunk needs it.")
 
         meaning = _meaning(role)
+        if joint in self.doubtful:
+            reason = (
+                f"{name}: {words}, by its name, but it is on the other side of a character that "
+                "faces the way its feet point."
+            )
+            return Guess(role, DOUBTFUL, reason)
         place = self._place(meaning)
         if meaning in reading.meanings and self.stands:
             return Guess(role, NAME_AND_SHAPE, f"{name}: {words}, by its name, and {place}.")

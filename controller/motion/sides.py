@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -15,27 +17,41 @@ SHORT = 0.02
 """Feet that point ahead by less than this share of the character's size point nowhere."""
 
 
+class Sides(NamedTuple):
+    """The sides of all joints.
+
+    names     for each joint, "left", "right" or, on the midline, an empty text
+    doubtful  joints whose names contradict their place in the rest pose
+    """
+
+    names: list[str]
+    doubtful: set[int]
+
+
 def find_sides(
     evidence: Evidence, pairs: list[Pair], limbs: dict[str, Pair], stands: bool
-) -> list[str]:
-    """For each joint, "left", "right" or, on the midline, an empty text.
+) -> Sides:
+    """The side of every joint.
 
     Names decide, by majority. Without them, left is +X when the character faces +Z; if the rest
     pose does not stand, the side stays empty.
     """
     sides = [""] * len(evidence.skeleton)
+    doubtful: set[int] = set()
     forward = _forward(evidence, limbs)
     for pair in pairs:
-        first = _side_by_name(evidence, pair)
-        if not first and stands and len(pair) == 2:
-            first = _side_by_place(evidence, pair, forward)
+        named = _side_by_name(evidence, pair)
+        placed = _side_by_place(evidence, pair, forward) if stands and len(pair) == 2 else ""
+        first = named or placed
         if not first:
             continue
         second = SIDES[1 - SIDES.index(first)]
         for chain, side in zip(pair, (first, second), strict=False):
             for joint in evidence.tree.subtree(chain.root):
                 sides[joint] = side
-    return sides
+                if placed not in ("", first):
+                    doubtful.add(joint)
+    return Sides(sides, doubtful)
 
 
 def _side_by_name(evidence: Evidence, pair: Pair) -> str:

@@ -16,7 +16,8 @@ from controller.motion.skeleton import Skeleton, forward_kinematics
 VALUES = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """Values in standard deviations of one latent unit, while all others are 0."""
 FRAMES = 20
-"""Frames for which z is constant. In a single one joints move by a centimetre, too little to see."""
+"""Frames for which z is constant. In a single one, joints move by a centimetre: too little to
+see."""
 WIDTH = 190
 HEIGHT = 150
 """Size of a cell in pixels; there is one a value."""

@@ -164,8 +164,8 @@ def _cone(
     colour: tuple[float, float, float],
     cuff: float = -1.0,
 ) -> Part:
-    """A rounded cone between two points of a joint's frame. ``depth`` flattens it from front to back
-    if it is upright, from top to bottom if not."""
+    """A rounded cone between two points of a joint's frame. ``depth`` below 1 flattens it: from
+    front to back if it is upright, from top to bottom if not."""
     length = float(np.linalg.norm(end - start))
     along = (end - start) / length if length > 1e-9 else UP
     thin = FRONT if abs(along[1]) > 0.7 else UP
