@@ -41,7 +41,9 @@ def latent_figures(model: MotionVAE, windows: Tensor) -> dict[str, float]:
     """``active_units`` and ``kl_nats`` (:meth:`MotionVAE.information`: summed over units; of codes,
     the entropy of their use) of the first step of captured windows ``(N, W, D)``, z-scored, from
     the first pose of which the model can go on."""
-    mean, log_variance = model.encode(windows[:, model.past], model.seen(windows, model.past))
+    mean, log_variance = model.encode(
+        windows[:, model.past], model.encoder_input(windows, model.past)
+    )
     return {
         "active_units": int((mean.var(dim=0) > ACTIVE_VARIANCE).sum()),
         "kl_nats": float(model.information(mean, log_variance)),
@@ -60,7 +62,9 @@ def posterior_figures(model: MotionVAE, windows: Tensor) -> dict[str, Any]:
     random seldom falls where z was learned. ``kl_per_unit`` is None of codes, which have no units
     that speak for themselves.
     """
-    mean, log_variance = model.encode(windows[:, model.past], model.seen(windows, model.past))
+    mean, log_variance = model.encode(
+        windows[:, model.past], model.encoder_input(windows, model.past)
+    )
     centre, variance = aggregate(mean, log_variance)
     return {
         "kl_per_unit": kl_per_unit(mean, log_variance).tolist() if model.codes is None else None,
@@ -82,7 +86,7 @@ def reconstruction_errors(model: MotionVAE, layout: PoseLayout, windows: Tensor)
     pose = windows[:, model.past]
     errors = []
     for current in range(model.past, windows.shape[1] - model.future):
-        mean, _ = model.encode(pose, model.seen(windows, current))
+        mean, _ = model.encode(pose, model.encoder_input(windows, current))
         pose = model.decode(mean, pose)
         apart = layout.joint_positions(
             model.normalizer.denormalize(pose)
@@ -115,7 +119,7 @@ def one_step_poses(model: MotionVAE, windows: Tensor) -> Tensor:
     """What the model makes of the first step of captured windows ``(N, W, D)``, z-scored, with z
     the posterior mean: poses ``(N, D)`` in their own units."""
     pose = windows[:, model.past]
-    mean, _ = model.encode(pose, model.seen(windows, model.past))
+    mean, _ = model.encode(pose, model.encoder_input(windows, model.past))
     return model.normalizer.denormalize(model.decode(mean, pose))
 
 

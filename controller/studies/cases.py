@@ -36,7 +36,7 @@ class Case:
     config: TrainConfig
 
 
-PLAIN = TrainConfig(
+PLAIN = TrainConfig.of(
     epochs=20,
     teacher=TeacherForcing(hold_epochs=4, ramp_epochs=6),
     kl=KlWeight(ramp_epochs=5),
@@ -51,7 +51,7 @@ PLAIN = TrainConfig(
 """What the runs of grid and gradient have in common: written out, so that they stay what they are
 when defaults change. Without free steps, which begin late and would hide what comes of the first
 half."""
-GRID = replace(PLAIN, rollouts_per_epoch=LENGTHS["short"], beta=3.0)
+GRID = PLAIN.with_changes(rollouts_per_epoch=LENGTHS["short"], beta=3.0)
 """β is nearly forty times the default, at which this training needs no schedule."""
 
 
@@ -101,11 +101,11 @@ def gradient_case(through_time: bool, rate: float, rollouts_per_epoch: int) -> C
     """Through the whole rollout with one optimiser step, or detached at every step with one at
     each."""
     how = "through time" if through_time else "detached"
-    config = replace(PLAIN, rollouts_per_epoch=rollouts_per_epoch, beta=0.08)
+    config = PLAIN.with_changes(rollouts_per_epoch=rollouts_per_epoch, beta=0.08)
     return Case(
         f"{how.replace(' ', '-')}-{rate:g}",
         {"gradient": how, "learning rate": f"{rate:g}"},
-        replace(config, through_time=through_time, learning_rate=rate),
+        config.with_changes(through_time=through_time, learning_rate=rate),
     )
 
 
@@ -122,7 +122,7 @@ def gradient_long() -> list[Case]:
 
 def variants() -> list[Case]:
     """All kinds of model, with equal settings and as many rollouts."""
-    config = replace(PLAIN, rollouts_per_epoch=200, beta=0.08)
+    config = PLAIN.with_changes(rollouts_per_epoch=200, beta=0.08)
     return [
         Case(kind, {"variant": kind}, replace(config, model=replace(config.model, variant=kind)))
         for kind in get_args(Variant)
@@ -132,7 +132,7 @@ def variants() -> list[Case]:
 def reference() -> list[Case]:
     """The reference code's settings, with its own β = 1 and with β = 0.01; its 140 epochs in fewer
     updates."""
-    config = TrainConfig(
+    config = TrainConfig.of(
         epochs=140,
         teacher=TeacherForcing(hold_epochs=20, ramp_epochs=20),
         kl=KlWeight("none"),
@@ -148,7 +148,7 @@ def reference() -> list[Case]:
         gradient_norm=NO_CLIPPING,
     )
     return [
-        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(config, beta=beta))
+        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, config.with_changes(beta=beta))
         for beta in (1.0, 0.01)
     ]
 
@@ -157,7 +157,8 @@ def encoder() -> list[Case]:
     """A trained model's encoder by itself, with the decoder's β and with lower ones."""
     betas = (0.08, 0.02, 0.01)
     return [
-        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(ENCODER, beta=beta)) for beta in betas
+        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, ENCODER.with_changes(beta=beta))
+        for beta in betas
     ]
 
 

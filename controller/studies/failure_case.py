@@ -28,10 +28,11 @@ from controller.data.dataset import MotionDataset
 from controller.evaluation.diagnosis.diagnose import diagnose
 from controller.model.mixture import MotionVAEConfig
 from controller.training.config import TrainConfig
+from controller.training.run_folder import RunFolder
 from controller.training.schedules import KlWeight, TeacherForcing
 from controller.training.trainer import Trainer
 
-CASE = TrainConfig(
+CASE = TrainConfig.of(
     model=MotionVAEConfig(variant="window", window_past=60, window_future=60, latent_once=True, normalise=False),
     epochs=24, kl=KlWeight("monotonic", hold_epochs=6, ramp_epochs=0),
     teacher=TeacherForcing("phases", hold_epochs=12, ramp_epochs=4), rollouts_per_epoch=100,
@@ -59,11 +60,11 @@ def _model(**settings: Any) -> Mend:
 
 
 def _training(**settings: Any) -> Mend:
-    return lambda config: replace(config, **settings)
+    return lambda config: config.with_changes(**settings)
 
 
 def _low_beta(config: TrainConfig) -> TrainConfig:
-    return replace(config, beta=LOW_BETA if config.model.normalise else LOW_BETA_RAW)
+    return config.with_changes(beta=LOW_BETA if config.model.normalise else LOW_BETA_RAW)
 
 
 MENDS: dict[str, tuple[str, Mend]] = {
@@ -145,14 +146,14 @@ def losses(config: TrainConfig, history: list[dict[str, float]]) -> dict[str, fl
     return {"before": before, "peak": peak, "ratio": ratio, "final": rows[-1] if rows else None}
 
 
-def train(trainer: Trainer) -> str | None:
+def train(trainer: Trainer, run_folder: RunFolder) -> str | None:
     """Train to the end; what stopped it if training broke down."""
     while trainer.epoch < trainer.config.epochs:
         try:
             row = trainer.run_epoch()
         except ControllerError as error:
             return str(error)
-        trainer.save()
+        run_folder.save(trainer)
         print(
             f"  epoch {trainer.epoch:>2}  teacher {row['teacher_forcing']:.2f}  β "
             f"{row['beta']:.3g}  reconstruction "
@@ -168,13 +169,14 @@ def figures(name: str, options: Options, data: MotionDataset) -> dict[str, Any]:
     """What became of a run, trained now or before; ControllerError if the folder has one with other
     settings."""
     folder = files.make_folder(options.out / name)
-    trainer = Trainer(data, configured(name, options.rollouts_per_epoch), folder)
+    trainer = Trainer(data, configured(name, options.rollouts_per_epoch))
+    run_folder = RunFolder(folder)
     told = folder / "figures.json"
-    if trainer.state_path.exists():
-        trainer.resume()
+    if run_folder.state_path.exists():
+        run_folder.resume(trainer)
     if not told.exists():
         print(name, flush=True)
-        stopped = train(trainer)
+        stopped = train(trainer, run_folder)
         report = diagnose(trainer.character(), data)
         judged = {"stopped": stopped} | {key: report[key] for key in FROM_REPORT}
         files.write(told, json.dumps(judged, indent=1, allow_nan=False))

@@ -8,7 +8,6 @@ every run, all sets) and DIR/SET.md (tables); ``controller/studies/cases.py`` ha
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -82,7 +81,7 @@ def finished(case: Case, folder: Path) -> dict[str, Any] | None:
 
 def settings(case: Case) -> dict[str, Any]:
     """The settings of a case as JSON has them."""
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(case.config)))
+    plain: dict[str, Any] = json.loads(json.dumps(case.config.flat()))
     return plain
 
 
@@ -160,7 +159,7 @@ def row(case: Case, outcome: dict[str, Any]) -> dict[str, Any]:
         "name": case.name,
         "differs": case.differs,
         "rollouts": rollouts,
-        "updates": rollouts * (1 if config.through_time else config.rollout),
+        "updates": rollouts * (1 if config.optimiser.through_time else config.rollout),
         "stopped": outcome["stopped"],
         **outcome["figures"],
     }
