@@ -206,7 +206,7 @@ def test_a_run_can_be_resumed_from_its_very_start(tmp_path: Path, data_file: Pat
 def torchrun(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """The command in two processes."""
     launch = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    return command(*launch, "-m", "controller", "train", "--", *words, timeout=300)
+    return command(*launch, "-m", "controller", "--", "train", *words, timeout=300)
 
 
 @pytest.mark.parametrize(("through_time", "free_bits"), [(True, 0.0), (False, 0.1)])

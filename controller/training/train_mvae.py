@@ -3,7 +3,7 @@
 Writes DIR/mvae.safetensors (the character, ready for play.py and the environments),
 DIR/training.safetensors (to resume from), DIR/good.safetensors (the newest such state in which
 nothing was wrong), DIR/history.json and DIR/tensorboard. ``torchrun --nproc-per-node N -m
-controller train -- …`` shares every batch among N processes, each on a GPU of its own if there are
+controller -- train …`` shares every batch among N processes, each on a GPU of its own if there are
 any; the result is that of one process. (Without ``--``, torchrun takes ``--start`` as its own.)
 """
 
