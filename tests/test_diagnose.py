@@ -30,8 +30,8 @@ from controller.evaluation.diagnosis import (
     verdict,
 )
 from controller.model.mixture import MotionVAE, MotionVAEConfig
+from controller.training.config import TrainConfig
 from controller.training.schedules import KlWeight, TeacherForcing
-from controller.training.trainer import TrainConfig
 
 REQUIRED = {
     "verdict", "findings", "not_judged", "latent_units", "active_units", "kl_nats", "kl_per_unit",
@@ -311,7 +311,7 @@ def test_advice_names_settings_that_there_are() -> None:
     )
     advice = " ".join(verdict.findings(WELL | figures)[0].advice for figures in ill)
     flags = {flag.replace("-", "_") for flag in re.findall(r"--([\w.-]*\w)", advice)}
-    known = {field.name for field in dataclasses.fields(TrainConfig)}
+    known = set(TrainConfig().flat())
     for group, settings in (
         ("model", MotionVAEConfig),
         ("teacher", TeacherForcing),

@@ -26,9 +26,9 @@ from controller.evaluation.frechet import Gaussian
 from controller.motion import metrics
 from controller.motion.pose import encode
 from controller.training import train_extractor
-from controller.training.train_extractor import TrainConfig
+from controller.training.train_extractor import ExtractorTrainConfig
 
-SMALL = TrainConfig(
+SMALL = ExtractorTrainConfig(
     ExtractorConfig(window=32, channels=16, embedding=6), steps=200, batch=16, learning_rate=1e-2
 )
 
@@ -295,7 +295,7 @@ def test_sizes_that_cannot_be_are_one_sentence() -> None:
     with pytest.raises(ConfigError, match="channels is 0"):
         ExtractorConfig(channels=0)
     with pytest.raises(ConfigError, match="steps is 0"):
-        TrainConfig(steps=0)
+        ExtractorTrainConfig(steps=0)
 
 
 # -- the command -----------------------------------------------------------------------------------

@@ -17,7 +17,9 @@ from controller.studies import cases, study, tables
 from controller.studies.cases import Case
 from controller.studies.sets import SETS, CaseSet
 
-TWO = [Case(f"beta-{beta}", {"β": str(beta)}, replace(TINY, beta=beta)) for beta in (0.01, 0.02)]
+TWO = [
+    Case(f"beta-{beta}", {"β": str(beta)}, TINY.with_changes(beta=beta)) for beta in (0.01, 0.02)
+]
 
 
 def test_every_set_has_cases_with_names_of_their_own() -> None:
@@ -34,20 +36,32 @@ def test_every_set_has_cases_with_names_of_their_own() -> None:
     )
     for short, long in zip(grid, cases.grid_long(), strict=True):
         assert (
-            replace(long.config, rollouts_per_epoch=short.config.rollouts_per_epoch) == short.config
+            long.config.with_changes(rollouts_per_epoch=short.config.rollouts_per_epoch)
+            == short.config
         )
 
 
 def test_the_reference_settings_are_the_reference_codes() -> None:
     as_written, lighter = (case.config for case in cases.reference())
-    assert (as_written.beta, lighter.beta) == (1.0, 0.01) and replace(
-        lighter, beta=1.0
+    assert (as_written.loss.beta, lighter.loss.beta) == (1.0, 0.01) and lighter.with_changes(
+        beta=1.0
     ) == as_written
-    assert (as_written.batch, as_written.rollout, as_written.through_time) == (64, 8, False)
-    assert (as_written.learning_rate, as_written.final_learning_rate) == (1e-4, 1e-7)
+    assert (as_written.batch, as_written.rollout, as_written.optimiser.through_time) == (
+        64,
+        8,
+        False,
+    )
+    assert (as_written.optimiser.learning_rate, as_written.optimiser.final_learning_rate) == (
+        1e-4,
+        1e-7,
+    )
     shares = [as_written.teacher(epoch) for epoch in (0, 20, 30, 40, 140)]
     assert shares == pytest.approx([1, 1, 0.5, 0, 0]) and as_written.epochs == 140
-    assert as_written.kl(0, 140) == 1 and not as_written.foot_weight and not as_written.free_steps
+    assert (
+        as_written.kl(0, 140) == 1
+        and not as_written.loss.foot_weight
+        and not as_written.free.free_steps
+    )
 
 
 def test_an_interrupted_study_goes_on_and_runs_nothing_twice(
@@ -112,7 +126,7 @@ def test_a_run_with_other_settings_is_not_taken_for_this_one(
 def test_a_case_may_start_from_a_trained_model(tmp_path: Path, data_file: Path) -> None:
     study.run(TWO[0], data_file, tmp_path / "whole")
     begin = tmp_path / "whole" / "mvae.safetensors"
-    config = replace(TWO[1].config, freeze_decoder=True)
+    config = TWO[1].config.with_changes(freeze_decoder=True)
     study.run(Case("encoder", {"β": "0.02"}, config), data_file, tmp_path / "encoder", begin)
     before, after = (
         Character.load(path).model for path in (begin, tmp_path / "encoder" / "mvae.safetensors")

@@ -18,7 +18,7 @@ from controller.dynamics import rollout
 from controller.dynamics.character import Character
 from controller.evaluation.diagnostics import unclamped
 from controller.model import variants
-from controller.model.convolutional import Halving, WindowVAE
+from controller.model.convolutional import ConvolutionalVAE, Halving
 from controller.model.mixture import MotionVAEConfig
 from controller.studies import failure_case, study
 from controller.studies.sets import SETS
@@ -30,21 +30,21 @@ from controller.training.trainer import Trainer
 SMALL = MotionVAEConfig(
     variant="window", latent=6, hidden=48, window_past=5, window_future=3, window_channels=12
 )
-LEARNING = TrainConfig(
+LEARNING = TrainConfig.of(
     model=SMALL, epochs=4, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=1),
     kl=KlWeight(ramp_epochs=2), rollouts_per_epoch=80, rollout=4, batch=32, learning_rate=5e-3,
     beta=0.01, free_steps=0,
 )  # fmt: skip
 
 
-def window_vae(**settings: object) -> WindowVAE:
+def window_vae(**settings: object) -> ConvolutionalVAE:
     torch.manual_seed(0)
     made = variants.build(layout().size, replace(SMALL, **settings), data().normalizer())  # type: ignore[arg-type]
-    assert isinstance(made, WindowVAE)
+    assert isinstance(made, ConvolutionalVAE)
     return made
 
 
-def scores(model: WindowVAE, length: int, batch: int = 4) -> Tensor:
+def scores(model: ConvolutionalVAE, length: int, batch: int = 4) -> Tensor:
     """Captured windows in the units that the model sees, ``(batch, length, D)``."""
     starts = 7 * torch.arange(batch)
     return model.normalizer.normalize(data().poses[starts[:, None] + torch.arange(length)])
@@ -52,7 +52,7 @@ def scores(model: WindowVAE, length: int, batch: int = 4) -> Tensor:
 
 @cache
 def learned() -> Trainer:
-    trainer = Trainer(data(), LEARNING, Path("nowhere"))
+    trainer = Trainer(data(), LEARNING)
     for _ in range(LEARNING.epochs):
         trainer.run_epoch()
     return trainer
@@ -64,11 +64,11 @@ def learned() -> Trainer:
 def test_the_encoder_sees_so_many_poses_on_either_side_of_the_current_one() -> None:
     model = window_vae()
     windows = torch.arange(20.0).reshape(1, 20, 1)
-    assert model.seen(windows, 5).flatten().tolist() == list(range(9))
-    assert model.seen(windows, 16).flatten().tolist() == list(range(11, 20))
+    assert model.encoder_input(windows, 5).flatten().tolist() == list(range(9))
+    assert model.encoder_input(windows, 16).flatten().tolist() == list(range(11, 20))
     default = variants.build(layout().size, MotionVAEConfig(variant="window"))
     assert (default.past, default.future) == (60, 60)
-    assert default.seen(torch.zeros(2, 121, 3), 60).shape == (2, 121, 3)
+    assert default.encoder_input(torch.zeros(2, 121, 3), 60).shape == (2, 121, 3)
 
 
 @pytest.mark.parametrize(("past", "future"), [(0, 1), (5, 3), (60, 60)])
@@ -76,7 +76,7 @@ def test_the_encoder_sees_so_many_poses_on_either_side_of_the_current_one() -> N
 def test_shapes(past: int, future: int) -> None:
     model = window_vae(window_past=past, window_future=future)
     window = scores(model, past + 1 + future)
-    mean, log_variance = model.encode(window[:, past], model.seen(window, past))
+    mean, log_variance = model.encode(window[:, past], model.encoder_input(window, past))
     assert mean.shape == log_variance.shape == (4, 6)
     assert model.decode(mean, window[:, past]).shape == (4, layout().size)
 
@@ -120,7 +120,7 @@ def test_what_it_learned_plays_in_the_frozen_environment_and_stays_sane(tmp_path
     path = tmp_path / "window.safetensors"
     made.save(path)
     character = Character.load(path)
-    assert isinstance(character.model, WindowVAE) and character.model.config == SMALL
+    assert isinstance(character.model, ConvolutionalVAE) and character.model.config == SMALL
     generator = torch.Generator().manual_seed(0)
     act = rollout.drawn_latents(character, generator)
     loose = unclamped(character)
@@ -190,8 +190,7 @@ def test_z_enters_once_or_every_layer(once: bool) -> None:
 
 # -- the failure and its cures ---------------------------------------------------------------------
 
-TINY = replace(
-    failure_case.CASE,
+TINY = failure_case.CASE.with_changes(
     model=replace(
         failure_case.CASE.model,
         latent=4,
@@ -207,7 +206,8 @@ TINY = replace(
 
 def changes(one: TrainConfig, other: TrainConfig) -> set[str]:
     """Names of the settings in which two runs differ."""
-    found = {name for name in vars(one) if getattr(one, name) != getattr(other, name)} - {"model"}
+    mine, its = one.flat(), other.flat()
+    found = {name for name in mine if mine[name] != its[name]} - {"model"}
     return found | {
         name for name in vars(one.model) if getattr(one.model, name) != getattr(other.model, name)
     }

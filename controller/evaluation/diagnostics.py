@@ -35,7 +35,9 @@ def latent_figures(model: MotionVAE, windows: Tensor) -> dict[str, float]:
     ``kl_nats`` is :meth:`MotionVAE.information`: the sum over units; for codes, the entropy of
     their use.
     """
-    mean, log_variance = model.encode(windows[:, model.past], model.seen(windows, model.past))
+    mean, log_variance = model.encode(
+        windows[:, model.past], model.encoder_input(windows, model.past)
+    )
     return {
         "active_units": int((mean.var(dim=0) > ACTIVE_VARIANCE).sum()),
         "kl_nats": float(model.information(mean, log_variance)),
@@ -54,7 +56,9 @@ def posterior_figures(model: MotionVAE, windows: Tensor) -> dict[str, Any]:
     that of their use from the frequencies with which they are drawn. If it is large, z drawn at
     random seldom lies where the decoder has learned.
     """
-    mean, log_variance = model.encode(windows[:, model.past], model.seen(windows, model.past))
+    mean, log_variance = model.encode(
+        windows[:, model.past], model.encoder_input(windows, model.past)
+    )
     centre, variance = aggregate(mean, log_variance)
     return {
         "kl_per_unit": kl_per_unit(mean, log_variance).tolist() if model.codes is None else None,
@@ -121,7 +125,7 @@ def reconstruction_errors(model: MotionVAE, layout: PoseLayout, windows: Tensor)
     pose = windows[:, model.past]
     errors = []
     for current in range(model.past, windows.shape[1] - model.future):
-        mean, _ = model.encode(pose, model.seen(windows, current))
+        mean, _ = model.encode(pose, model.encoder_input(windows, current))
         pose = model.decode(mean, pose)
         predicted = model.normalizer.denormalize(pose)
         captured = model.normalizer.denormalize(windows[:, current + 1])
@@ -151,7 +155,7 @@ def one_step_poses(model: MotionVAE, windows: Tensor) -> Tensor:
     """Predictions of the first possible step of captured windows ``(N, W, D)``, z-scored, with the
     posterior mean as z: poses ``(N, D)`` in their own units."""
     pose = windows[:, model.past]
-    mean, _ = model.encode(pose, model.seen(windows, model.past))
+    mean, _ = model.encode(pose, model.encoder_input(windows, model.past))
     return model.normalizer.denormalize(model.decode(mean, pose))
 
 

@@ -46,7 +46,7 @@ class Case:
     config: TrainConfig
 
 
-PLAIN = TrainConfig(
+PLAIN = TrainConfig.of(
     epochs=20,
     teacher=TeacherForcing(hold_epochs=4, ramp_epochs=6),
     kl=KlWeight(ramp_epochs=5),
@@ -61,7 +61,7 @@ PLAIN = TrainConfig(
 """What the runs of grid and gradient have in common, written out so that they stay the same when
 defaults change. There are no free steps: they begin late and would hide the effects of the first
 half of a run."""
-GRID = replace(PLAIN, rollouts_per_epoch=LENGTHS["short"], beta=3.0)
+GRID = PLAIN.with_changes(rollouts_per_epoch=LENGTHS["short"], beta=3.0)
 """β is nearly forty times the default: at the default this training needs no schedule."""
 
 
@@ -110,11 +110,11 @@ def gradient_case(through_time: bool, rate: float, rollouts_per_epoch: int) -> C
     """Gradients through the whole rollout with one optimiser step a rollout, or detached at every
     step with one optimiser step each."""
     how = "through time" if through_time else "detached"
-    config = replace(PLAIN, rollouts_per_epoch=rollouts_per_epoch, beta=0.08)
+    config = PLAIN.with_changes(rollouts_per_epoch=rollouts_per_epoch, beta=0.08)
     return Case(
         f"{how.replace(' ', '-')}-{rate:g}",
         {"gradient": how, "learning rate": f"{rate:g}"},
-        replace(config, through_time=through_time, learning_rate=rate),
+        config.with_changes(through_time=through_time, learning_rate=rate),
     )
 
 
@@ -131,7 +131,7 @@ def gradient_long() -> list[Case]:
 
 def variants() -> list[Case]:
     """All kinds of model, with equal settings and equally many rollouts."""
-    config = replace(PLAIN, rollouts_per_epoch=200, beta=0.08)
+    config = PLAIN.with_changes(rollouts_per_epoch=200, beta=0.08)
     return [
         Case(kind, {"variant": kind}, replace(config, model=replace(config.model, variant=kind)))
         for kind in get_args(Variant)
@@ -141,7 +141,7 @@ def variants() -> list[Case]:
 def reference() -> list[Case]:
     """The reference code's settings, with its own β of 1 and with 0.01; its 140 epochs have fewer
     updates here."""
-    config = TrainConfig(
+    config = TrainConfig.of(
         epochs=140,
         teacher=TeacherForcing(hold_epochs=20, ramp_epochs=20),
         kl=KlWeight("none"),
@@ -157,7 +157,7 @@ def reference() -> list[Case]:
         gradient_norm=NO_CLIPPING,
     )
     return [
-        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(config, beta=beta))
+        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, config.with_changes(beta=beta))
         for beta in (1.0, 0.01)
     ]
 
@@ -166,5 +166,6 @@ def encoder() -> list[Case]:
     """The encoder alone, against a trained decoder, with the decoder's β and with lower ones."""
     betas = (0.08, 0.02, 0.01)
     return [
-        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(ENCODER, beta=beta)) for beta in betas
+        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, ENCODER.with_changes(beta=beta))
+        for beta in betas
     ]

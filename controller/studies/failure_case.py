@@ -23,7 +23,7 @@ from controller.training.config import TrainConfig
 from controller.training.schedules import KlWeight, TeacherForcing
 from controller.training.watch import History
 
-CASE = TrainConfig(
+CASE = TrainConfig.of(
     model=MotionVAEConfig(
         variant="window", window_past=60, window_future=60, latent_once=True, normalise=False
     ),
@@ -53,11 +53,11 @@ def _model(**settings: Any) -> Cure:
 
 
 def _training(**settings: Any) -> Cure:
-    return lambda config: replace(config, **settings)
+    return lambda config: config.with_changes(**settings)
 
 
 def _low_beta(config: TrainConfig) -> TrainConfig:
-    return replace(config, beta=LOW_BETA if config.model.normalise else LOW_BETA_RAW)
+    return config.with_changes(beta=LOW_BETA if config.model.normalise else LOW_BETA_RAW)
 
 
 LONG_TEACHER = TeacherForcing("phases", hold_epochs=CASE.teacher.hold_epochs, ramp_epochs=LONG_RAMP)

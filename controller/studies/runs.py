@@ -16,7 +16,7 @@ from controller.dynamics.character import Character
 from controller.evaluation import diagnostics
 from controller.evaluation.diagnosis import diagnose, held_out
 from controller.evaluation.extractor import Extractor
-from controller.training.trainer import STATE_KIND
+from controller.training.run_folder import STATE_KIND
 
 MODEL = "mvae.safetensors"
 STATE = "training.safetensors"

@@ -9,7 +9,6 @@ of every run, all sets) and DIR/SET.md (tables). ``controller/studies/sets.py`` 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
@@ -94,7 +93,7 @@ def finished(case: Case, folder: Path) -> Outcome | None:
 
 def settings(case: Case) -> dict[str, Any]:
     """The settings of a case as JSON has them."""
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(case.config)))
+    plain: dict[str, Any] = json.loads(json.dumps(case.config.flat()))
     return plain
 
 
@@ -199,7 +198,7 @@ def row(case: Case, outcome: Outcome, options: Options) -> Row:
         "name": case.name,
         "differs": case.differs,
         "rollouts": rollouts,
-        "updates": rollouts * (1 if config.through_time else config.rollout),
+        "updates": rollouts * (1 if config.optimiser.through_time else config.rollout),
         "stopped": outcome["stopped"],
         **outcome["figures"],
         **SETS[options.set].figures(case, folder),
