@@ -337,11 +337,11 @@ def test_the_feets_penalties_rise_to_their_full_weight(
 ) -> None:
     wanted = Curriculum(ground=(0.0, 0.5), glide=(0.5, 0.5))
     training = PolicyTraining(replace(config, algorithm=algorithm, curriculum=wanted, steps=256))
-    quality = training.episodes.simulation.task.quality
+    penalties = training.episodes.simulation.task.penalties
     seen = []
     for _ in range(4):
         training.iterate()
-        seen.append((quality.ground, quality.gliding))
+        seen.append((penalties.ground, penalties.gliding))
     assert seen == [(0.0, 0.0), (0.5, 0.0), (1.0, 1.0), (1.0, 1.0)]
 
 
@@ -352,8 +352,8 @@ def test_who_starts_from_a_policy_has_all_penalties_at_once(
     PolicyTraining(config).policy().save(path)
     training = PolicyTraining(replace(config, start=path, curriculum=Curriculum(ground=(0.5, 1.0))))
     training.iterate()
-    quality = training.episodes.simulation.task.quality
-    assert quality.ground == quality.gliding == 1.0
+    penalties = training.episodes.simulation.task.penalties
+    assert penalties.ground == penalties.gliding == 1.0
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))

@@ -102,7 +102,7 @@ def acting(simulation: Simulation, control: Control) -> Act:
             if isinstance(control, MonteCarlo)
             else control(simulation.observe(state, goal))
         )
-        return simulation.hold(latent)
+        return simulation.clamp(latent)
 
     return act
 

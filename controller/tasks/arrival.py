@@ -10,7 +10,7 @@ from torch import Tensor
 
 from controller.dynamics.character import Character, CharacterState
 from controller.motion import geometry
-from controller.tasks.tracking import facing_reward, see_wish, velocity_reward
+from controller.tasks.tracking import facing_reward, observe_wish, velocity_reward
 
 STOP_WITHIN = 0.1
 """m: nearer to its point than this, a character is to stand."""
@@ -27,7 +27,7 @@ wish to face a point straight behind is one to turn to neither side, and one tha
 the hips sway: who saw it hesitated."""
 
 
-def see_point(state: CharacterState, point: Tensor) -> Tensor:
+def observe_point(state: CharacterState, point: Tensor) -> Tensor:
     """(B, 3): points (B, 2) on the ground, as (x, z), as each character sees them from its facing
     frame.
 
@@ -75,11 +75,11 @@ def approach(
     return velocity, torch.where(facing > 0, angle, 0.0)
 
 
-def see_approach(state: CharacterState, point: Tensor, speed: Tensor, facing: Tensor) -> Tensor:
+def observe_approach(state: CharacterState, point: Tensor, speed: Tensor, facing: Tensor) -> Tensor:
     """(B, 4): the wish of :func:`approach` as the joystick's is seen, so that who follows a stick
     can follow it; the angle no larger than :data:`SHOWN`."""
     velocity, angle = approach(state, point, speed, facing)
-    return see_wish(velocity, state.yaw + facing * angle.clamp(-SHOWN, SHOWN), state.yaw)
+    return observe_wish(velocity, state.yaw + facing * angle.clamp(-SHOWN, SHOWN), state.yaw)
 
 
 def approach_reward(

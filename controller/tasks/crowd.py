@@ -4,7 +4,7 @@ the crowd."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -19,10 +19,12 @@ from controller.tasks.arrival import (
     distance_to,
     facing_weight,
     going_reward,
-    see_approach,
+    observe_approach,
 )
 from controller.tasks.avoidance import NEAREST, PACES, SIGHT, avoid, neighbours
 from controller.tasks.base import Task
+from controller.tasks.goals import PLACE, VELOCITY
+from controller.tasks.registry import task
 
 TORSO = 0.25
 """m: the radius of a torso. Nearer than twice this, two people are in each other."""
@@ -43,10 +45,10 @@ class CrowdGoal:
     wish      (B, 2) m/s, the velocity that leads there past them
     """
 
-    position: Tensor
-    others: Tensor
-    paces: Tensor
-    wish: Tensor
+    position: Tensor = field(metadata=PLACE)
+    others: Tensor = field(metadata=PLACE)
+    paces: Tensor = field(metadata=VELOCITY)
+    wish: Tensor = field(metadata=VELOCITY)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class CrowdConfig:
         require(self.hold_frames >= 1, "hold_frames", self.hold_frames, "1 or more frames")
 
 
+@task
 class CrowdTask(Task[CrowdGoal, CrowdConfig]):
     """Walk to a point without walking into anybody, and stand there until the next one is given.
 
@@ -84,6 +87,7 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
     name: ClassVar[str] = "crowd"
     goal_size: ClassVar[int] = 5 + 4 * NEAREST
     extends: ClassVar[str | None] = "joystick"
+    multi_agent: ClassVar[bool] = True
     config_type = CrowdConfig
 
     def side(self, count: int) -> float:
@@ -154,14 +158,14 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
         near = (1 - apart / SIGHT).clamp(min=0)
         pace = (geometry.turn(goal.paces - own, turn).flip(-1) / 4).clamp(-1, 1)
         seen = torch.cat((near * offset / apart, near * pace), dim=-1)
-        wish = see_approach(state, *self.heading(state, goal))
+        wish = observe_approach(state, *self.heading(state, goal))
         return torch.cat((wish, (distance / (1 + distance))[:, None], seen.flatten(1)), dim=-1)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: CrowdGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """:func:`going_reward` for the wish, less 0.5 for each of the others in whom one stands,
-        less for one nearer than 0.7 m, less the penalties of :class:`Quality`."""
+        less for one nearer than 0.7 m, less the penalties of :class:`Penalties`."""
         _, speed, facing = self.heading(before, goal)
         velocity, angle = approach(after, after.position + goal.wish, speed, facing)
         offset = goal.others + goal.paces / self.character.fps - after.position[:, None]

@@ -4,7 +4,7 @@ facing apart)."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -14,7 +14,9 @@ from controller.core.errors import require
 from controller.dynamics.character import CharacterState
 from controller.motion import geometry
 from controller.tasks.base import Task
-from controller.tasks.tracking import facing_reward, see_wish, velocity_reward
+from controller.tasks.goals import VELOCITY, YAW
+from controller.tasks.registry import task
+from controller.tasks.tracking import facing_reward, observe_wish, velocity_reward
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class JoystickGoal:
     facing    (B,) radians, the yaw to face
     """
 
-    velocity: Tensor
-    facing: Tensor
+    velocity: Tensor = field(metadata=VELOCITY)
+    facing: Tensor = field(metadata=YAW)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class JoystickConfig:
         return (self.speed_limit(angle) / speed.clamp(min=1e-6)).clamp(max=1)
 
 
+@task
 class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     """Track a wished velocity and a wished facing.
 
@@ -108,13 +111,13 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
         return 1 / self.config.redraw_frames
 
     def observe_goal(self, state: CharacterState, goal: JoystickGoal) -> Tensor:
-        return see_wish(goal.velocity, goal.facing, state.yaw)
+        return observe_wish(goal.velocity, goal.facing, state.yaw)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: JoystickGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """:func:`velocity_reward` and :func:`facing_reward`, less the penalties of
-        :class:`Quality`."""
+        :class:`Penalties`."""
         terms = {
             "velocity": velocity_reward(self.character.world_velocity(after), goal.velocity),
             "facing": facing_reward(geometry.wrap_angle(goal.facing - after.yaw)),

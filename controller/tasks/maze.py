@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -13,9 +13,11 @@ from controller.core.errors import require
 from controller.dynamics.character import Character, CharacterState
 from controller.motion import geometry
 from controller.tasks import sight
-from controller.tasks.arrival import braking_speed, distance_to, facing_weight, see_approach
+from controller.tasks.arrival import braking_speed, distance_to, facing_weight, observe_approach
 from controller.tasks.base import Task
+from controller.tasks.goals import PLACE
 from controller.tasks.labyrinth import Labyrinth, check_size
+from controller.tasks.registry import task
 from controller.tasks.tracking import facing_reward, velocity_reward
 
 THICKNESS = 0.1
@@ -45,8 +47,8 @@ class MazeGoal:
     left       (B, V) metres from the middle of each cell to that of the exit, by the cells' middles
     """
 
-    walls: Tensor
-    middles: Tensor
+    walls: Tensor = field(metadata=PLACE)
+    middles: Tensor = field(metadata=PLACE)
     following: Tensor
     left: Tensor
 
@@ -113,6 +115,7 @@ class MazeConfig:
         require(self.hold_frames >= 1, "hold_frames", self.hold_frames, "1 or more frames")
 
 
+@task
 class MazeTask(Task[MazeGoal, MazeConfig]):
     """Walk to the exit of a maze, clear of its walls, and stand there until the next one is given.
 
@@ -266,7 +269,7 @@ class MazeTask(Task[MazeGoal, MazeConfig]):
         squashed = local.flip(-1) / (1 + local.square().sum(dim=-1, keepdim=True)).sqrt()
         with torch.no_grad():  # at a wall's end a ray's length has no slope
             rays = sight.cast(state.position, state.yaw, goal.walls)
-        wish = see_approach(state, *self.wished(state, goal))
+        wish = observe_approach(state, *self.wished(state, goal))
         return torch.cat(
             (wish, squashed.flatten(1), (left / (1 + left))[:, None], rays / (1 + rays)), dim=-1
         )

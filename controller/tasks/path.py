@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -20,10 +20,12 @@ from controller.tasks.arrival import (
     braking_speed,
     distance_to,
     facing_weight,
-    see_approach,
+    observe_approach,
 )
 from controller.tasks.base import Task
+from controller.tasks.goals import PLACE
 from controller.tasks.polyline import SPACING
+from controller.tasks.registry import task
 
 SEEN = (0.0, 0.6, 1.0, 1.5, 2.0)
 """m ahead on the path: the points that are seen."""
@@ -45,7 +47,7 @@ class PathGoal:
     walked  (B,) metres along the path
     """
 
-    points: Tensor
+    points: Tensor = field(metadata=PLACE)
     last: Tensor
     walked: Tensor
 
@@ -115,6 +117,7 @@ class PathConfig:
         require(self.hold_frames >= 1, "hold_frames", self.hold_frames, "1 or more frames")
 
 
+@task
 class PathTask(Task[PathGoal, PathConfig]):
     """Walk along a path, facing the way it goes, and stand at its end until the next one is given.
 
@@ -210,14 +213,14 @@ class PathTask(Task[PathGoal, PathConfig]):
         local = geometry.turn(goal.at(ahead) - state.position[:, None], -state.yaw[:, None])
         squashed = local.flip(-1) / (1 + local.square().sum(dim=-1, keepdim=True)).sqrt()
         left = goal.length - goal.walked
-        wish = see_approach(state, *self.wished(goal, goal.walked))
+        wish = observe_approach(state, *self.wished(goal, goal.walked))
         return torch.cat((wish, squashed.flatten(1), (left / (1 + left))[:, None]), dim=-1)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: PathGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """:func:`approach_reward` for going as :meth:`wished`, less the penalties of
-        :class:`Quality`."""
+        :class:`Penalties`."""
         terms = approach_reward(
             self.character, after, *self.wished(goal, goal.nearest(after.position))
         )

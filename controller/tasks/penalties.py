@@ -18,7 +18,7 @@ RANGE = 4.0
 
 
 @dataclass(frozen=True)
-class QualityWeights:
+class PenaltyWeights:
     """Weights of the penalties, in reward a frame."""
 
     latent: float = 0.05
@@ -41,13 +41,13 @@ class QualityWeights:
     """On how far the lower foot is under −0.5 cm, in cm, at most 3."""
 
 
-class Quality:
+class Penalties:
     """The penalties of one step. ``ground`` and ``gliding``, in [0, 1], scale those of the feet and
     of gliding: a curriculum may raise them to 1."""
 
-    def __init__(self, character: Character, weights: QualityWeights | None = None) -> None:
+    def __init__(self, character: Character, weights: PenaltyWeights | None = None) -> None:
         self.character = character
-        self.weights = weights or QualityWeights()
+        self.weights = weights or PenaltyWeights()
         self.ground = 1.0
         self.gliding = 1.0
         self.latent_cost = 0.0 if character.codes is not None else self.weights.latent
@@ -56,7 +56,7 @@ class Quality:
         self.mean = normalizer.mean[self.feet.columns]
         self.std = normalizer.std[self.feet.columns]
 
-    def penalties(
+    def terms(
         self, before: CharacterState, latent: Tensor, after: CharacterState
     ) -> dict[str, Tensor]:
         """Weighted penalties by name, each ``(B,)`` and ≥ 0. Differentiable in ``latent`` and both

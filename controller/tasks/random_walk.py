@@ -10,6 +10,7 @@ from torch import Tensor
 
 from controller.dynamics.character import CharacterState
 from controller.tasks.base import NoConfig, Task
+from controller.tasks.registry import task
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class NoGoal:
     rows: Tensor
 
 
+@task
 class RandomWalkTask(Task[NoGoal, NoConfig]):
-    """Any motion will do; the reward is 1 a frame less the penalties of :class:`Quality`. Nothing
+    """Any motion will do; the reward is 1 a frame less the penalties of :class:`Penalties`. Nothing
     is seen of a goal."""
 
     name: ClassVar[str] = "random"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -16,9 +16,11 @@ from controller.tasks.arrival import (
     braking_speed,
     distance_to,
     facing_weight,
-    see_approach,
+    observe_approach,
 )
 from controller.tasks.base import Task
+from controller.tasks.goals import PLACE
+from controller.tasks.registry import task
 
 ARENA = (37.0, 24.0)
 """m: extent along x and z of the ground, about the origin, on which targets lie (the paper's 120 by
@@ -34,7 +36,7 @@ class TargetGoal:
     position  (B, 2) metres over the ground, in the world, as (x, z)
     """
 
-    position: Tensor
+    position: Tensor = field(metadata=PLACE)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class TargetConfig:
         require(self.near_distance > 0, "near_distance", self.near_distance, "above 0 m")
 
 
+@task
 class TargetTask(Task[TargetGoal, TargetConfig]):
     """Walk to a point, facing it, and stand there until the next one is given.
 
@@ -101,7 +104,7 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
 
     def observe_goal(self, state: CharacterState, goal: TargetGoal) -> Tensor:
         distance = distance_to(state, goal.position)
-        wish = see_approach(
+        wish = observe_approach(
             state, goal.position, self.wished_speed(distance), facing_weight(distance)
         )
         return torch.cat((wish, (distance / (1 + distance))[:, None]), dim=-1)
@@ -109,7 +112,7 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: TargetGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:func:`approach_reward` at :meth:`wished_speed`, less the penalties of :class:`Quality`.
+        """:func:`approach_reward` at :meth:`wished_speed`, less the penalties of :class:`Penalties`.
 
         The paper pays progress and a bonus within 0.61 m. A wished velocity says at every moment
         what to do, which a horizon of a second can differentiate, and how fast to walk; it says to

@@ -3,7 +3,7 @@ afterwards."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -17,9 +17,11 @@ from controller.tasks.arrival import (
     braking_speed,
     distance_to,
     facing_weight,
-    see_approach,
+    observe_approach,
 )
 from controller.tasks.base import Task
+from controller.tasks.goals import PLACE
+from controller.tasks.registry import task
 
 ARRIVED = 0.4
 """m: the first moment nearer than this is the arrival."""
@@ -38,7 +40,7 @@ class TimedTargetGoal:
     seconds   (B,) left until it is time; below 0 since then
     """
 
-    position: Tensor
+    position: Tensor = field(metadata=PLACE)
     seconds: Tensor
 
 
@@ -83,6 +85,7 @@ class TimedTargetConfig:
         require(self.hold_frames >= 1, "hold_frames", self.hold_frames, "1 or more frames")
 
 
+@task
 class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
     """Walk to a point, facing it, so as to arrive when the time is out; then stand there.
 
@@ -142,7 +145,7 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
     def observe_goal(self, state: CharacterState, goal: TimedTargetGoal) -> Tensor:
         distance = distance_to(state, goal.position)
         speed = self.wished_speed(distance, goal.seconds)
-        wish = see_approach(state, goal.position, speed, facing_weight(distance))
+        wish = observe_approach(state, goal.position, speed, facing_weight(distance))
         clock = goal.seconds / (1 + goal.seconds.abs())
         return torch.cat((wish, torch.stack((distance / (1 + distance), clock), dim=-1)), dim=-1)
 
@@ -150,7 +153,7 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: TimedTargetGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """:func:`approach_reward` at :meth:`wished_speed`, less the penalties of
-        :class:`Quality`."""
+        :class:`Penalties`."""
         left = goal.seconds - 1 / self.character.fps  # the goal is that of before the step
         distance = distance_to(after, goal.position)
         speed = self.wished_speed(distance, left)

@@ -15,7 +15,7 @@ STANDING_SPEED = 0.01
 """m/s: a wish slower than this is a wish to stand."""
 
 
-def see_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:
+def observe_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:
     """(B, 4): wished velocities (B, 2) in m/s and wished yaws (B,), as characters whose yaw is
     ``yaw`` (B,) see them: velocity forward and to the left, cosine and sine of the angle from the
     facing to the wish."""

@@ -17,6 +17,7 @@ from controller.control import shipped
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
 from controller.core.errors import CheckpointError, require
+from controller.core.registry import load_plugins
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import Rollout
@@ -36,12 +37,11 @@ from controller.evaluation.figures import (
 from controller.evaluation.frechet import Gaussian
 from controller.evaluation.results.bootstrap import LEVEL, Estimate, estimate
 from controller.evaluation.results.diversity import diversity_figures
-from controller.evaluation.results.symmetry import JUDGED, symmetry_figures
+from controller.evaluation.results.symmetry import judged_figure, symmetry_figures
 from controller.motion import metrics
 from controller.motion.pose import FPS, root_trajectory
 from controller.tasks import TASKS
 from controller.tasks.base import Task
-from controller.tasks.crowd import CrowdTask
 from controller.tasks.simulation import Simulation
 
 MONTE_CARLO = "monte_carlo"
@@ -143,8 +143,9 @@ def entries(
     """Everybody to be measured at every registered task. Who cannot be is written to ``left_out``,
     with the reason."""
     for kind in TASKS.values():
-        crowd = issubclass(kind, CrowdTask)
-        size = (config.crowd, config.crowd_seeds) if crowd else (config.characters, config.seeds)
+        size = (config.characters, config.seeds)
+        if kind.multi_agent:
+            size = (config.crowd, config.crowd_seeds)
         if not kind.goal_size:
             yield Entry(kind.name, RANDOM, Simulation(character, kind(character)), None, *size)
             continue
@@ -183,6 +184,7 @@ def run_seed(
     """All figures of one run that mean something of a run alone, and its recording."""
     simulation = entry.simulation
     control = entry.control
+    figure = judged_figure(entry.task)
     figures, run = measure(simulation, control, entry.characters, config.seconds, seed)
     if data is not None:
         normalizer = simulation.character.model.normalizer
@@ -191,9 +193,9 @@ def run_seed(
         )
     if control is None:
         figures |= diversity_figures(simulation.character, data, seed)
-    elif not isinstance(control, MonteCarlo) and entry.task in JUDGED:
+    elif not isinstance(control, MonteCarlo) and figure is not None:
         act = acting(simulation, control)
-        judged = figures[JUDGED[entry.task]]
+        judged = figures[figure]
         figures |= symmetry_figures(simulation, act, entry.characters, config.seconds, seed, judged)
     return figures, run
 
@@ -224,10 +226,9 @@ def row(entry: Entry, config: SuiteConfig, seed: int, captured: Captured) -> dic
     figures = {
         name: estimate([figures.get(name) for figures, _ in results]) for name in results[0][0]
     }
-    if "left_right_ratio" in figures:
-        figures["left_right_ratio"] = overall_ratio(
-            [figures for figures, _ in results], JUDGED[entry.task]
-        )
+    judged = judged_figure(entry.task)
+    if judged is not None and "left_right_ratio" in figures:
+        figures["left_right_ratio"] = overall_ratio([figures for figures, _ in results], judged)
     pooled = pooled_figures(entry, [run for _, run in results], captured)
     figures |= {
         name: Estimate(value, None, None, 1)
@@ -310,6 +311,7 @@ def measure_all(
     ``tell`` is given a line after each row. Raises CheckpointError about a policy that is of
     another motion VAE or not whole, DataError about data of another skeleton.
     """
+    load_plugins()
     captured = Captured.of(data, character)
     left_out: list[dict[str, str]] = []
     rows = []

@@ -115,7 +115,7 @@ class SoloActor:
 
 
 def see_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:
-    """What :func:`controller.tasks.tracking.see_wish` shows of one wish."""
+    """What :func:`controller.tasks.tracking.observe_wish` shows of one wish."""
     from controller.model.fast import kernels
 
     seen: Any = kernels.see_wish
