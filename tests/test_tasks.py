@@ -329,11 +329,11 @@ def test_a_target_stays_until_it_is_reached_and_then_for_a_while() -> None:
 # -- timed target ----------------------------------------------------------------------------------
 
 
-def test_the_wished_speed_is_just_in_time() -> None:
+def test_the_desired_speed_is_just_in_time() -> None:
     task = TimedTargetTask(puppet())
 
     def wished(distance: float, seconds: float) -> float:
-        return float(task.wished_speed(torch.tensor([distance]), torch.tensor([seconds])))
+        return float(task.desired_speed(torch.tensor([distance]), torch.tensor([seconds])))
 
     assert wished(3.35, 3.0) == pytest.approx(1.0, abs=1e-5)  # to 0.35 m in three seconds
     assert wished(9.0, 1.0) == pytest.approx(2.0)  # no more than the limit

@@ -80,8 +80,8 @@ class Task(ABC, Generic[Goal, Config]):
         """Return the goals of the next frame of training: those of :meth:`follow_goal`, some of
         them redrawn."""
         goal = self.follow_goal(state, goal)
-        drawn = torch.rand(len(state), generator=generator, device=generator.device)
-        redraw = drawn.to(state.yaw.device) < self.renewal(state, goal)
+        chance = torch.rand(len(state), generator=generator, device=generator.device)
+        redraw = chance.to(state.yaw.device) < self.renewal(state, goal)
         # On a GPU, asking whether any goal is due costs more than drawing them all.
         if redraw.device.type == "cpu" and not bool(redraw.any()):
             return goal
