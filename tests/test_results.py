@@ -28,7 +28,7 @@ from controller.dynamics.character import Character, CharacterState
 from controller.evaluation.figures import acting, world_joints
 from controller.evaluation.results import diversity, evaluate, overview, plots, suite, tables, write
 from controller.evaluation.results.bootstrap import estimate
-from controller.evaluation.results.suite import Captured, SuiteConfig
+from controller.evaluation.results.suite import Reference, SuiteConfig
 from controller.evaluation.results.symmetry import (
     MirroredCharacter,
     judged_figure,
@@ -479,7 +479,7 @@ def test_the_papers_figures_stand_beside_ours_and_the_data_are_told_apart() -> N
 def test_without_data_there_is_what_the_model_tells_of_its_own() -> None:
     header = {"captured": {"skating_ratio": 0.1}}
     who = Character(character().model, character().layout, character().reset_poses, header)
-    told = suite.captured_row(who, Captured.of(None, who))
+    told = suite.captured_row(who, Reference.of(None, who))
     assert told == header["captured"]
     page = tables.page(results() | {"data": None, "captured": told})
     assert (

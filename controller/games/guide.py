@@ -48,11 +48,11 @@ def command_help() -> str:
         (
             "Steer the character with the keyboard, the mouse or a game pad.",
             "",
-            "W A S D or the arrows walk, relative to the camera; Shift faster, Ctrl slower. Q and E "
-            "turn the way it faces while it walks on. F locks the way it faces until F is pressed "
-            "again: S walks backward, A and D sideways. Dragging with the mouse turns the camera, "
-            "the wheel zooms. P selects the next policy, Space pauses, R resets, C changes the "
-            "camera, F1 shows the help, Esc quits.",
+            "W A S D or the arrows walk, relative to the camera; Shift faster, Ctrl slower. Q and "
+            "E turn the way it faces while it walks on. F locks the way it faces until F is "
+            "pressed again: S walks backward, A and D sideways. Dragging with the mouse turns the "
+            "camera, the wheel zooms. P selects the next policy, Space pauses, R resets, C changes "
+            "the camera, F1 shows the help, Esc quits.",
             "",
             "Tasks, the key that switches to each in mid-walk, and what a person does there:",
             *tasks,

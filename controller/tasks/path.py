@@ -95,8 +95,8 @@ class PathConfig:
     longest: float = 25.0
     """m: the longest path. The shortest is a fifth of it."""
     bend: float = 0.5
-    """1/m: the largest curvature of each of the three waves that bend a path. The mean is a third of
-    that."""
+    """1/m: the largest curvature of each of the three waves that bend a path. The mean is a third
+    of that."""
     corner_every: float = 5.0
     """m between two corners on average."""
     sharpest: float = 2.4

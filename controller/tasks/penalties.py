@@ -30,10 +30,10 @@ class PenaltyWeights:
     skate: float = 0.25
     """On the mean foot skate in cm per frame, at most 2."""
     glide: float = 0.3
-    """On how far the slower foot moves over the ground in a frame, in cm, at most 3. Skate ignores a
-    foot above 3.3 cm; without this penalty, a policy learned to glide backward and sideways at that
-    height with both legs still. A walking character stands on one foot: the captured motion has
-    0.08 cm, backward 0.10, sideways 0.09."""
+    """On how far the slower foot moves over the ground in a frame, in cm, at most 3. Skate ignores
+    a foot above 3.3 cm; without this penalty, a policy learned to glide backward and sideways at
+    that height with both legs still. A walking character stands on one foot: the captured motion
+    has 0.08 cm, backward 0.10, sideways 0.09."""
     floating: float = 0.06
     """On how far the lower foot is above 1.5 cm, in cm, at most 3. Skate alone can be cheated by
     hovering."""
@@ -62,8 +62,8 @@ class Penalties:
     def terms(
         self, before: CharacterState, latent: Tensor, after: CharacterState
     ) -> dict[str, Tensor]:
-        """Return the weighted penalties by name, each ``(B,)`` and ≥ 0. Differentiable in ``latent``
-        and both states."""
+        """Return the weighted penalties by name, each ``(B,)`` and ≥ 0. Differentiable in the
+        latent and in both states."""
         weights = self.weights
         columns = [pose.index_select(-1, self.feet.columns) for pose in (before.pose, after.pose)]
         feet_before, feet_after = self.feet.place(torch.stack(columns) * self.std + self.mean)
