@@ -44,7 +44,7 @@ class CrowdGame(Game[CrowdGoal]):
     task: CrowdTask
     does = "watches many walk through each other"
     pages = (
-        "N, click on somebody\tcrowd: follow another one; C, camera “all”, shows everybody",
+        "N, click on a character\tcrowd: follow another one; C, camera “all”, shows everybody",
         "click on the ground\tcrowd: send that one there, or everybody under the camera “all”",
     )
 

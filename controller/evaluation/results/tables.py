@@ -44,8 +44,8 @@ RANDOM_WALK = (
     Metric("turn_deg_s_p95", "turning 95 %", "°/s", 0),
 )
 """What is measured of z at random, which has no trial."""
-UNKNOWN_SHOWN = 8
-"""Figures shown of a task whose trial declares no metrics."""
+UNKNOWN_MOST = 8
+"""The largest number of figures in the table of a task whose trial declares no metrics."""
 WHO = {MONTE_CARLO: "Monte Carlo control", RANDOM: "z at random"}
 
 CAPTURED_NOTE = (
@@ -93,7 +93,7 @@ def metrics_of(task: str, rows: Sequence[Row]) -> tuple[Metric, ...]:
         return metrics
     known = {metric.key for metric in (*MOTION, *RANDOM_WALK)}
     keys = [key for key in rows[0]["figures"] if key not in known]
-    return tuple(Metric(key, f"`{key}`", "", 3) for key in keys[:UNKNOWN_SHOWN])
+    return tuple(Metric(key, f"`{key}`", "", 3) for key in keys[:UNKNOWN_MOST])
 
 
 def task_table(task: str, rows: Sequence[Row]) -> str:
@@ -117,8 +117,8 @@ def motion_table(results: dict[str, Any]) -> str:
 
 
 def symmetry_table(results: dict[str, Any]) -> str:
-    """The table of what every policy does to the left over what it does to the right, in the same
-    trials seen in a mirror."""
+    """The table of what every policy does to the left over what it does to the right: the trials as
+    they are over the same ones in a mirror."""
     ratio = Metric("left_right_ratio", "to the left / to the right", "", 3)
     lines = []
     for row in results["rows"]:

@@ -48,8 +48,7 @@ def ideal_seconds(distance: Tensor) -> Tensor:
 def target_figures(
     simulation: Simulation[TargetGoal], act: Act, characters: int, seconds: float, seed: int
 ) -> dict[str, float]:
-    """Measure rounds of 43 s, in each of which every character has one target, anywhere in the
-    arena.
+    """Measure rounds of 43 s. In each round, every character has one target, anywhere in the arena.
 
     reach_fraction        share of targets that were reached, within 0.3 m
     reach_time_s          mean time until then; a target never reached counts as the whole round

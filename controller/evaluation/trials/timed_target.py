@@ -37,8 +37,8 @@ SLACK_S = 1.0
 def timed_target_figures(
     simulation: Simulation[TimedTargetGoal], act: Act, characters: int, seconds: float, seed: int
 ) -> dict[str, float]:
-    """Measure rounds in each of which every character has one feasible target, 1 to 10 m away in
-    any direction. The time is 1.5 s plus what the distance takes at 0.3 to 1.6 m/s, all paces being
+    """Measure rounds in which every character has one feasible target, 1 to 10 m away in any
+    direction. The time is 1.5 s plus what the distance takes at 0.3 to 1.6 m/s, all paces being
     equally likely.
 
     The arrival is the first moment within 0.4 m: to be early and wait is not on time.
