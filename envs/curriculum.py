@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.core.errors import require
-from controller.tasks.penalties import Quality
+from controller.tasks.penalties import Penalties
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Curriculum:
             in_order = 0 <= begin <= end <= 1
             require(in_order, f"curriculum.{name}", value, "0 ≤ begin ≤ end ≤ 1")
 
-    def apply(self, quality: Quality, progress: float) -> None:
-        """Set the penalties' scales for ``progress`` in [0, 1]."""
-        quality.ground = rise(progress, *self.ground)
-        quality.gliding = rise(progress, *self.glide)
+    def apply(self, penalties: Penalties, progress: float) -> None:
+        """Set the penalties' scales at ``progress``, in [0, 1]."""
+        penalties.ground = rise(progress, *self.ground)
+        penalties.gliding = rise(progress, *self.glide)
 
 
 def rise(progress: float, begin: float, end: float) -> float:

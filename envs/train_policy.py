@@ -160,7 +160,7 @@ class PolicyTraining:
         start = time.perf_counter()
         progress = self.frames / self.config.steps
         if self.config.start is None:
-            self.config.curriculum.apply(self.episodes.simulation.task.quality, progress)
+            self.config.curriculum.apply(self.episodes.simulation.task.penalties, progress)
         figures = self.trainer.iterate(progress)
         self.seconds += time.perf_counter() - start
         self.frames += self.trainer.frames_per_iteration

@@ -45,7 +45,8 @@ def test_it_acts_as_the_best_of_its_tries_began() -> None:
 def test_a_puppet_on_its_strings_reaches_its_target() -> None:
     """With the default settings. It has no legs, so gliding must cost it nothing."""
     simulation = Simulation(puppet(), TargetTask(puppet()))
-    simulation.task.quality.ground = simulation.task.quality.gliding = 0.0
+    simulation.task.penalties.ground = 0.0
+    simulation.task.penalties.gliding = 0.0
     state, goal = simulation.reset(3, torch.Generator().manual_seed(0))
     goal = type(goal)(torch.tensor([[0.0, 2.0], [1.5, 0.0], [-1.0, -1.0]]))
     acts = MonteCarlo(simulation)
@@ -101,7 +102,7 @@ def test_the_default_is_better_than_one_frame_deep_with_a_real_character() -> No
         acts = MonteCarlo(simulation, config)
         total = 0.0
         for _ in range(60):
-            step = simulation.advance(state, goal, simulation.hold(acts(state, goal)))
+            step = simulation.advance(state, goal, simulation.clamp(acts(state, goal)))
             state = step.state
             total = total + float(step.reward.mean()) / 60
         rewards.append(total)

@@ -351,11 +351,11 @@ def test_the_feets_penalties_rise_to_their_full_weight(
     training = PolicyTraining(
         replace(config, algorithm=algorithm, curriculum=curriculum, steps=256)
     )
-    quality = training.episodes.simulation.task.quality
+    penalties = training.episodes.simulation.task.penalties
     scales = []
     for _ in range(4):
         training.iterate()
-        scales.append((quality.ground, quality.gliding))
+        scales.append((penalties.ground, penalties.gliding))
     assert scales == [(0.0, 0.0), (0.5, 0.0), (1.0, 1.0), (1.0, 1.0)]
 
 
@@ -366,8 +366,8 @@ def test_who_starts_from_a_policy_has_all_penalties_at_once(
     PolicyTraining(config).policy().save(path)
     training = PolicyTraining(replace(config, start=path, curriculum=Curriculum(ground=(0.5, 1.0))))
     training.iterate()
-    quality = training.episodes.simulation.task.quality
-    assert quality.ground == quality.gliding == 1.0
+    penalties = training.episodes.simulation.task.penalties
+    assert penalties.ground == penalties.gliding == 1.0
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))

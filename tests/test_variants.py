@@ -435,12 +435,12 @@ def test_codes_are_not_held_and_cost_nothing() -> None:
     simulation = Simulation(who, RandomWalkTask(who))
     assert who.codes is not None
     far = 1.5 * who.codes
-    assert float(far.abs().max()) > 2 and torch.equal(simulation.hold(far), far)
+    assert float(far.abs().max()) > 2 and torch.equal(simulation.clamp(far), far)
     state = anywhere(0, CODES, who)
     _, terms = simulation.judge(state, far, simulation.move(state, far), NoGoal(state.yaw))
     assert not terms["latent"].any()
     free = character("plain")
-    assert float(Simulation(free, RandomWalkTask(free)).hold(torch.tensor([5.0]))) == 2
+    assert float(Simulation(free, RandomWalkTask(free)).clamp(torch.tensor([5.0]))) == 2
 
 
 def puppet() -> Character:

@@ -101,7 +101,7 @@ def acting(simulation: Simulation, control: Control) -> Act:
             latent = control(state, goal)
         else:
             latent = control(simulation.observe(state, goal))
-        return simulation.hold(latent)
+        return simulation.clamp(latent)
 
     return act
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from controller.evaluation.charts import COLOURS, chart
 from controller.evaluation.results.suite import MONTE_CARLO, RANDOM
-from controller.evaluation.results.tables import MOTION, Column, Row, columns_of
+from controller.evaluation.results.tables import MOTION, Row, metrics_of
+from controller.evaluation.trials import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,27 +30,27 @@ def label(row: Row) -> str:
     return task if row["who"] == RANDOM else f"{task}: {row['who'].replace('_', ' ')}"
 
 
-def bars(axis: Axes, rows: Sequence[Row], column: Column, captured: float | None = None) -> None:
+def bars(axis: Axes, rows: Sequence[Row], metric: Metric, captured: float | None = None) -> None:
     """Draw a bar with its interval for one figure of each row, none for a row without that figure,
     and a line at the captured motion's value."""
     for place, row in enumerate(rows):
-        value = row["figures"].get(column.key) or {"mean": None}
+        value = row["figures"].get(metric.key) or {"mean": None}
         if value["mean"] is None:
             continue
-        mean = column.factor * value["mean"]
+        mean = metric.factor * value["mean"]
         ends = (
-            [] if value["low"] is None else [column.factor * value[end] for end in ("low", "high")]
+            [] if value["low"] is None else [metric.factor * value[end] for end in ("low", "high")]
         )
         error = [[abs(end - mean)] for end in ends] or None
         colour = COLOURS[1] if row["who"] == MONTE_CARLO else COLOURS[0]
         axis.barh(place, mean, xerr=error, color=colour, ecolor="#333333", height=0.7)
     if captured is not None:
-        axis.axvline(column.factor * captured, color="#333333", linestyle="--", linewidth=1)
+        axis.axvline(metric.factor * captured, color="#333333", linestyle="--", linewidth=1)
     axis.set_yticks(range(len(rows)), [label(row) for row in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlim(left=min(0.0, axis.get_xlim()[0]) if axis.dataLim.x0 < 0 else 0.0)
     axis.grid(visible=False, axis="y")
-    axis.set_xlabel(column.title)
+    axis.set_xlabel(metric.heading)
 
 
 def fixed(figure: Figure, left: float, bottom: float, **spaces: float) -> None:
@@ -83,7 +84,7 @@ def tasks(results: dict[str, Any]) -> bytes:
     """The first figure of each task's trial, for all controls: an SVG file."""
     names = dict.fromkeys(row["task"] for row in results["rows"])
     groups = {name: [row for row in results["rows"] if row["task"] == name] for name in names}
-    first = {name: columns_of(name, rows)[:1] for name, rows in groups.items()}
+    first = {name: metrics_of(name, rows)[:1] for name, rows in groups.items()}
     # A user's own task may have no trial, and so no figure.
     groups = {name: rows for name, rows in groups.items() if first[name]}
     height = 0.6 * len(groups) + 0.3 * sum(map(len, groups.values()))

@@ -52,7 +52,7 @@ def mean_reward(
     total = 0.0
     for _ in range(frames):
         goal = simulation.task.next_goal(state, goal, generator)
-        step = simulation.advance(state, goal, simulation.hold(control(state, goal)))
+        step = simulation.advance(state, goal, simulation.clamp(control(state, goal)))
         state = step.state
         total = total + float(step.reward.mean())
     return total / frames

@@ -120,7 +120,7 @@ class SoloActor:
 
 
 def see_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:
-    """:func:`controller.tasks.tracking.see_wish` for a batch of one."""
+    """:func:`controller.tasks.tracking.observe_wish` for a batch of one."""
     from controller.model.fast import kernels
 
     observe: Any = kernels.see_wish
