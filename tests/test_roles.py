@@ -156,6 +156,7 @@ def test_a_quadruped_that_lies_along_one_axis_is_told_by_its_tail() -> None:
     flat[:, 0] = dog.offsets.norm(dim=-1)
     roles = Roles.of(replace(dog, offsets=flat, tips=torch.zeros_like(dog.tips)))
     assert roles.kind == "quadruped" and len(roles.feet) == 4
+    assert roles.stance.confidence == 0.5 and "tail" in roles.stance.reason
     assert max(guess.confidence for guess in roles.guesses) < 0.9
 
 
@@ -222,10 +223,12 @@ def test_a_skeleton_without_legs_says_what_is_missing() -> None:
 
 
 def test_left_and_right_cannot_be_guessed_from_a_rest_pose_that_does_not_stand() -> None:
+    """All bones along one axis, those of the right side backward, as some files have them."""
     bones = nameless(make(FAMILIES["lafan1"]))
+    sign = torch.tensor([-1.0 if bone.side == "right" else 1.0 for bone in FAMILIES["lafan1"]])
     flat = torch.zeros_like(bones.offsets)
-    flat[:, 0] = bones.offsets.norm(dim=-1)
-    with pytest.raises(DataError, match="no left and right leg"):
+    flat[:, 0] = bones.offsets.norm(dim=-1) * sign
+    with pytest.raises(DataError, match=r"no left and right leg .* the rest pose does not stand"):
         Roles.of(replace(bones, offsets=flat))
 
 
@@ -270,6 +273,8 @@ def test_an_override_wins_over_the_guess() -> None:
     assert [skeleton().names[joint] for joint in roles.feet] == ["LeftFoot", "RightFoot"]
     assert roles.guesses[skeleton().index("LeftToe")].confidence == 1.0
     assert "override" in roles.guesses[skeleton().index("LeftToe")].reason
+    one_side = Roles.of(skeleton(), RoleOverrides({"LeftToe": "none"}))
+    assert one_side.mirror == Roles.of(skeleton()).mirror
 
 
 def test_sides_can_be_exchanged() -> None:

@@ -83,7 +83,7 @@ class Build:
         data = build(clips, self.source.resolve().name, symmetric_skeleton(skeleton))
         for note in (*notes, *data.notes):
             print(note)
-        for guess in roles.guesses:
+        for guess in (roles.stance, *roles.guesses):
             if guess.role != "none" and guess.confidence < UNSURE:
                 print(f"{guess.reason} Confidence {guess.confidence:g}; see --roles")
 

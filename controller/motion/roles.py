@@ -28,15 +28,17 @@ NAME_AND_SHAPE = 0.95
 NAME_ONLY = 0.8
 SHAPE_ONLY = 0.6
 DOUBTFUL = 0.5
+TAIL_ONLY = 0.5
 PLACE_ONLY = 0.4
-"""Confidence in a guess from the name and the structure, from one of them, from a name whose side
-contradicts the rest pose, or from the place in the tree alone when the rest pose does not stand."""
+"""Confidence in a guess: from the name and the structure, from one of them, from a name whose side
+contradicts the rest pose, and, if the rest pose does not stand, from a tail or from the place in
+the tree alone."""
 FINGER = "finger"
 """The part of joints below a hand."""
 
 
 class Guess(NamedTuple):
-    """One joint's role.
+    """A joint's role.
 
     role        one of :data:`overrides.ROLES`, "left_arm_finger" or "right_arm_finger"
     confidence  between 0 and 1
@@ -92,7 +94,7 @@ class Limb:
 class Roles:
     """What each joint of ``skeleton`` is.
 
-    kind      "biped" or "quadruped"
+    stance    whether it is a biped or a quadruped, as a guess whose role says so
     hips      the joint that carries the legs
     spine     joints from above the hips to the one that carries the arms
     neck      joints between the spine and the head
@@ -105,7 +107,7 @@ class Roles:
     """
 
     skeleton: Skeleton
-    kind: str
+    stance: Guess
     hips: int
     spine: tuple[int, ...]
     neck: tuple[int, ...]
@@ -143,6 +145,11 @@ class Roles:
             _ = roles.legs
         return roles
 
+    @property
+    def kind(self) -> str:
+        """ "biped" or "quadruped"."""
+        return self.stance.role
+
     def limb(self, region: str, side: str) -> Limb | None:
         """The leg or arm of one side, if there is one."""
         for limb in self.limbs:
@@ -160,9 +167,17 @@ class Roles:
     def legs(self) -> tuple[Limb, Limb]:
         """The left and right (hind) leg. Raises DataError if there are none."""
         pair = self.pair("leg")
-        if pair is None:
-            raise DataError(f"no left and right leg among {', '.join(self.skeleton.names)}; {HELP}")
-        return pair
+        if pair is not None:
+            return pair
+        problem = f"no left and right leg among {', '.join(self.skeleton.names)}"
+        sideless = [
+            joint
+            for joint, partner in enumerate(self.partners)
+            if partner != joint and not self.sides[joint]
+        ]
+        if sideless:
+            problem += " (no name has a side, and the rest pose does not stand)"
+        raise DataError(f"{problem}; {HELP}")
 
     @property
     def arms(self) -> tuple[Limb, Limb] | None:
@@ -200,8 +215,8 @@ class Roles:
 class _Finder:
     """Finds the roles of one skeleton's joints.
 
-    stands    the legs or the arms hang to the ground in the rest pose, which is therefore usable
-    hanging   the regions whose chains do
+    stands    the rest pose stands: the legs or the arms hang to the ground in it
+    hanging   the regions whose chains hang to the ground
     sides     for each joint, its side
     doubtful  joints whose names contradict their place
     parts     the joints of each limb
@@ -229,18 +244,18 @@ class _Finder:
         self.trunk = find_trunk(self.evidence, self.parts, self.stands)
 
     def roles(self) -> Roles:
-        """The roles, with the reasons for them."""
-        kind = self._kind()
+        """The roles and the reasons for them."""
+        stance = self._stance()
         names = self._role_names()
         return Roles(
             skeleton=self.skeleton,
-            kind=kind,
+            stance=stance,
             hips=self.trunk.hips,
             spine=self.trunk.spine,
             neck=self.trunk.neck,
             head=self.trunk.head,
             tail=self.trunk.tail,
-            limbs=self._limbs(kind),
+            limbs=self._limbs(stance.role),
             sides=tuple(self.sides),
             partners=tuple(self.partner),
             guesses=tuple(self._guess(joint, role) for joint, role in enumerate(names)),
@@ -258,7 +273,7 @@ class _Finder:
                 side, region, part = role.split("_")
                 self.parts.setdefault((region, side), {})[part] = joint
                 self.sides[joint] = side
-            else:
+            elif role != "none" or self.partner[joint] == ALONE:
                 self.sides[joint] = ""
                 self._unpair(joint)
 
@@ -285,14 +300,24 @@ class _Finder:
         self.partner[one] = other
         self.partner[other] = one
 
-    def _kind(self) -> str:
-        """A quadruped's arms stand on the ground. If the rest pose does not stand, a tail tells."""
+    def _stance(self) -> Guess:
+        """Whether the arms, if there are any, stand on the ground."""
         if self.overrides.kind:
-            return self.overrides.kind
+            return Guess(self.overrides.kind, 1.0, f"{self.overrides.kind}, as an override says.")
         if ("arm", "left") not in self.parts:
-            return "biped"
-        front = "arm" in self.hanging if self.stands else bool(self.trunk.tail)
-        return "quadruped" if front else "biped"
+            return Guess("biped", NAME_AND_SHAPE, "biped, since there is one pair of limbs.")
+        if self.stands and "arm" in self.hanging:
+            reason = "quadruped, since two pairs of limbs hang to the ground in the rest pose."
+            return Guess("quadruped", NAME_AND_SHAPE, reason)
+        if self.stands:
+            reason = "biped, since one pair of limbs hangs to the ground in the rest pose."
+            return Guess("biped", NAME_AND_SHAPE, reason)
+        if self.trunk.tail:
+            reason = "quadruped, since it has a tail; the rest pose does not stand."
+            return Guess("quadruped", TAIL_ONLY, reason)
+        return Guess(
+            "biped", NAME_ONLY, "biped, since it has no tail; the rest pose does not stand."
+        )
 
     def _limbs(self, kind: str) -> tuple[Limb, ...]:
         limbs = []
