@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from controller.core.errors import ConfigError, DataError
 from controller.motion.chains import choose_limbs, find_pairs
 from controller.motion.evidence import Evidence
+from controller.motion.guesses import Guess, Reasons, meaning_of
 from controller.motion.names import Meaning
 from controller.motion.overrides import REGIONS, SIDES, RoleOverrides, load_overrides
 from controller.motion.sides import find_sides
@@ -24,30 +24,8 @@ from controller.motion.trunk import LimbParts, find_trunk
 __all__ = ["Guess", "Limb", "RoleOverrides", "Roles", "load_overrides"]
 
 HELP = "name the joints' roles in a file and pass it with --roles FILE"
-NAME_AND_SHAPE = 0.95
-NAME_ONLY = 0.8
-SHAPE_ONLY = 0.6
-DOUBTFUL = 0.5
-TAIL_ONLY = 0.5
-PLACE_ONLY = 0.4
-"""Confidence in a guess: from the name and the structure, from one of them, from a name whose side
-contradicts the rest pose, and, if the rest pose does not stand, from a tail or from the place in
-the tree alone."""
 FINGER = "finger"
 """The part of joints below a hand."""
-
-
-class Guess(NamedTuple):
-    """A joint's role.
-
-    role        one of :data:`overrides.ROLES`, "left_arm_finger" or "right_arm_finger"
-    confidence  between 0 and 1
-    reason      a sentence
-    """
-
-    role: str
-    confidence: float
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -209,7 +187,7 @@ class Roles:
 
     def meaning(self, joint: int) -> Meaning:
         """The region and part of a joint; the region is "none" for a joint without a role."""
-        return _meaning(self.guesses[joint].role)
+        return meaning_of(self.guesses[joint].role)
 
 
 class _Finder:
@@ -245,7 +223,8 @@ class _Finder:
 
     def roles(self) -> Roles:
         """The roles and the reasons for them."""
-        stance = self._stance()
+        reasons = Reasons(self.evidence, self.hanging, self.doubtful)
+        stance = reasons.stance(("arm", "left") in self.parts, bool(self.trunk.tail))
         names = self._role_names()
         return Roles(
             skeleton=self.skeleton,
@@ -258,7 +237,7 @@ class _Finder:
             limbs=self._limbs(stance.role),
             sides=tuple(self.sides),
             partners=tuple(self.partner),
-            guesses=tuple(self._guess(joint, role) for joint, role in enumerate(names)),
+            guesses=tuple(reasons.role(joint, role) for joint, role in enumerate(names)),
         )
 
     def _apply_overrides(self) -> None:
@@ -300,25 +279,6 @@ class _Finder:
         self.partner[one] = other
         self.partner[other] = one
 
-    def _stance(self) -> Guess:
-        """Whether the arms, if there are any, stand on the ground."""
-        if self.overrides.kind:
-            return Guess(self.overrides.kind, 1.0, f"{self.overrides.kind}, as an override says.")
-        if ("arm", "left") not in self.parts:
-            return Guess("biped", NAME_AND_SHAPE, "biped, since there is one pair of limbs.")
-        if self.stands and "arm" in self.hanging:
-            reason = "quadruped, since two pairs of limbs hang to the ground in the rest pose."
-            return Guess("quadruped", NAME_AND_SHAPE, reason)
-        if self.stands:
-            reason = "biped, since one pair of limbs hangs to the ground in the rest pose."
-            return Guess("biped", NAME_AND_SHAPE, reason)
-        if self.trunk.tail:
-            reason = "quadruped, since it has a tail; the rest pose does not stand."
-            return Guess("quadruped", TAIL_ONLY, reason)
-        return Guess(
-            "biped", NAME_ONLY, "biped, since it has no tail; the rest pose does not stand."
-        )
-
     def _limbs(self, kind: str) -> tuple[Limb, ...]:
         limbs = []
         for region in REGIONS:
@@ -349,51 +309,3 @@ class _Finder:
         for name, role in self.overrides.joints.items():
             names[self.skeleton.index(name)] = role
         return names
-
-    def _guess(self, joint: int, role: str) -> Guess:
-        """A role with the confidence in it and the reason for it."""
-        name = self.skeleton.names[joint]
-        words = role.replace("_", " ")
-        reading = self.evidence.readings[joint]
-        if reading.certain:
-            return Guess(role, 1.0, f"{name}: {words}, as an override says.")
-        if role == "none":
-            return Guess(role, SHAPE_ONLY, f"{name}: no role, since no limb or trunk needs it.")
-
-        meaning = _meaning(role)
-        if joint in self.doubtful:
-            reason = (
-                f"{name}: {words}, by its name, but it is on the other side of a character that "
-                "faces the way its feet point."
-            )
-            return Guess(role, DOUBTFUL, reason)
-        place = self._place(meaning)
-        if meaning in reading.meanings and self.stands:
-            return Guess(role, NAME_AND_SHAPE, f"{name}: {words}, by its name, and {place}.")
-        if meaning in reading.meanings:
-            return Guess(role, NAME_ONLY, f"{name}: {words}, by its name.")
-        if self.stands:
-            return Guess(role, SHAPE_ONLY, f"{name}: {words}, since {place}.")
-        reason = f"{name}: {words}, only by its place in the tree, as the rest pose does not stand."
-        return Guess(role, PLACE_ONLY, reason)
-
-    def _place(self, meaning: Meaning) -> str:
-        """What in the structure speaks for a role, as a clause."""
-        if meaning.region in self.hanging:
-            return "its chain hangs to the ground in the rest pose"
-        return {
-            "leg": "its chain is most like a leg",
-            "arm": "its chain hangs on the trunk but not to the ground",
-            "root": "all joints hang on it",
-            "hips": "the legs hang on it",
-            "spine": "it lies between the hips and the arms or the head",
-            "neck": "it lies between the spine and the head",
-            "head": "the trunk ends with it",
-            "tail": "it hangs on the hips behind the legs",
-        }[meaning.region]
-
-
-def _meaning(role: str) -> Meaning:
-    """The region and part of a role's name."""
-    words = role.split("_")
-    return Meaning(words[0]) if len(words) == 1 else Meaning(words[1], words[2])
