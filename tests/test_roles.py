@@ -150,6 +150,20 @@ def test_front_and_back_legs_by_name() -> None:
     assert min(guess.confidence for guess in roles.guesses) > 0.9
 
 
+def test_two_pairs_with_the_names_of_legs() -> None:
+    """The ones farther from the head are the hind legs, in any order of joints."""
+    words = {"Shoulder": "HipJoint1", "Arm": "UpLeg1", "ForeArm": "Leg1", "Hand": "Foot1"}
+    names = [
+        re.sub("(Shoulder|ForeArm|Arm|Hand)$", lambda match: words[match[0]], name)
+        for name in quadruped().names
+    ]
+    dog = named(quadruped(), names)
+    for seed in range(5):
+        roles = Roles.of(reordered(dog, seed))
+        feet = [roles.skeleton.names[joint] for joint in roles.feet]
+        assert feet == ["LeftFoot", "RightFoot", "LeftFoot1", "RightFoot1"]
+
+
 def test_a_quadruped_that_lies_along_one_axis_is_told_by_its_tail() -> None:
     dog = quadruped()
     flat = torch.zeros_like(dog.offsets)
