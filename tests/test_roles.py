@@ -429,7 +429,7 @@ def test_the_finder_of_guesses() -> None:
     assert not guesses_names('sides["left"] = roles.sides[joint] == "left"')
 
 
-def test_nobody_else_looks_inside_joint_names() -> None:
+def test_only_one_module_looks_inside_joint_names() -> None:
     wrong = {}
     for path in [*ROOT.glob("controller/**/*.py"), *ROOT.glob("envs/**/*.py"), ROOT / "play.py"]:
         name = str(path.relative_to(ROOT))

@@ -65,7 +65,8 @@ class Build:
     length of a leg."""
     roles: Path | None = None
     """A .toml or .json file with a table `roles` that says what joints are, such as
-    `joint_7 = "left_leg_upper"`. It wins over what the names and the skeleton suggest."""
+    `joint_7 = "left_leg_upper"`. It wins over what the names and the skeleton suggest. All roles
+    are in `controller/motion/overrides.py`."""
 
     def run(self) -> None:
         require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
