@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -26,7 +25,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory, data_file: Path) -> list[P
     base = tmp_path_factory.mktemp("runs")
     for name, beta in (("one", 0.01), ("two", 0.02)):
         train_mvae.train(
-            Options(data=data_file, out=base / name, config=replace(TINY, epochs=EPOCHS, beta=beta))
+            Options(
+                data=data_file, out=base / name, config=TINY.with_changes(epochs=EPOCHS, beta=beta)
+            )
         )
     (base / "begun").mkdir()
     for name in (runs.HISTORY, runs.STATE):

@@ -189,16 +189,18 @@ def test_z_enters_once_or_every_layer(once: bool) -> None:
 
 # -- the failure and its cures ---------------------------------------------------------------------
 
-TINY = failure_case.CASE.with_changes(model=replace(failure_case.CASE.model, latent=4, hidden=16, window_past=4, window_future=4, window_channels=8),
-    rollout=3, batch=8,
-)  # fmt: skip
+SMALL_CASE = replace(
+    failure_case.CASE.model, latent=4, hidden=16, window_past=4, window_future=4, window_channels=8
+)
+TINY = failure_case.CASE.with_changes(model=SMALL_CASE, rollout=3, batch=8)
 
 
 def changes(one: TrainConfig, other: TrainConfig) -> set[str]:
     """Names of the settings in which two runs differ."""
-    mine, its = one.flat(), other.flat()
-    found = {name for name in mine if mine[name] != its[name]} - {"model"}
-    return found | {
+    settings = one.flat()
+    others = other.flat()
+    names = {name for name in settings if settings[name] != others[name]} - {"model"}
+    return names | {
         name for name in vars(one.model) if getattr(one.model, name) != getattr(other.model, name)
     }
 
