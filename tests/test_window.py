@@ -38,9 +38,9 @@ LEARNING = TrainConfig.of(
 
 def window_vae(**settings: object) -> ConvolutionalVAE:
     torch.manual_seed(0)
-    made = variants.build(layout().size, replace(SMALL, **settings), data().normalizer())  # type: ignore[arg-type]
-    assert isinstance(made, ConvolutionalVAE)
-    return made
+    vae = variants.build(layout().size, replace(SMALL, **settings), data().normalizer())  # type: ignore[arg-type]
+    assert isinstance(vae, ConvolutionalVAE)
+    return vae
 
 
 def scores(model: ConvolutionalVAE, length: int, batch: int = 4) -> Tensor:
@@ -102,8 +102,8 @@ def test_every_pose_of_the_window_and_the_rollouts_own_tell_the_encoder_somethin
     for place in range(9):
         changed = window.clone()
         changed[:, place] += 1
-        told = float((model.encode(window[:, 5], changed)[0] - mean).abs().max())
-        assert (told == 0) if place == 5 else (told > 1e-4), place
+        difference = float((model.encode(window[:, 5], changed)[0] - mean).abs().max())
+        assert (difference == 0) if place == 5 else (difference > 1e-4), place
     assert float((model.encode(window[:, 5] + 1, window)[0] - mean).abs().max()) > 1e-4
 
 
@@ -115,9 +115,9 @@ def test_it_learns_a_few_walks_by_heart_and_its_latent_is_alive() -> None:
 
 
 def test_what_it_learned_plays_in_the_frozen_environment_and_stays_sane(tmp_path: Path) -> None:
-    made = learned().character()
+    walker = learned().character()
     path = tmp_path / "window.safetensors"
-    made.save(path)
+    walker.save(path)
     character = Character.load(path)
     assert isinstance(character.model, ConvolutionalVAE) and character.model.config == SMALL
     generator = torch.Generator().manual_seed(0)
@@ -141,8 +141,8 @@ def test_windows_longer_than_every_clip_are_refused_before_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ["--data", data_file, "--out", tmp_path / "run", "--model.variant", "window"]
-    said = refusal(train_mvae.main, words, monkeypatch, capsys)
-    assert "the longest has 90 poses, a window needs 128" in said
+    message = refusal(train_mvae.main, words, monkeypatch, capsys)
+    assert "the longest has 90 poses, a window needs 128" in message
 
 
 @pytest.mark.parametrize(
@@ -279,11 +279,11 @@ def test_the_command_trains_tells_and_does_not_train_again(
         and page.read_text().startswith("before")
         and "old" not in page.read_text()
     )
-    found = strict_json((out / "table.json").read_text())
+    result = strict_json((out / "table.json").read_text())
     assert (
-        isinstance(found, list)
-        and found[1]["mended"] == ["normalised"]
-        and found[0]["stopped"] is None
+        isinstance(result, list)
+        and result[1]["mended"] == ["normalised"]
+        and result[0]["stopped"] is None
     )
     assert len(json.loads((out / "as-it-was" / "history.json").read_text())) == 24
     assert "epoch 24" in capsys.readouterr().out
