@@ -1,4 +1,4 @@
-"""Tasks in somebody's hands: keys switch them, clicks and lines set their goals, sliders set z."""
+"""Tasks in the user's hands: keys switch them, clicks and lines set their goals, sliders set z."""
 
 from __future__ import annotations
 
