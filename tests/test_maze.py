@@ -569,7 +569,7 @@ def test_a_navigator_is_trained_over_its_pilot_and_a_run_goes_on(tmp_path: Path)
     assert resumed.frames == training.frames and "pilot" in resumed.policy().header
     with pytest.raises(
         ConfigError,
-        match=r"^start is 'actor'; allowed: a policy that is of the same kind, navigator$",
+        match=r"^start is 'actor'; allowed: a policy of the same kind, navigator$",
     ):
         PolicyTraining(
             replace(config, start=tmp_path / "joystick.safetensors", out=tmp_path / "other")
