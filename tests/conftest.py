@@ -46,3 +46,9 @@ def data_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "walks.npz"
     synthetic.data().save(path)
     return path
+
+
+@pytest.fixture
+def short_rollouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See :func:`synthetic.shorten_rollouts`."""
+    synthetic.shorten_rollouts(monkeypatch)
