@@ -202,14 +202,16 @@ def test_a_run_can_be_resumed_from_its_very_start(tmp_path: Path, data_file: Pat
 
 
 COMMANDS = """
-import json, sys
+import json, os, sys
 from controller import __main__ as command
 
-for words in json.loads(sys.argv[1]):
+for number, words in enumerate(json.loads(sys.argv[1])):
+    os.environ["TORCHELASTIC_RESTART_COUNT"] = str(number)
     sys.argv = ["controller", "train", *words]
     command.main()
 """
-"""Run `python -m controller train` several times in one process."""
+"""Run `python -m controller train` several times in one process. Each time the processes meet as if
+torchrun had restarted them, since they would find what they said at their last meeting."""
 
 
 def torchrun(folder: Path, *commands: list[str | Path]) -> str:
