@@ -1,0 +1,141 @@
+"""Many captures of perhaps many bodies → clips on one canonical skeleton, each judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from controller.core.errors import ControllerError, DataError
+from controller.data.canonical import (
+    SAME_BODY,
+    Body,
+    CanonicalSettings,
+    make_body,
+    on_skeleton,
+)
+from controller.data.capture import Capture
+from controller.data.reference import bone_lengths, symmetric_skeleton
+from controller.data.roundtrip import RoundTrip, compare, implausible
+from controller.motion.roles import Roles
+from controller.motion.skeleton import Clip, Skeleton
+
+SAME_BODY_M = 0.01
+"""m by which bones of one body may always differ between files."""
+
+
+@dataclass(frozen=True, eq=False)
+class Canonical:
+    """What became of many captures.
+
+    skeleton  the one that all clips are on
+    clips     in metres, Y up, at the files' own rates
+    trips     the round trip of each clip
+    notes     a sentence for everything that was assumed, changed or left out
+    """
+
+    skeleton: Skeleton
+    clips: list[Clip]
+    trips: list[RoundTrip]
+    notes: list[str]
+
+
+def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canonical:
+    """Bring captures to one form. Raises DataError if none of them can be used, or if most of
+    what was read had to be refused."""
+    notes: list[str] = []
+    bodies: list[Body] = []
+    for group in same_files(captures):
+        try:
+            body, remarks = make_body(group, settings)
+        except ControllerError as error:
+            notes += [f"{capture.name}: left out ({error})" for capture in group]
+            continue
+        name = f"{group[0].name} and {len(group) - 1} more" if len(group) > 1 else group[0].name
+        notes += [f"{name}: {remark}" for remark in remarks]
+        bodies += split_by_size(body)
+    if not bodies:
+        raise DataError("\n  ".join(["no usable motion", *notes]))
+
+    main = max(bodies, key=lambda body: body.frames)
+    kind = main.captures[0]
+    skeleton = symmetric_skeleton(kind, main.roles, main.reference, main.lengths)
+    fault = implausible(skeleton, Roles.of(skeleton, settings.overrides))
+    if fault:
+        raise DataError(
+            f"{kind.name}: no body has such proportions ({fault}); state what is wrong with --up, "
+            "--unit, --height or --roles"
+        )
+    clips, trips = [], []
+    for body in bodies:
+        order, reason = match(body, main)
+        if order is None:
+            notes += [f"{capture.name}: left out ({reason})" for capture in body.captures]
+            continue
+        for capture in body.captures:
+            clip = on_skeleton(capture, body, skeleton, order)
+            trip = compare(clip, capture, order)
+            if not trip.is_good:
+                notes.append(
+                    f"{capture.name}: left out (joint {trip.joint} is {trip.typical:.0f} mm from "
+                    "where the file has it)"
+                )
+                continue
+            clips.append(clip)
+            trips.append(trip)
+    return Canonical(skeleton, clips, trips, notes)
+
+
+def same_files(captures: Sequence[Capture]) -> list[list[Capture]]:
+    """Captures that share names, parents and the bones' directions in local frames."""
+    groups: dict[tuple[object, ...], list[Capture]] = {}
+    for capture in captures:
+        groups.setdefault((capture.names, capture.parents), []).append(capture)
+    return list(groups.values())
+
+
+def split_by_size(body: Body) -> list[Body]:
+    """Bodies whose bones are alike: two performers may come in files of one kind."""
+    clusters: list[tuple[torch.Tensor, list[Capture]]] = []
+    for capture in body.captures:
+        lengths = bone_lengths([capture], body.roles)
+        for known, members in clusters:
+            if alike(lengths, known):
+                members.append(capture)
+                break
+        else:
+            clusters.append((lengths, [capture]))
+    if len(clusters) == 1:
+        return [body]
+    from controller.data.reference import find_reference
+
+    return [
+        replace(
+            body,
+            captures=members,
+            lengths=bone_lengths(members, body.roles),
+            reference=find_reference(members, body.roles),
+        )
+        for _, members in clusters
+    ]
+
+
+def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether bone lengths (J,) are those of one body."""
+    apart = (one - other).abs()
+    return bool((apart <= torch.maximum(SAME_BODY * torch.maximum(one, other),
+                                        torch.tensor(SAME_BODY_M))).all())  # fmt: skip
+
+
+def match(body: Body, main: Body) -> tuple[list[int] | None, str]:
+    """For each joint of ``main`` that of ``body``; None, and why, if they are not one body."""
+    if body is main:
+        return list(range(len(main.labels))), ""
+    missing = [label for label in main.labels if label not in body.labels]
+    if missing:
+        return None, f"it has no joint for {missing[0]}; --skeleton retargets on purpose"
+    order = [body.labels.index(label) for label in main.labels]
+    if not alike(body.lengths[order], main.lengths):
+        return None, "another body: its bones have other lengths; --skeleton retargets on purpose"
+    return order, ""
