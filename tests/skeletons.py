@@ -6,12 +6,25 @@ Names and parents are facts of the formats; offsets are this body's.
 from __future__ import annotations
 
 import random
+from typing import NamedTuple
 
 import torch
 
 from controller.motion.skeleton import Skeleton
 
-Bone = tuple[str, str, tuple[float, float, float]]
+Vector = tuple[float, float, float]
+
+
+class Bone(NamedTuple):
+    """A joint and the bone to it: the offset from its parent, and what it is on this body, one of
+    :data:`PLACES`, with its side."""
+
+    name: str
+    parent: str
+    offset: Vector
+    place: str = ""
+    side: str = ""
+
 
 PLACES = {
     "hips": (0.0, 0.93, 0.0),
@@ -27,31 +40,36 @@ PLACES = {
 }  # fmt: skip
 """Where each joint of the left half is, metres."""
 
+
+ROLES = {
+    "root": "root", "hips": "hips", "spine": "spine", "spine2": "spine", "spine3": "spine",
+    "spine4": "spine", "neck": "neck", "neck2": "neck", "head": "head", "base_leg": "leg_base",
+    "thigh": "leg_upper", "shin": "leg_middle", "foot": "leg_end", "toe": "leg_toe",
+    "clavicle": "arm_base", "arm": "arm_upper", "forearm": "arm_middle", "hand": "arm_end",
+    "thigh2": "none", "arm2": "none", "ik": "none", "buttock": "none",
+}  # fmt: skip
+"""The role of each place, without its side. What lies below a wrist differs between families."""
+
+
 def _family(trunk: str, limbs: str) -> list[Bone]:
-    """Bones from ``place=name:parent's place`` of the trunk and of the limbs, whose names hold
-    {left|right} with the two words for the sides."""
-    entries = [entry.strip() for entry in trunk.strip().split("\n")]
-    bones: list[tuple[str, str, str, str]] = []
-    for entry in entries:
-        place, name, parent = (part.strip() for part in entry.split("="))
-        bones.append((place, name, parent, ""))
-    for side in ("left", "right"):
-        for entry in limbs.strip().split("\n"):
-            place, name, parent = (part.strip() for part in entry.split("="))
-            start, _, rest = name.partition("{")
-            words, _, end = rest.partition("}")
-            word = words.split("|")[side == "right"]
-            bones.append((place, start + word + end, parent, side))
-    names = {(place, side): name for place, name, _, side in bones}
-    result: list[Bone] = []
-    for place, name, parent, side in bones:
+    """Bones from lines "place = name = parent's place" of the trunk and of the limbs, whose names
+    hold {left|right} with the two words for the sides."""
+    lines = [(line, "") for line in trunk.strip().split("\n")]
+    lines += [(line, side) for side in ("left", "right") for line in limbs.strip().split("\n")]
+    names: dict[tuple[str, str], str] = {}
+    bones = []
+    for line, side in lines:
+        place, name, parent = (part.strip() for part in line.split("="))
+        start, _, rest = name.partition("{")
+        words, _, end = rest.partition("}")
+        name = start + words.split("|")[side == "right"] + end if words else name
+        names[place, side] = name
         above = names.get((parent, side), names.get((parent, ""), ""))
-        where = torch.tensor(PLACES[place])
-        base = torch.tensor(PLACES[parent]) if parent else where
-        sign = torch.tensor([-1.0 if side == "right" else 1.0, 1.0, 1.0])
-        offset = (where - base) * sign
-        result.append((name, above, tuple(offset.tolist())))
-    return result
+        begin = PLACES[parent] if parent else PLACES[place]
+        sign = -1.0 if side == "right" else 1.0
+        x, y, z = (there - here for there, here in zip(PLACES[place], begin, strict=True))
+        bones.append(Bone(name, above, (sign * x, y, z), place, side))
+    return bones
 
 
 def _limbs(leg: str, arm: str, pattern: str) -> str:
@@ -69,8 +87,8 @@ def _limbs(leg: str, arm: str, pattern: str) -> str:
 
 
 def _trunk(names: str) -> str:
-    """Trunk entries for names of hips, spine joints, neck and head, in a line; "root" first if there
-    are seven."""
+    """Trunk entries for the names of hips, three spine joints, neck and head, after a root if there
+    are seven names."""
     words = names.split(",")
     places = ["hips", "spine", "spine2", "spine3", "neck", "head"]
     if len(words) == 7:
@@ -126,7 +144,9 @@ FAMILIES: dict[str, list[Bone]] = {
         "index = {l|r}fingers = palm\nthumb = {l|r}thumb = hand",
     ),
     "biped": _family(
-        _trunk("Bip01, Bip01 Pelvis, Bip01 Spine, Bip01 Spine1, Bip01 Spine2, Bip01 Neck, Bip01 Head"),
+        _trunk(
+            "Bip01, Bip01 Pelvis, Bip01 Spine, Bip01 Spine1, Bip01 Spine2, Bip01 Neck, Bip01 Head"
+        ),
         _limbs("Thigh Calf Foot Toe0", "Clavicle UpperArm Forearm Hand", "Bip01 {L|R} *")
         .replace("= hips", "= spine").replace("= spine3", "= neck")
         + "\nthumb = Bip01 {L|R} Finger0 = hand\nindex = Bip01 {L|R} Finger1 = hand",
@@ -174,27 +194,24 @@ FAMILIES: dict[str, list[Bone]] = {
 """Family → bones as (name, parent, offset). All stand and face +Z."""
 
 QUADRUPED: list[Bone] = [
-    ("Hips", "", (0.0, 0.0, 0.0)),
-    ("Tail", "Hips", (0.0, 0.02, -0.12)),
-    ("Tail1", "Tail", (0.0, -0.1, -0.1)),
-    ("Spine", "Hips", (0.0, 0.02, 0.19)),
-    ("Spine1", "Spine", (0.0, 0.01, 0.22)),
-    ("Neck", "Spine1", (0.0, 0.1, 0.1)),
-    ("Head", "Neck", (0.0, 0.08, 0.12)),
-    *(
-        bone
-        for side, x in (("Left", 1.0), ("Right", -1.0))
-        for bone in (
-            (f"{side}UpLeg", "Hips", (0.05 * x, -0.04, -0.05)),
-            (f"{side}Leg", f"{side}UpLeg", (0.0, -0.15, 0.06)),
-            (f"{side}Foot", f"{side}Leg", (0.0, -0.15, -0.09)),
-            (f"{side}Shoulder", "Spine1", (0.04 * x, -0.02, 0.0)),
-            (f"{side}Arm", f"{side}Shoulder", (0.02 * x, -0.07, 0.04)),
-            (f"{side}ForeArm", f"{side}Arm", (0.0, -0.14, -0.06)),
-            (f"{side}Hand", f"{side}ForeArm", (0.0, -0.17, 0.01)),
-        )
-    ),
+    Bone("Hips", "", (0.0, 0.0, 0.0)),
+    Bone("Tail", "Hips", (0.0, 0.02, -0.12)),
+    Bone("Tail1", "Tail", (0.0, -0.1, -0.1)),
+    Bone("Spine", "Hips", (0.0, 0.02, 0.19)),
+    Bone("Spine1", "Spine", (0.0, 0.01, 0.22)),
+    Bone("Neck", "Spine1", (0.0, 0.1, 0.1)),
+    Bone("Head", "Neck", (0.0, 0.08, 0.12)),
 ]
+for _side, _x in (("Left", 1.0), ("Right", -1.0)):
+    QUADRUPED += [
+        Bone(f"{_side}UpLeg", "Hips", (0.05 * _x, -0.04, -0.05)),
+        Bone(f"{_side}Leg", f"{_side}UpLeg", (0.0, -0.15, 0.06)),
+        Bone(f"{_side}Foot", f"{_side}Leg", (0.0, -0.15, -0.09)),
+        Bone(f"{_side}Shoulder", "Spine1", (0.04 * _x, -0.02, 0.0)),
+        Bone(f"{_side}Arm", f"{_side}Shoulder", (0.02 * _x, -0.07, 0.04)),
+        Bone(f"{_side}ForeArm", f"{_side}Arm", (0.0, -0.14, -0.06)),
+        Bone(f"{_side}Hand", f"{_side}ForeArm", (0.0, -0.17, 0.01)),
+    ]
 """A dog of half a metre; its front legs have the names of arms."""
 QUADRUPED_TIPS = {
     "LeftFoot": (0.0, -0.1, 0.03), "RightFoot": (0.0, -0.1, 0.03),
@@ -203,22 +220,22 @@ QUADRUPED_TIPS = {
 }  # fmt: skip
 
 
-def make(bones: list[Bone], tips: dict[str, tuple[float, float, float]] | None = None) -> Skeleton:
-    """The skeleton of a table of bones, whose parents come first."""
-    names = [bone[0] for bone in bones]
-    parents = tuple(names.index(bone[1]) if bone[1] else -1 for bone in bones)
-    ends = torch.zeros(len(bones), 3)
-    for joint, name in enumerate(names):
-        if tips is not None:
-            ends[joint] = torch.tensor(tips.get(name, (0.0, 0.0, 0.0)))
-        elif joint not in parents:
-            below = (0.0, -0.05, 0.16) if bones[joint][2][1] < -0.3 else (0.0, 0.0, 0.0)
-            ends[joint] = torch.tensor(below)
-    offsets = torch.tensor([bone[2] for bone in bones])
-    return Skeleton(tuple(names), parents, offsets, ends)
+def make(bones: list[Bone], tips: dict[str, Vector] | None = None) -> Skeleton:
+    """The skeleton of a table of bones, whose parents come first. Without ``tips``, leaves at the
+    ankles end in front of them."""
+    names = [bone.name for bone in bones]
+    parents = tuple(names.index(bone.parent) if bone.parent else -1 for bone in bones)
+    if tips is None:
+        leaves = [bone for joint, bone in enumerate(bones) if joint not in parents]
+        tips = {bone.name: (0.0, -0.05, 0.16) for bone in leaves if bone.place == "foot"}
+    ends = [tips.get(name, (0.0, 0.0, 0.0)) for name in names]
+    offsets = [bone.offset for bone in bones]
+    offsets[0] = (0.0, 0.0, 0.0)
+    return Skeleton(tuple(names), parents, torch.tensor(offsets), torch.tensor(ends))
 
 
 def quadruped() -> Skeleton:
+    """The dog."""
     return make(QUADRUPED, QUADRUPED_TIPS)
 
 

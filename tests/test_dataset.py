@@ -27,9 +27,9 @@ from synthetic import (
     walk,
 )
 
-from controller.core.errors import DataError
+from controller.core.errors import ConfigError, DataError
 from controller.data import commands as data_command
-from controller.data import dataset, sources
+from controller.data import dataset, formats, sources
 from controller.data.cleaning import renamed
 from controller.data.dataset import MIN_STD, ClipEntry, MotionDataset, build, is_held_out
 from controller.data.formats import bvh
@@ -331,6 +331,57 @@ def test_a_folder_becomes_a_data_set_and_a_picture_by_two_commands(tmp_path: Pat
     assert float(row.split()[-3]) == pytest.approx(1.2, abs=0.02)  # the median
     with Image.open(sheet) as picture:
         assert picture.width > 200 and len(picture.convert("RGB").getcolors(1 << 20) or []) > 10
+
+
+def nameless_walk(folder: Path) -> Path:
+    """A file of a walk whose joints have names that say nothing."""
+    clip = walk("mystery", seconds=2.0)
+    folder.mkdir()
+    names = {name: f"joint_{joint}" for joint, name in enumerate(clip.skeleton.names)}
+    bvh.write(folder / "mystery.bvh", renamed(clip, names))
+    return folder
+
+
+def test_names_that_say_nothing_give_the_same_poses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = nameless_walk(tmp_path / "walks")
+    data_command.Build(folder, tmp_path / "a.npz").run()
+    assert "joint_4: left leg toe, since its chain hangs to the ground" in capsys.readouterr().out
+    data = MotionDataset.load(tmp_path / "a.npz")
+    assert data.layout.feet == layout().feet
+    assert data.layout.mirror_joints == layout().mirror_joints
+    expected = dataset.build([walk("mystery", seconds=2.0)], "walks", skeleton())
+    torch.testing.assert_close(data.poses, expected.poses, atol=2e-3, rtol=0)
+
+
+def test_stated_roles_are_stored_with_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = nameless_walk(tmp_path / "walks")
+    roles = tmp_path / "roles.toml"
+    roles.write_text('[roles]\njoint_4 = "none"\njoint_8 = "none"\n')
+    data_command.Build(folder, tmp_path / "a.npz", roles=roles).run()
+    data = MotionDataset.load(tmp_path / "a.npz")
+    assert [skeleton().names[joint] for joint in data.layout.feet] == ["LeftFoot", "RightFoot"]
+    assert data.layout.skeleton.to_dict()["overrides"]["roles"]["joint_4"] == "none"
+
+    roles.write_text('[roles]\npaw = "left_leg_end"\n')
+    with pytest.raises(
+        ConfigError, match=r"roles\.paw is not a joint of the skeleton; allowed: jo"
+    ):
+        data_command.Build(folder, tmp_path / "b.npz", roles=roles).run()
+    assert not (tmp_path / "b.npz").exists()
+
+
+def test_formats_are_found_by_suffix(tmp_path: Path) -> None:
+    assert formats.readable() == (".bvh",) and formats.writable() == (".bvh", ".npz")
+    formats.write(tmp_path / "a.BVH", walk(seconds=1.0))
+    assert len(formats.read(tmp_path / "a.BVH", unit=0.01)) == 31
+    with pytest.raises(ConfigError, match=r"no reader for '\.npz'; allowed: \.bvh"):
+        formats.read(tmp_path / "a.npz", unit=1.0)
+    with pytest.raises(ConfigError, match=r"motion format is '\.fbx'; allowed: \.bvh, \.npz"):
+        formats.write(tmp_path / "a.fbx", walk(seconds=1.0))
 
 
 def test_a_missing_folder_is_one_sentence_and_status_2(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_damaged_file_is_refused_and_the_others_arrive(
     with pytest.raises(DataError) as caught:
         fetch.fetch(dataset, destination, place, progress=False)
     lines = str(caught.value).splitlines()
-    assert lines[0] == f"2 of 3 files of tiny are in {destination}; not had:"
+    assert lines[0] == f"2 of 3 files of tiny are in {destination}; these could not be fetched:"
     assert lines[1].strip().startswith("a.bvh: ") and "another SHA-256" in lines[1]
     assert (
         lines[2].strip().startswith("b.bvh: ") and ("404" if online else "No such file") in lines[2]

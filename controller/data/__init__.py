@@ -1,2 +1,1 @@
-"""Motion capture in: catalogue, download, reading, cleaning, and the table of poses that training
-sees."""
+"""Motion capture: catalogue, download, reading, cleaning, and the table of poses for training."""

@@ -1,4 +1,4 @@
-"""The public motion data sets this project knows: where each file lives, its SHA-256, unit and
+"""The public motion data sets that this project knows: where each file is, its SHA-256, unit and
 use."""
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class DataFile:
 
     name     its name here, unique in its data set
     path     its path in the repositories
-    use      what moves in it, one of USES
+    use      the kind of motion, one of USES
     bytes    its size
-    sha256   what it must hash to, wherever it comes from
+    sha256   its hash, wherever it comes from
     unit     metres a file unit
-    sources  repositories that hold it, the first to be asked first
+    sources  repositories that hold it, in the order in which to try them
     """
 
     name: str
@@ -48,7 +48,7 @@ class DataFile:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where the file may be had, in the order to try."""
+        """Addresses of the file, in the order in which to try them."""
         return tuple(
             URL.format(repository=source.repository, commit=source.commit, path=self.path)
             for source in self.sources
@@ -57,9 +57,9 @@ class DataFile:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Motion files of one origin, with the terms they come under.
+    """Motion files of one origin, with their licence.
 
-    joints  joint names as files spell them → the names this project uses; others stay as they are
+    joints  joint names in the files → names in this project; other names stay as they are
     """
 
     name: str
@@ -70,14 +70,14 @@ class DataSet:
     files: tuple[DataFile, ...]
 
     def select(self, *uses: str) -> DataSet:
-        """The data set with only the files of these uses."""
+        """The data set with only the files of these uses. Raises DataError for an unknown use."""
         unknown = sorted(set(uses) - set(USES))
         if unknown:
             raise DataError(f"no use {unknown[0]!r} of motion files; there are {', '.join(USES)}")
         return replace(self, files=tuple(file for file in self.files if file.use in uses))
 
     def file(self, name: str) -> DataFile:
-        """The file of that name; :class:`DataError` if there is none."""
+        """The file of that name. Raises DataError if there is none."""
         for file in self.files:
             if file.name == name:
                 return file
@@ -85,12 +85,12 @@ class DataSet:
 
 
 def names() -> tuple[str, ...]:
-    """The data sets there are."""
+    """The names of all data sets."""
     return tuple(_catalogue())
 
 
 def load(name: str) -> DataSet:
-    """The data set of that name; :class:`DataError` lists the names there are."""
+    """The data set of that name. Raises DataError, with all names, if there is none."""
     if name not in _catalogue():
         raise DataError(f"no data set {name!r}; there are {', '.join(names())}")
     entry = _catalogue()[name]
@@ -115,7 +115,6 @@ def load(name: str) -> DataSet:
 
 @cache
 def _catalogue() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(
-        Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8")
-    )
+    path = Path(__file__).with_name("catalogue.json")
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return data

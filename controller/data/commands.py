@@ -1,13 +1,13 @@
 """Motion data: ``python -m controller data fetch|build|info``.
 
-fetch  download a public data set, every file checked by its SHA-256
-build  turn a folder of BVH files into one data set for training
-info   what a data set holds, in figures and as a picture
+fetch  download a public data set and check every file by its SHA-256
+build  turn a folder of motion files into one data set for training
+info   describe a data set, in figures and as a picture
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,46 +18,54 @@ from controller.core import files
 from controller.core.errors import DataError, require
 from controller.data import catalogue, contact_sheet, fetch, sources
 from controller.data.cleaning import symmetric_skeleton
-from controller.data.dataset import MotionDataset, build
+from controller.data.dataset import ClipEntry, MotionDataset, build
 from controller.data.measures import captured_figures
 from controller.motion.metrics import quantiles
+from controller.motion.overrides import RoleOverrides, load_overrides
 from controller.motion.pose import FPS
+from controller.motion.roles import Roles
+
+UNSURE = 0.7
+"""Guesses of roles with less confidence than this are printed."""
+QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """Download a public data set. Files already there are checked, not fetched again."""
+    """Download a public data set. Files that are already there are checked, not fetched again."""
 
     dataset: str = "snu-woody"
-    """Which one: a name in `controller/data/catalogue.json`."""
+    """The data set's name in `controller/data/catalogue.json`."""
     out: Path = Path("data/snu-woody")
     """Folder for the files."""
     mirror: str | None = None
-    """A folder or http address that holds the files, in place of their public homes."""
+    """A folder or http address that holds the files, in place of their public sources."""
 
     def run(self) -> None:
         dataset = catalogue.load(self.dataset)
         paths = fetch.fetch(dataset, self.out, self.mirror)
-        print(
-            f"{len(paths)} files of {dataset.title} in {self.out}\nlicence: "
-            f"{dataset.licence}\n{dataset.attribution}"
-        )
+        print(f"{len(paths)} files of {dataset.title} in {self.out}")
+        print(f"licence: {dataset.licence}")
+        print(dataset.attribution)
 
 
 @dataclass(frozen=True)
 class Build:
-    """Turn a folder of BVH files into a data set. Says what it leaves out, and why."""
+    """Turn a folder of motion files into a data set. Prints what it leaves out, and why."""
 
     source: Path
     """Folder with .bvh files, at any depth."""
     out: Path
     """The .npz to write."""
     use: tuple[str, ...] = ("locomotion",)
-    """Which files of the catalogue to take: locomotion, style, stunt, other. Files it does not know
-    are all taken."""
+    """Which files of the catalogue to take: locomotion, style, stunt, other. Files that it does not
+    know are all taken."""
     unit: float | None = None
-    """Metres a unit in files that the catalogue does not know; found from the length of a leg
-    unless given."""
+    """Metres a unit in files that the catalogue does not know. By default it is guessed from the
+    length of a leg."""
+    roles: Path | None = None
+    """A .toml or .json file with a table `roles` that says what joints are, such as
+    `joint_7 = "left_leg_upper"`. It wins over what the names and the skeleton suggest."""
 
     def run(self) -> None:
         require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
@@ -65,22 +73,26 @@ class Build:
         require(
             self.unit is None or 0 < self.unit < 100, "unit", self.unit, "metres a unit, above 0"
         )
-        clips, notes = sources.read_folder(self.source, self.use, self.unit)
+        overrides = RoleOverrides() if self.roles is None else load_overrides(self.roles)
+        clips, notes = sources.read_folder(self.source, self.use, self.unit, overrides)
         if not clips:
             raise DataError("\n  ".join([f"{self.source}: no usable motion in it", *notes]))
-        data = build(
-            clips,
-            self.source.resolve().name,
-            symmetric_skeleton(sources.most_common_skeleton(clips)),
-        )
+
+        skeleton = replace(sources.most_common_skeleton(clips), overrides=overrides)
+        roles = Roles.of(skeleton)
+        data = build(clips, self.source.resolve().name, symmetric_skeleton(skeleton))
         for note in (*notes, *data.notes):
             print(note)
+        for guess in roles.guesses:
+            if guess.role != "none" and guess.confidence < UNSURE:
+                print(f"{guess.reason} Confidence {guess.confidence:g}; see --roles")
+
         files.make_folder(self.out.parent)
         data.save(self.out)
         held_out = sum(clip.length for clip in data.select(held_out=True))
         print(
-            f"{self.out}: {len(data.clips)} clips, {len(data.poses) / FPS / 60:.1f} min "
-            f"({held_out / FPS / 60:.1f} held out), "
+            f"{self.out}: {len(data.clips)} clips, {_minutes(len(data.poses)):.1f} min "
+            f"({_minutes(held_out):.1f} held out), "
             f"{len(data.layout.skeleton)} joints, {data.layout.size} values a pose"
         )
 
@@ -91,11 +103,11 @@ class Info:
     clips."""
 
     data: Annotated[Path, tyro.conf.Positional]
-    """The .npz that build wrote."""
+    """The .npz that `build` wrote."""
     clips: tuple[str, ...] = ()
-    """Clips for the picture: parts of names; some of every kind unless given."""
+    """Clips for the picture, by parts of their names. By default eight of all."""
     sheet: Path | None = None
-    """Where to write the picture (.png)."""
+    """Where to write the picture (.png). By default there is none."""
 
     def run(self) -> None:
         if self.sheet is not None:
@@ -107,10 +119,22 @@ class Info:
         skeleton = data.layout.skeleton
         print(
             f"{self.data}: {data.source}, {len(data.clips)} clips, "
-            f"{len(data.poses) / FPS / 60:.1f} min at {FPS:g} frames/s"
+            f"{_minutes(len(data.poses)):.1f} min at {FPS:g} frames/s"
         )
         print(f"joints: {', '.join(skeleton.names)}")
-        print(f"held out: {', '.join(clip.name for clip in data.select(held_out=True)) or 'none'}")
+        held_out = [clip.name for clip in data.select(held_out=True)]
+        print(f"held out: {', '.join(held_out) or 'none'}")
+        self.print_figures(data)
+        if self.sheet:
+            contact_sheet.draw(data, chosen, self.sheet)
+            print(
+                f"picture: {self.sheet} (left limbs red, right blue; every figure should face "
+                "right, feet on the line)"
+            )
+
+    @staticmethod
+    def print_figures(data: MotionDataset) -> None:
+        """Print quantiles of speeds and heights, and :func:`captured_figures`."""
         velocity = data.poses[:, data.layout.root_velocity]
         rows = {
             "speed m/s": velocity[:, :2].norm(dim=-1),
@@ -119,24 +143,16 @@ class Info:
             "turning °/s": torch.rad2deg(velocity[:, 2]),
             "hip height m": data.poses[:, data.layout.positions][:, 1],
         }
-        print(f"{'':<14}" + "".join(f"{f'{p} %':>9}" for p in (1, 5, 50, 95, 99)))
+        heads = [f"{round(100 * point)} %" for point in QUANTILES]
+        print(f"{'':<14}" + "".join(f"{head:>9}" for head in heads))
         for name, values in rows.items():
-            print(
-                f"{name:<14}"
-                + "".join(f"{v:9.2f}" for v in quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99)))
-            )
+            figures = [f"{value:9.2f}" for value in quantiles(values, QUANTILES)]
+            print(f"{name:<14}" + "".join(figures))
         for name, value in captured_figures(data).items():
             print(f"{name:<26} {value:.4g}")
-        if self.sheet:
-            contact_sheet.draw(data, chosen, self.sheet)
-            print(
-                f"picture: {self.sheet} (left limbs red, right blue; every figure should face "
-                "right, feet on the line)"
-            )
 
-    def choose(self, data: MotionDataset) -> list:
-        """The clips named; eight spread over the data set unless any is. DataError for a name that
-        fits none."""
+    def choose(self, data: MotionDataset) -> list[ClipEntry]:
+        """The clips for the picture. Raises DataError for a name that fits no clip."""
         for name in self.clips:
             if not any(name in clip.name for clip in data.clips):
                 raise DataError(
@@ -149,7 +165,13 @@ class Info:
         return list(data.clips[::step][:8])
 
 
+def _minutes(poses: int) -> float:
+    """How long so many poses take."""
+    return poses / FPS / 60
+
+
 def main() -> None:
+    """Run one of the three commands."""
     command = tyro.extras.subcommand_cli_from_dict(
         {"fetch": Fetch, "build": Build, "info": Info}, description=__doc__
     )

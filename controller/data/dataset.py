@@ -1,4 +1,4 @@
-"""The motion data set: poses of many clips in one table, split by clip, with statistics of the
+"""The motion data set: the poses of many clips in one table, split by clip, with statistics of the
 training part."""
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ from controller.motion.skeleton import Clip, Skeleton
 FORMAT = "motion-dataset/1"
 HELD_OUT_ONE_IN = 10
 MIN_STD = {"root_velocity": 0.05, "positions": 0.005, "velocities": 0.05, "orientations": 0.02}
-"""Floors of the deviations, in each part's own units: a coordinate that hardly ever moves (the
-hips' own x and z are 0 by construction) must not turn into a z-score of hundreds when it moves by a
+"""The smallest standard deviations, in each part's own units: a coordinate that hardly ever moves
+(the hips' own x and z are 0 by construction) must not get a z-score of hundreds when it moves by a
 millimetre."""
 
 
 @dataclass(frozen=True)
 class ClipEntry:
-    """Where one clip's poses lie in the table. ``start`` is its first row, ``length`` its number of
-    rows."""
+    """Where one clip's poses are in the table: ``length`` rows from row ``start``."""
 
     name: str
     start: int
@@ -40,13 +39,18 @@ class ClipEntry:
 
     @property
     def rows(self) -> slice:
+        """The clip's rows of the table."""
         return slice(self.start, self.start + self.length)
 
 
 @dataclass(frozen=True, eq=False)
 class MotionDataset:
-    """Poses ``(N, D)`` (unmirrored, as :class:`PoseLayout` lays them out) and the clips they come
-    from."""
+    """Poses ``(N, D)``, laid out by :class:`PoseLayout` and not mirrored, and the clips that they
+    come from.
+
+    source  name of the folder that they were built from
+    notes   a sentence for each clip that was left out or cut
+    """
 
     layout: PoseLayout
     poses: Tensor
@@ -55,11 +59,12 @@ class MotionDataset:
     notes: tuple[str, ...] = ()
 
     def select(self, held_out: bool) -> list[ClipEntry]:
+        """The held-out clips, or the training clips."""
         return [clip for clip in self.clips if clip.held_out == held_out]
 
     def split(self, held_out: bool, mirror: bool = True) -> tuple[Tensor, list[ClipEntry]]:
-        """The poses of one part, clip after clip, and where each clip lies in them; mirrored copies
-        follow."""
+        """The poses of the held-out or the training clips, one clip after another, and where each
+        clip is in them. Mirrored copies of all follow. Raises DataError if there are none."""
         chosen = self.select(held_out)
         if not chosen:
             raise DataError(
@@ -74,22 +79,20 @@ class MotionDataset:
         if mirror:
             poses = torch.cat((poses, self.layout.mirror(poses)))
             entries += [
-                ClipEntry(f"{c.name} mirrored", c.start + start, c.length, held_out)
-                for c in entries
+                ClipEntry(f"{clip.name} mirrored", clip.start + start, clip.length, held_out)
+                for clip in entries
             ]
         return poses, entries
 
     def normalizer(self) -> Normalizer:
-        """Statistics of the training clips and their mirror images; held-out clips have no part in
-        them."""
+        """Statistics of the training clips and their mirror images, without the held-out clips."""
         poses, _ = self.split(held_out=False)
         std = poses.double().std(dim=0).float()
         for name, floor in MIN_STD.items():
             part = getattr(self.layout, name)
             std[part] = std[part].clamp(min=floor)
-        return Normalizer(
-            poses.double().mean(dim=0).float(), std, poses.amin(dim=0), poses.amax(dim=0)
-        )
+        mean = poses.double().mean(dim=0).float()
+        return Normalizer(mean, std, poses.amin(dim=0), poses.amax(dim=0))
 
     def fingerprint(self) -> str:
         """SHA-256 of poses, clips and skeleton: two data sets with the same fingerprint train the
@@ -103,13 +106,13 @@ class MotionDataset:
         return [[clip.name, clip.start, clip.length, clip.held_out] for clip in self.clips]
 
     def require_skeleton(self, skeleton: Skeleton, whose: str) -> None:
-        """DataError unless the data are of this skeleton, of which ``whose`` says to whom it
-        belongs."""
+        """Raise DataError unless the data are of this skeleton; ``whose`` names its owner."""
         if self.layout.skeleton.to_dict() != skeleton.to_dict():
             raise DataError(f"the data {self.source} are of another skeleton than {whose}")
 
     def save(self, path: Path) -> None:
-        """Write an ``.npz`` without pickles, whole or not at all."""
+        """Write an ``.npz`` without pickles, whole or not at all. Roles that were stated for the
+        skeleton's joints are part of it."""
         header = {
             "format": FORMAT,
             "source": self.source,
@@ -123,8 +126,7 @@ class MotionDataset:
 
     @classmethod
     def load(cls, path: Path) -> MotionDataset:
-        """Read what :meth:`save` wrote; DataError says in a sentence what is wrong with another
-        file."""
+        """Read what :meth:`save` wrote. Raises DataError with what is wrong with any other file."""
         if not Path(path).is_file():
             raise DataError(
                 f"{path}: no such data file; make one with `python -m controller data "
@@ -159,15 +161,18 @@ class MotionDataset:
 
 
 def is_held_out(name: str, one_in: int = HELD_OUT_ONE_IN) -> bool:
-    """Whether a file is kept from training: decided by its name alone, so adding files moves none
-    across."""
+    """Whether a file is held out from training. Its name alone decides, so more files do not change
+    it."""
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % one_in == 0
 
 
 def build(clips: Iterable[Clip], source: str, skeleton: Skeleton | None = None) -> MotionDataset:
-    """A data set from clips in metres: one skeleton (the first clip's, made symmetric, unless
-    given), one rate, the floor at zero, cut at glitches. A clip that cannot be used is left out,
-    with a sentence in ``notes``."""
+    """A data set from clips in metres: on one ``skeleton`` (by default the first clip's, made
+    symmetric), at one frame rate, with the floor at zero, cut at glitches.
+
+    A clip that cannot be used is left out, with a sentence in ``notes``. Raises DataError if none
+    can be.
+    """
     layout = None if skeleton is None else PoseLayout(skeleton)
     tables: list[Tensor] = []
     entries: list[ClipEntry] = []
@@ -190,7 +195,5 @@ def build(clips: Iterable[Clip], source: str, skeleton: Skeleton | None = None) 
             entries.append(ClipEntry(piece.name, start, len(poses), is_held_out(clip.name)))
             start += len(poses)
     if layout is None or not tables:
-        raise DataError(
-            f"{source}: no usable motion in it" + "".join(f"\n  {note}" for note in notes)
-        )
+        raise DataError("\n  ".join([f"{source}: no usable motion in it", *notes]))
     return MotionDataset(layout, torch.cat(tables), tuple(entries), source, tuple(notes))

@@ -1,5 +1,4 @@
-"""Fetch the files of a data set from their public homes, or from a mirror, and check every one of
-them."""
+"""Fetching the files of a data set from their public sources or a mirror, and checking them."""
 
 from __future__ import annotations
 
@@ -13,15 +12,16 @@ from controller.core import files
 from controller.core.errors import DataError
 from controller.data.catalogue import DataFile, DataSet
 
-TIMEOUT = 30  # seconds without an answer
-PATIENCE = (
-    3  # files in a row that nobody answers for: the network is down, the rest would only wait too
-)
-SHOWN = 10  # failures spelled out in the closing error
+TIMEOUT = 30
+"""Seconds without an answer after which a download fails."""
+PATIENCE = 3
+"""Files in a row without an answer after which the rest is not tried: the network is down."""
+MAX_LISTED = 10
+"""Failures that the closing error lists."""
 
 
 class _Failed(Exception):
-    """Why one file could not be had; ``silent`` if no server answered."""
+    """Why one file could not be fetched; ``silent`` if no server answered."""
 
     def __init__(self, reason: str, silent: bool = False) -> None:
         super().__init__(reason)
@@ -31,16 +31,16 @@ class _Failed(Exception):
 def fetch(
     dataset: DataSet, destination: Path, mirror: str | Path | None = None, progress: bool = True
 ) -> list[Path]:
-    """Bring every file of ``dataset`` into ``destination`` and return their paths, in the data
-    set's order.
+    """Put every file of ``dataset`` into ``destination`` and return their paths, in the data set's
+    order.
 
-    A file that is there with the right SHA-256 stays as it is. The others are downloaded, or taken
-    from ``mirror``: a local folder, or an http(s) address, that holds ``DATASET/FILE`` or ``FILE``;
-    then nothing else is asked. A file appears under its name only when it is whole and its hash is
-    right.
+    A file that is there with the right SHA-256 stays as it is. The others are downloaded. With a
+    ``mirror``, a local folder or an http(s) address that holds ``DATASET/FILE`` or ``FILE``, they
+    come from there and from nowhere else. A file appears under its name only when it is complete
+    and its hash is right.
 
-    Raises :class:`DataError` that names the files that could not be had; all others are in place by
-    then.
+    Raises DataError with the names of the files that could not be fetched. All others are in place
+    by then.
     """
     if mirror is not None and not _is_url(mirror) and not Path(mirror).is_dir():
         raise DataError(f"the mirror {mirror} is not a folder")
@@ -48,9 +48,9 @@ def fetch(
         destination.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{destination}: the folder cannot be made ({error.strerror})") from None
-    pooch.get_logger().setLevel(
-        "WARNING"
-    )  # its line for every download would break up the progress bar
+
+    # Its line for every download would break the progress bar.
+    pooch.get_logger().setLevel("WARNING")
     failures: list[str] = []
     silent = 0
     for file in tqdm(
@@ -85,8 +85,10 @@ def _places(dataset: DataSet, file: DataFile, mirror: str | Path | None) -> list
 
 
 def _fetch_one(file: DataFile, target: Path, places: list[str]) -> None:
-    """Put the file at ``target`` from the first place that has it; raise what the last one
-    answered."""
+    """Put the file at ``target`` from the first place that has it.
+
+    If no place has it, raise the last failure, or the last one about a damaged copy.
+    """
     if target.is_file() and pooch.file_hash(str(target)) == file.sha256:
         return
     wrong: _Failed | None = None
@@ -98,7 +100,7 @@ def _fetch_one(file: DataFile, target: Path, places: list[str]) -> None:
                 _copy(Path(place), target, file.sha256)
             return
         except _Failed as error:
-            # a damaged copy tells more than "not found" in the next place
+            # A damaged copy says more than "not found" in the next place.
             wrong = error if wrong is None or "SHA-256" not in str(wrong) else wrong
     raise wrong or _Failed("the catalogue names no place for it")
 
@@ -112,14 +114,13 @@ def _download(url: str, target: Path, sha256: str) -> None:
             path=target.parent,
             downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
         )
-    except (
-        OSError
-    ) as error:  # what requests raises, and the file system; first, for some are ValueErrors too
+    # Requests and the file system raise OSError. It comes first: some are ValueErrors, too.
+    except OSError as error:
         answer = getattr(error, "response", None)
         if answer is not None:
             raise _Failed(f"{url} answers {answer.status_code}") from None
-        raise _Failed(f"{url} cannot be had ({type(error).__name__})", silent=True) from None
-    except ValueError:  # pooch's word for a wrong hash; it has removed its temporary file
+        raise _Failed(f"{url} cannot be fetched ({type(error).__name__})", silent=True) from None
+    except ValueError:  # a wrong hash; pooch has removed its temporary file
         raise _Failed(f"{url} has another SHA-256 than the catalogue") from None
 
 
@@ -135,8 +136,11 @@ def _copy(source: Path, target: Path, sha256: str) -> None:
 
 def _summary(dataset: DataSet, destination: Path, failures: list[str]) -> str:
     there = sum((destination / file.name).is_file() for file in dataset.files)
-    lines = failures[:SHOWN]
-    if len(failures) > SHOWN:
-        lines.append(f"and {len(failures) - SHOWN} more")
-    head = f"{there} of {len(dataset.files)} files of {dataset.name} are in {destination}; not had:"
+    lines = failures[:MAX_LISTED]
+    if len(failures) > MAX_LISTED:
+        lines.append(f"and {len(failures) - MAX_LISTED} more")
+    head = (
+        f"{there} of {len(dataset.files)} files of {dataset.name} are in {destination}; "
+        "these could not be fetched:"
+    )
     return "\n  ".join([head, *lines])

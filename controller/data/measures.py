@@ -1,4 +1,4 @@
-"""Figures of captured motion by itself."""
+"""Figures of captured motion."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ from controller.motion.pose import FPS
 
 
 def ground_figures(feet: list[Tensor], fps: float) -> dict[str, float]:
-    """Foot skate, skating ratio, floating and sinking of takes of world feet, ``(T, ..., 2, 3)``
-    each."""
+    """Foot skate, skating ratio, floating and sinking of takes: the feet's world positions ``(T,
+    ..., F, 3)`` in metres each."""
     low = torch.cat([metrics.lower_foot(take).flatten() for take in feet])
     p5, p50, p95 = metrics.quantiles(low, (0.05, 0.5, 0.95))
+    skate = torch.cat([metrics.foot_skate(take).flatten() for take in feet])
+    glide = torch.cat([metrics.glide(take).flatten() for take in feet])
+    skating = torch.cat([metrics.skating(take, fps).flatten() for take in feet])
     return {
-        "foot_skate_cm_per_frame": float(
-            torch.cat([metrics.foot_skate(take).flatten() for take in feet]).mean()
-        ),
-        "glide_cm_per_frame": float(
-            torch.cat([metrics.glide(take).flatten() for take in feet]).mean()
-        ),
-        "skating_ratio": float(
-            torch.cat([metrics.skating(take, fps).flatten() for take in feet]).float().mean()
-        ),
+        "foot_skate_cm_per_frame": float(skate.mean()),
+        "glide_cm_per_frame": float(glide.mean()),
+        "skating_ratio": float(skating.float().mean()),
         "float_cm_p5": p5,
         "float_cm_median": p50,
         "float_cm_p95": p95,
@@ -33,14 +30,14 @@ def ground_figures(feet: list[Tensor], fps: float) -> dict[str, float]:
 
 
 def captured_figures(data: MotionDataset, fps: float = FPS) -> dict[str, float]:
-    """:func:`ground_figures` of the captured motion itself, all clips."""
+    """:func:`ground_figures` of all clips of a data set."""
     feet = list(data.layout.feet)
     takes = []
     for clip in data.clips:
         local = data.layout.joint_positions(data.poses[clip.rows])[:, feet]
         velocity = data.poses[clip.rows, data.layout.velocities].unflatten(-1, (-1, 3))[:, feet]
-        # The stored velocity is each toe's motion over the ground since the last frame: add it up
-        # for a world path.
+        # The stored velocity is each foot's motion over the ground since the last frame. Its sum
+        # is the path in the world.
         path = torch.cumsum(velocity[..., [0, 2]] / fps, dim=0)
         takes.append(torch.stack((path[..., 0], local[..., 1], path[..., 1]), dim=-1))
     return ground_figures(takes, fps)

@@ -1,4 +1,4 @@
-"""Reading a folder of motion files: units and joint names by the catalogue, or found out."""
+"""Reading a folder of motion files: units and joint names from the catalogue, or guessed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from controller.core.errors import ControllerError, DataError
-from controller.data import catalogue
+from controller.data import catalogue, formats
 from controller.data.catalogue import DataFile, DataSet
 from controller.data.cleaning import renamed
-from controller.data.formats import bvh
+from controller.motion.overrides import RoleOverrides
+from controller.motion.roles import Roles
 from controller.motion.skeleton import Clip, Skeleton
 
 UNITS = (1.0, 0.01, 0.0254, 0.001)
 """Metres a unit that files are written in: metres, centimetres, inches, millimetres."""
-PLAUSIBLE_LEG_M = (0.55, 1.25)
+PLAUSIBLE_LEG_M = {"biped": (0.55, 1.5), "quadruped": (0.2, 2.0)}
+"""Between which lengths the bones from the root to a foot add up, by kind of character."""
+NO_OVERRIDES = RoleOverrides()
 
 
 def known_file(name: str) -> tuple[DataSet, DataFile] | None:
@@ -27,27 +30,31 @@ def known_file(name: str) -> tuple[DataSet, DataFile] | None:
 
 
 def guess_unit(skeleton: Skeleton) -> float:
-    """Metres a unit of a skeleton read with unit 1: the unit that makes its longest leg a
-    person's."""
-    lowest = 0.0
-    for joint in range(len(skeleton)):
-        length = 0.0
-        at = joint
-        while skeleton.parents[at] >= 0:
-            length += float(skeleton.offsets[at].norm())
-            at = skeleton.parents[at]
-        if any(word in skeleton.names[joint].lower() for word in ("foot", "ankle", "toe")):
-            lowest = max(lowest, length)
+    """Metres a unit of a skeleton that was read with unit 1: the one that makes its longest leg a
+    plausible one. Raises DataError if none does, or if the skeleton has no legs."""
+    roles = Roles.of(skeleton)
+    longest = max(_length_to(skeleton, leg.contact) for leg in roles.legs)
+    shortest_leg, longest_leg = PLAUSIBLE_LEG_M[roles.kind]
     for unit in UNITS:
-        if PLAUSIBLE_LEG_M[0] < lowest * unit < PLAUSIBLE_LEG_M[1] * 1.2:
+        if shortest_leg < longest * unit < longest_leg:
             return unit
     raise DataError(
-        f"a leg of {lowest:.4g} units is a person's in none of metres, centimetres, inches "
+        f"a leg of {longest:.4g} units is a {roles.kind}'s in none of metres, centimetres, inches "
         "and millimetres; name the unit with --unit"
     )
 
 
+def _length_to(skeleton: Skeleton, joint: int) -> float:
+    """The length of all bones from the root to a joint."""
+    length = 0.0
+    while skeleton.parents[joint] >= 0:
+        length += float(skeleton.offsets[joint].norm())
+        joint = skeleton.parents[joint]
+    return length
+
+
 def scaled(clip: Clip, unit: float) -> Clip:
+    """The clip with all lengths multiplied by ``unit``."""
     skeleton = replace(
         clip.skeleton, offsets=clip.skeleton.offsets * unit, tips=clip.skeleton.tips * unit
     )
@@ -55,37 +62,38 @@ def scaled(clip: Clip, unit: float) -> Clip:
 
 
 def read_folder(
-    folder: Path, uses: tuple[str, ...] = ("locomotion",), unit: float | None = None
+    folder: Path,
+    uses: tuple[str, ...] = ("locomotion",),
+    unit: float | None = None,
+    overrides: RoleOverrides = NO_OVERRIDES,
 ) -> tuple[list[Clip], list[str]]:
-    """All ``.bvh`` files under ``folder``, in metres, with canonical joint names, and a sentence
-    for each left out.
+    """All motion files under ``folder``, in metres, with canonical joint names, and a sentence for
+    each that is left out.
 
     Files that the catalogue knows take its unit and names, and are read only if their use is among
-    ``uses``; others are read with ``unit``, or one found from the length of a leg. Raises DataError
-    if there is no file.
+    ``uses``. Others are read with ``unit``, or with one guessed from the length of a leg. The
+    ``overrides`` go with every skeleton that has their joints. Raises DataError if there is no
+    file.
     """
     if not folder.is_dir():
         raise DataError(
             f"{folder}: no such folder; `python -m controller data fetch --out {folder}` makes one"
         )
-    paths = sorted(folder.rglob("*.bvh"))
+    suffixes = formats.readable()
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
     if not paths:
-        raise DataError(f"{folder}: no .bvh file in it or below")
+        raise DataError(f"{folder}: no {' or '.join(suffixes)} file in it or below")
+
     clips = []
     notes = []
     for path in paths:
         known = known_file(path.name)
+        if known is not None and known[1].use not in uses:
+            use = known[1].use
+            notes.append(f"{path.name}: left out ({use}; --use takes {', '.join(uses)})")
+            continue
         try:
-            if known is None:
-                clip = bvh.read(path, unit=unit or 1.0)
-                clip = clip if unit else scaled(clip, guess_unit(clip.skeleton))
-            elif known[1].use not in uses:
-                notes.append(
-                    f"{path.name}: left out ({known[1].use}; --use takes {', '.join(uses)})"
-                )
-                continue
-            else:
-                clip = renamed(bvh.read(path, unit=known[1].unit), dict(known[0].joints))
+            clip = _read(path, known, unit, overrides)
         except ControllerError as error:
             notes.append(f"{path.name}: left out ({error})")
             continue
@@ -93,8 +101,30 @@ def read_folder(
     return clips, notes
 
 
+def _read(
+    path: Path,
+    known: tuple[DataSet, DataFile] | None,
+    unit: float | None,
+    overrides: RoleOverrides,
+) -> Clip:
+    """One file in metres, by the catalogue's entry if it has one."""
+    if known is not None:
+        dataset, file = known
+        clip = renamed(formats.read(path, unit=file.unit), dict(dataset.joints))
+        return _with_overrides(clip, overrides)
+
+    clip = _with_overrides(formats.read(path, unit=unit or 1.0), overrides)
+    return clip if unit else scaled(clip, guess_unit(clip.skeleton))
+
+
+def _with_overrides(clip: Clip, overrides: RoleOverrides) -> Clip:
+    own = overrides.restricted(clip.skeleton.names)
+    return replace(clip, skeleton=replace(clip.skeleton, overrides=own))
+
+
 def most_common_skeleton(clips: list[Clip]) -> Skeleton:
-    """The skeleton that most frames are on, by joint names; of those, the first clip's."""
+    """The skeleton, by its set of joint names, that most frames are on, as the first clip has
+    it."""
     frames: dict[frozenset[str], int] = {}
     for clip in clips:
         key = frozenset(clip.skeleton.names)

@@ -1,4 +1,4 @@
-"""Windows of captured motion to train on."""
+"""Windows of captured motion for training."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from controller.motion.pose import PoseLayout
 
 
 class Windows:
-    """Training windows: raw poses ``(N, D)`` and the rows at which a window of ``length`` poses may
-    start."""
+    """Windows of ``length`` consecutive poses of one clip.
+
+    poses       (N, D) raw poses of all clips
+    starts      (W,) the rows at which a window may start
+    cumulative  (W,) sums of the windows' weights; ``balance`` 0 gives all the same, 1 gives rare
+                velocities as much as common ones
+    """
 
     def __init__(
         self, poses: Tensor, clips: list[ClipEntry], length: int, balance: float = 0.0
     ) -> None:
         starts = [
-            torch.arange(c.start, c.start + c.length - length + 1)
-            for c in clips
-            if c.length >= length
+            torch.arange(clip.start, clip.start + clip.length - length + 1)
+            for clip in clips
+            if clip.length >= length
         ]
         if not starts:
-            longest = max((c.length for c in clips), default=0)
+            longest = max((clip.length for clip in clips), default=0)
             raise DataError(
                 f"no clip is long enough: the longest has {longest} poses, a window needs {length}"
             )
@@ -33,23 +38,19 @@ class Windows:
         self.cumulative = self._weights(balance).cumsum(0)
 
     def _weights(self, balance: float) -> Tensor:
-        """One weight a window, by how rare its mean root velocity is: cells of 0.2 m/s, 0.2 m/s and
-        0.4 rad/s."""
-        sums = (
-            torch.cat((torch.zeros(1, 3), self.poses[:, PoseLayout.root_velocity]))
-            .double()
-            .cumsum(0)
-        )
+        """One weight a window, by how rare its mean root velocity is, counted in cells of 0.2 m/s,
+        0.2 m/s and 0.4 rad/s."""
+        velocity = self.poses[:, PoseLayout.root_velocity]
+        sums = torch.cat((torch.zeros(1, 3), velocity)).double().cumsum(0)
         mean = (sums[self.starts + self.length] - sums[self.starts]) / self.length
         cells = (mean / torch.tensor([0.2, 0.2, 0.4], dtype=torch.float64)).round().long()
-        _, which, counts = cells.unique(dim=0, return_inverse=True, return_counts=True)
-        return counts[which].double().pow(-balance)
+        _, cell, counts = cells.unique(dim=0, return_inverse=True, return_counts=True)
+        return counts[cell].double().pow(-balance)
 
     def draw(self, batch: int, generator: torch.Generator, poses: int | None = None) -> Tensor:
         """``(batch, length, D)`` raw poses of windows drawn with replacement, or the first
         ``poses`` of each."""
-        at = torch.rand(batch, generator=generator, dtype=torch.float64) * self.cumulative[-1]
-        chosen = self.starts[
-            torch.searchsorted(self.cumulative, at).clamp(max=len(self.starts) - 1)
-        ]
-        return self.poses[chosen[:, None] + torch.arange(poses or self.length)]
+        share = torch.rand(batch, generator=generator, dtype=torch.float64)
+        window = torch.searchsorted(self.cumulative, share * self.cumulative[-1])
+        start = self.starts[window.clamp(max=len(self.starts) - 1)]
+        return self.poses[start[:, None] + torch.arange(poses or self.length)]

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from controller.core.errors import ConfigError
 from controller.core.files import atomic
-from controller.data.formats import bvh
+from controller.data import formats
 from controller.motion.skeleton import Clip, Skeleton, to_local
 
-MOTION = (".bvh", ".npz")
+MOTION = formats.writable()
 PICTURES = (".png", ".gif", ".mp4")
 GIF_EVERY = 2  # frames; 15 a second look smooth and halve the file
 GIF_MILLISECONDS = (
@@ -111,27 +111,7 @@ class Recording:
         for writer in self._pictures:
             writer.close(keep=good)
         for path in self._motions if good else ():
-            (bvh.write if path.suffix.lower() == ".bvh" else write_npz)(path, self.clip())
-
-
-def write_npz(path: Path, clip: Clip) -> None:
-    """Arrays of T frames and J joints: everything that is known, in metres, Y up.
-
-    ``root`` (T, 3), ``rotations`` (T, J, 3, 3) relative to the parent joint, ``positions`` (T, J,
-    3) in the world, ``names`` (J,), ``parents`` (J,), ``offsets`` and ``tips`` (J, 3), ``fps``.
-    """
-    with atomic(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            root=clip.positions.numpy(),
-            rotations=clip.rotations.numpy(),
-            positions=clip.joint_positions().numpy(),
-            names=np.array(clip.skeleton.names),
-            parents=np.array(clip.skeleton.parents),
-            offsets=clip.skeleton.offsets.numpy(),
-            tips=clip.skeleton.tips.numpy(),
-            fps=clip.fps,
-        )
+            formats.write(path, self.clip())
 
 
 class LastPicture:

@@ -16,8 +16,8 @@ OTHER_MEANING = 2.0
 """Points for a part that a name may also mean."""
 CONTRADICTION = -4.0
 REPEATED_NAME = -0.5
-"""Of several joints with the same name but for its number, the first is the part; the others
-divide its twist."""
+"""Of joints whose names differ only in a number, the first is the part; the others divide its
+twist."""
 MISSING = {"base": 0.0, "upper": -1.5, "middle": -1.0, "end": -1.0, "toe": 0.0}
 """Points for a part that no joint has."""
 SKIPPED_ABOVE = -0.1
@@ -48,52 +48,48 @@ def find_parts(
 ) -> Parts:
     """The best assignment of parts, in order down the ``chain`` of joints, to some of them.
 
-    ``bones`` are the lengths of the bones below the joints; the thigh and the shin (or the upper
-    and lower arm) are usually the two longest in a row. ``region`` is "leg" or "arm"; ``longest`` is
-    the length of the limb's longest bone, above 0.
+    ``bones`` are the lengths of the bones below the joints, and ``longest`` that of the limb's
+    longest bone, above 0. The thigh and the shin (or the upper and lower arm) are usually the two
+    longest in a row. ``region`` is "leg" or "arm".
     """
-    points = [
-        [
-            _points(readings, chain, place, Meaning(region, part), bones[place] / longest)
-            for part in PARTS
-        ]
-        for place in range(len(chain))
-    ]
-    gaps = [0.0]
-    for part in PARTS:
-        gaps.append(gaps[-1] + MISSING[part])
-
     # best[k]: the best assignment of the joints so far whose last part is the k-th (0 for none).
     best: list[Parts | None] = [Parts(score=0.0), *[None] * len(PARTS)]
     for place, joint in enumerate(chain):
         reading = readings[joint]
         unknown = not (reading.meanings or reading.extra)
-        following: list[Parts | None] = []
-        for last, state in enumerate(best):
-            skipped = _skipped(last) if unknown else 0.0
-            option = None
-            if state is not None:
-                option = Parts(state.joints, state.score + skipped, state.named)
-            following.append(option)
-        for part in range(len(PARTS)):
-            for last in range(part + 1):
-                state = best[last]
+        following = [
+            None if state is None else _without_part(state, _skipped(last) if unknown else 0.0)
+            for last, state in enumerate(best)
+        ]
+        for number, part in enumerate(PARTS, start=1):
+            meaning = Meaning(region, part)
+            points = _points(readings, chain, place, meaning, bones[place] / longest)
+            for last, state in enumerate(best[:number]):
                 if state is None:
                     continue
-                score = state.score + points[place][part] + gaps[part] - gaps[last]
-                current = following[part + 1]
+                score = state.score + points + _missing(last, number)
+                current = following[number]
                 if current is None or score > current.score:
-                    joints = {**state.joints, PARTS[part]: joint}
-                    named = state.named + (Meaning(region, PARTS[part]) in reading.meanings)
-                    following[part + 1] = Parts(joints, score, named)
+                    named = state.named + (meaning in reading.meanings)
+                    following[number] = Parts({**state.joints, part: joint}, score, named)
         best = following
 
     complete = [
-        Parts(state.joints, state.score + gaps[-1] - gaps[last], state.named)
+        _without_part(state, _missing(last, len(PARTS) + 1))
         for last, state in enumerate(best)
         if state is not None
     ]
     return max(complete, key=lambda parts: parts.score)
+
+
+def _without_part(parts: Parts, points: float) -> Parts:
+    """The same assignment after a joint that is no part, or at the end."""
+    return Parts(parts.joints, parts.score + points, parts.named)
+
+
+def _missing(last: int, number: int) -> float:
+    """Points for the parts between the ``last`` and the next one, counted from 1."""
+    return sum(MISSING[part] for part in PARTS[last : number - 1])
 
 
 def _skipped(last: int) -> float:

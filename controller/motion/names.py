@@ -29,10 +29,13 @@ WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 VERTEBRA = re.compile(r"[LT]\d+")
 """Lumbar and thoracic vertebrae in Xsens files: L5, L3, T12, T8."""
 EXTRA = frozenset(
-    "end tip nub site leaf null twist roll ik fk pole target ctrl control dummy helper prop weapon"
-    " eye ear jaw chin tongue brow face mouth nose teeth lip cheek breast pec hair lid"
-    " stomachtip".split()
-)
+    (
+        "end", "tip", "nub", "site", "leaf", "null", "twist", "roll", "ik", "fk", "pole", "target",
+        "ctrl", "control", "dummy", "helper", "prop", "weapon", "eye", "ear", "jaw", "chin",
+        "tongue", "brow", "face", "mouth", "nose", "teeth", "lip", "cheek", "breast", "pec", "hair",
+        "lid",
+    )
+)  # fmt: skip
 """Words of joints that carry no part of the body that :mod:`roles` names."""
 
 

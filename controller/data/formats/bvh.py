@@ -25,7 +25,7 @@ from controller.motion.skeleton import Clip, Skeleton
 
 ZERO_LENGTH = 1e-6  # metres; a shorter offset puts a joint on its parent
 STILL = 1e-5  # largest change of a rotation matrix' entries over a clip that still counts as none
-HUGE = 1e30  # no length or angle, and float32 could not hold it in every unit; NaN is not below it either
+HUGE = 1e30  # larger than any length or angle; float32 holds less in some units
 CHANNELS = {
     f"{axis}{kind}".upper(): (kind, axis) for axis in AXES for kind in ("position", "rotation")
 }

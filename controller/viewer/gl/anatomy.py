@@ -1,89 +1,113 @@
-"""What a bone looks like, told from its joints' names: thickness and colour."""
+"""What a bone looks like by the roles of its joints: thickness and colour."""
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-REACH = 1.085  # metres along the bones from the hips to the toes of the body that the sizes below are for
-SKULL = 0.13  # metres from the joint under the head to the middle of its top
+from controller.motion.names import Meaning
+from controller.motion.roles import Roles
+
+REACH = 1.085
+"""Metres along the bones from the hips to the toes of the body that the sizes below are for."""
+SKULL = 0.13
+"""Metres from the joint under the head to the middle of its top."""
+MAX_SOLES = 4
+"""How many joints darken the ground under them."""
 
 # Linear RGB
 PORCELAIN = (0.60, 0.58, 0.55)
 GRAPHITE = (0.05, 0.055, 0.065)
 BLUE = (0.07, 0.22, 0.42)
 CORAL = (0.52, 0.13, 0.07)
+SIDE_COLOURS = {"left": BLUE, "right": CORAL, "": GRAPHITE}
 
 
 class Shape(NamedTuple):
-    """A bone's look: radii at its start and end, depth ÷ width, and the length of the dark cuff
-    where it bends.
+    """A bone's look. Lengths are in metres.
 
-    Lengths in metres.
+    start   radius at its start
+    end     radius at its end
+    depth   depth ÷ width
+    cuff    length of the dark cuff where the limb bends. Negative: none; 0: the start's cap alone
+    accent  it has the colour of its side
+    level   it starts at the height at which it ends: hips are one broad piece, not two legs up to
+            the waist
     """
 
     start: float
     end: float
     depth: float = 1.0
-    cuff: float = -1.0  # none; at 0 the cap of the start alone is dark
-    accent: bool = False  # in the colour of its side
-    level: bool = False  # starts on the height where it ends: hips are one broad piece, not two legs to the waist
+    cuff: float = -1.0
+    accent: bool = False
+    level: bool = False
 
 
-# The first pattern found in "joint>child" (lower case; a leaf's child is "tip") gives the shape.
-SHAPES = tuple(
-    (re.compile(pattern), shape)
-    for pattern, shape in (
-        (r"thumb|index|middle|ring|pinky|finger", Shape(0.011, 0.009, accent=True)),
-        (r"head.*>", Shape(0.064, 0.086, 1.06)),
-        (r">.*head|neck", Shape(0.046, 0.043)),
-        (r"(spine|chest|torso|back).*>.*(shoulder|clav|collar|arm)", Shape(0.066, 0.064)),
-        (r"(shoulder|clav|collar).*>", Shape(0.068, 0.056)),
-        (r"(hand|wrist).*>", Shape(0.034, 0.024, 0.62, accent=True)),
-        (r"(forearm|lowerarm|elbow).*>", Shape(0.044, 0.029, cuff=0.012, accent=True)),
-        (r"(arm|humerus).*>", Shape(0.060, 0.039, cuff=0.02)),
-        (r"(toe|ball).*>", Shape(0.036, 0.027, 0.72, accent=True)),
-        (r"(foot|ankle).*>", Shape(0.043, 0.036, 0.9, accent=True)),
-        (r"(hips|pelvis|root).*>.*(leg|thigh|hip|femur)", Shape(0.092, 0.074, 1.18, level=True)),
-        (r"(upleg|upperleg|thigh|femur|(left|right)_?hip).*>", Shape(0.076, 0.054)),
-        (r"(leg|shin|calf|knee|tibia).*>", Shape(0.060, 0.034, cuff=0.018, accent=True)),
-        (r"(hips|pelvis|root).*>", Shape(0.126, 0.104, 0.76)),
-        (r"(spine|chest|torso|abdomen|back).*>", Shape(0.112, 0.138, 0.70)),
-    )
-)
+TIP = Meaning("tip")
+"""Stands for the end of a leaf's bone, in place of its child."""
+
+FINGER = Shape(0.011, 0.009, accent=True)
+HEAD = Shape(0.064, 0.086, 1.06)
+NECK = Shape(0.046, 0.043)
+COLLAR = Shape(0.066, 0.064)
+PELVIS = Shape(0.092, 0.074, 1.18, level=True)
+SHAPES = {
+    "arm_base": Shape(0.068, 0.056),
+    "arm_upper": Shape(0.060, 0.039, cuff=0.02),
+    "arm_middle": Shape(0.044, 0.029, cuff=0.012, accent=True),
+    "arm_end": Shape(0.034, 0.024, 0.62, accent=True),
+    "arm_toe": Shape(0.034, 0.024, 0.62, accent=True),
+    "leg_upper": Shape(0.076, 0.054),
+    "leg_middle": Shape(0.060, 0.034, cuff=0.018, accent=True),
+    "leg_end": Shape(0.043, 0.036, 0.9, accent=True),
+    "leg_toe": Shape(0.036, 0.027, 0.72, accent=True),
+    "hips": Shape(0.126, 0.104, 0.76),
+    "spine": Shape(0.112, 0.138, 0.70),
+}
+"""The shape of the bone below a joint by its role, unless :func:`shape_of` knows better."""
 
 
-def shape_of(joint: str, child: str, length: float) -> Shape:
-    """The shape of the bone from ``joint`` to ``child``; for names never heard of, one that goes
-    with its length."""
-    name = f"{joint}>{child}".lower()
-    for pattern, shape in SHAPES:
-        if pattern.search(name):
-            return shape
+def shape_of(joint: Meaning, child: Meaning, length: float) -> Shape:
+    """The shape of the bone from ``joint`` to ``child`` (:data:`TIP` for a leaf's bone). Without a
+    role, it is one that goes with the ``length`` in metres."""
+    if "finger" in (joint.part, child.part):
+        return FINGER
+    if joint.region == "head":
+        return HEAD
+    if joint.region == "neck" or child.region in ("head", "neck"):
+        return NECK
+    if joint.region == "spine" and child.region == "arm":
+        return COLLAR
+    if joint.region == "hips" and child.region == "leg":
+        return PELVIS
+
+    role = "_".join(joint).rstrip("_")
+    if role in SHAPES:
+        return SHAPES[role]
     radius = min(max(0.18 * length, 0.012), 0.06)
     return Shape(radius, 0.8 * radius)
 
 
-def side_colour(joint: str) -> tuple[float, float, float]:
-    """Blue on the left, coral on the right, graphite for what has no side."""
-    if re.search(r"left|^l[_.]|[_.]l$", joint.lower()) or re.match(r"[lL][A-Z]", joint):
-        return BLUE
-    if re.search(r"right|^r[_.]|[_.]r$", joint.lower()) or re.match(r"[rR][A-Z]", joint):
-        return CORAL
-    return GRAPHITE
-
-
-def is_head(joint: str) -> bool:
-    """Whether the joint carries the head."""
-    return "head" in joint.lower()
-
-
-def is_sole(joint: str) -> bool:
+def is_sole(joint: Meaning) -> bool:
     """Whether the joint lies on the ground in a step, so that flesh belongs above it and not around
     it."""
-    return re.search(r"toe|ball", joint.lower()) is not None
+    return joint == ("leg", "toe")
 
 
-def is_foot(joint: str) -> bool:
-    """Whether the joint belongs to a foot."""
-    return is_sole(joint) or re.search(r"foot|ankle", joint.lower()) is not None
+def feet(roles: Roles) -> tuple[int, ...]:
+    """All joints of feet, in their order in the skeleton."""
+    joints = [
+        joint
+        for limb in roles.limbs
+        if limb.grounded
+        for joint in (limb.end, limb.toe)
+        if joint is not None
+    ]
+    return tuple(sorted(joints))
+
+
+def soles(roles: Roles) -> tuple[int, ...]:
+    """At most :data:`MAX_SOLES` joints that darken the ground under them."""
+    joints = feet(roles)
+    if len(joints) > MAX_SOLES:
+        joints = tuple(limb.contact for limb in roles.limbs if limb.grounded)
+    return joints[:MAX_SOLES]

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from controller.motion.names import Meaning
+from controller.motion.roles import Roles
 from controller.motion.skeleton import Skeleton, forward_kinematics
 from controller.viewer.gl import anatomy
 
@@ -38,7 +40,10 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """P parts, each field of :class:`Part` as one array with P rows."""
+    """P parts, each field of :class:`Part` as one array with P rows.
+
+    soles  the joints that darken the ground under them
+    """
 
     joints: np.ndarray
     frames: np.ndarray
@@ -46,16 +51,21 @@ class Body:
     shapes: np.ndarray
     colours: np.ndarray
     cuffs: np.ndarray
+    soles: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.joints)
 
     @classmethod
     def of(cls, skeleton: Skeleton) -> Body:
-        """A body for any skeleton: known names get their shape, other bones one that goes with
-        their length."""
-        joints, *fields = zip(*_Sculptor(skeleton).parts(), strict=True)
-        return cls(np.array(joints), *(np.array(field, dtype=np.float32) for field in fields))
+        """A body for any skeleton: bones get the shape of their role, or one that goes with their
+        length."""
+        sculptor = _Sculptor(skeleton)
+        joints, *fields = zip(*sculptor.parts(), strict=True)
+        arrays = [np.array(field, dtype=np.float32) for field in fields]
+        frames, origins, shapes, colours, cuffs = arrays
+        soles = anatomy.soles(sculptor.roles)
+        return cls(np.array(joints), frames, origins, shapes, colours, cuffs, soles)
 
     @property
     def looks(self) -> np.ndarray:
@@ -63,68 +73,72 @@ class Body:
         return np.column_stack((self.shapes, self.colours, self.cuffs))
 
     def place(self, positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
-        """Part frame → world (..., P, 3, 4) for joint positions (..., J, 3) and global rotations
-        (..., J, 3, 3)."""
+        """The transforms (..., P, 3, 4) from the parts' frames to the world, for joint positions
+        (..., J, 3) in metres and global rotations (..., J, 3, 3)."""
         rotation = rotations[..., self.joints, :, :]
         placed = np.empty((*rotation.shape[:-1], 4), dtype=np.float32)
         np.matmul(rotation, self.frames, out=placed[..., :3])
-        placed[..., 3] = (
-            positions[..., self.joints, :] + (rotation @ self.origins[..., None])[..., 0]
-        )
+        origins = (rotation @ self.origins[..., None])[..., 0]
+        placed[..., 3] = positions[..., self.joints, :] + origins
         return placed
 
 
 class _Sculptor:
     """Puts flesh on a skeleton.
 
-    scale    the person's size as a multiple of the one that anatomy.py measures
-    upright  the rest pose stands, so each joint knows where up and front are. Some skeletons are
-             stored with all
-             bones along one axis; they get round limbs and neither soles nor a visor
+    roles    what the joints are, as far as it can be made out
+    scale    the character's size as a multiple of that of the body in anatomy.py
+    upright  the rest pose stands, so that up and front are known for each joint. Some skeletons are
+             stored with all bones along one axis; they get round limbs and neither soles nor a
+             visor
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
         self.skeleton = skeleton
-        rest = forward_kinematics(
-            skeleton, torch.zeros(3), torch.eye(3).expand(len(skeleton), 3, 3)
-        )
+        self.roles = Roles.of(skeleton, complete=False)
+        unrotated = torch.eye(3).expand(len(skeleton), 3, 3)
+        rest = forward_kinematics(skeleton, torch.zeros(3), unrotated)
         extent = rest.amax(0) - rest.amin(0)
         self.upright = bool(extent[1] > 0.75 * extent.max())
-        self.scale = _reach(skeleton) / anatomy.REACH
+        self.scale = _reach(skeleton, self.roles) / anatomy.REACH
 
     def parts(self) -> Iterator[Part]:
+        """All parts, joint by joint."""
         skeleton = self.skeleton
-        for joint, name in enumerate(skeleton.names):
+        for joint in range(len(skeleton)):
+            is_head = joint == self.roles.head
             tip = skeleton.tips[joint].numpy().astype(float)
-            if anatomy.is_head(name):  # it may end anywhere above the skull
-                tip *= min(1.0, anatomy.SKULL * self.scale / max(float(np.linalg.norm(tip)), 1e-6))
-            for child in skeleton.children(joint):
-                yield from self._bone(
-                    joint, skeleton.names[child], skeleton.offsets[child].numpy().astype(float)
-                )
-            if not skeleton.children(joint):
-                yield from self._bone(joint, "tip", tip)
-            if self.upright and anatomy.is_head(name):
+            if is_head:  # it may end anywhere above the skull
+                length = max(float(np.linalg.norm(tip)), 1e-6)
+                tip *= min(1.0, anatomy.SKULL * self.scale / length)
+
+            children = skeleton.children(joint)
+            for child in children:
+                end = skeleton.offsets[child].numpy().astype(float)
+                yield from self._bone(joint, self.roles.meaning(child), end)
+            if not children:
+                yield from self._bone(joint, anatomy.TIP, tip)
+            if self.upright and is_head:
                 yield self._visor(joint, tip)
 
-    def _bone(self, joint: int, child: str, end: np.ndarray) -> Iterator[Part]:
+    def _bone(self, joint: int, child: Meaning, end: np.ndarray) -> Iterator[Part]:
         """The parts of one bone: its cone and, if it is a foot, one from the heel."""
-        name = self.skeleton.names[joint]
+        role = self.roles.meaning(joint)
         length = float(np.linalg.norm(end))
-        look = anatomy.shape_of(name, child, length / self.scale)
-        colour = anatomy.side_colour(name) if look.accent else anatomy.PORCELAIN
-        start, depth, (first, last) = (
-            np.zeros(3),
-            look.depth,
-            self.scale * np.array((look.start, look.end)),
-        )
+        look = anatomy.shape_of(role, child, length / self.scale)
+        side = self.roles.sides[joint]
+        colour = anatomy.SIDE_COLOURS[side] if look.accent else anatomy.PORCELAIN
+        start = np.zeros(3)
+        depth = look.depth
+        first, last = self.scale * np.array((look.start, look.end))
+
         if not self.upright:
             first = first * depth**0.5
             last = last * depth**0.5
             depth = 1.0
         elif look.level:
             start = UP * 0.35 * end[1]
-        elif anatomy.is_sole(name):
+        elif anatomy.is_sole(role):
             start = start + UP * first * depth
             end = end + UP * last * depth
         elif anatomy.is_sole(child):
@@ -134,12 +148,11 @@ class _Sculptor:
         yield _cone(joint, start, end, (first, last), depth, colour, look.cuff * self.scale)
 
     def _visor(self, joint: int, tip: np.ndarray) -> Part:
-        """A dark band before the eyes: which way a head looks is hard to tell otherwise."""
+        """A dark band before the eyes, without which it is hard to tell which way a head looks."""
         middle = tip * 0.8 + FRONT * 0.036 * self.scale
         half = np.array((0.013 * self.scale, 0.0, 0.0))
-        return _cone(
-            joint, middle - half, middle + half, (0.063 * self.scale,) * 2, 0.62, anatomy.GRAPHITE
-        )
+        radius = 0.063 * self.scale
+        return _cone(joint, middle - half, middle + half, (radius, radius), 0.62, anatomy.GRAPHITE)
 
 
 def _cone(
@@ -151,8 +164,8 @@ def _cone(
     colour: tuple[float, float, float],
     cuff: float = -1.0,
 ) -> Part:
-    """A rounded cone between two points of a joint's frame; flat front to back if upright, top to
-    bottom if not."""
+    """A rounded cone between two points of a joint's frame. ``depth`` below 1 flattens it: from
+    front to back if it is upright, from top to bottom if not."""
     length = float(np.linalg.norm(end - start))
     along = (end - start) / length if length > 1e-9 else UP
     thin = FRONT if abs(along[1]) > 0.7 else UP
@@ -162,15 +175,11 @@ def _cone(
     return Part(joint, frame, start, (*radii, length, depth), colour, cuff)
 
 
-def _reach(skeleton: Skeleton) -> float:
-    """The length of the longest chain of bones from the root to a foot, or to any joint if there
-    are no feet."""
+def _reach(skeleton: Skeleton, roles: Roles) -> float:
+    """The length in metres of the longest chain of bones from the root to a foot, or to any joint
+    if there are no feet."""
     lengths = skeleton.offsets.norm(dim=-1).tolist()
     for joint, parent in enumerate(skeleton.parents[1:], start=1):
         lengths[joint] += lengths[parent]
-    feet = [
-        length
-        for length, name in zip(lengths, skeleton.names, strict=True)
-        if anatomy.is_foot(name)
-    ]
-    return max(feet or lengths) or anatomy.REACH
+    to_feet = [lengths[joint] for joint in anatomy.feet(roles)]
+    return max(to_feet or lengths) or anatomy.REACH

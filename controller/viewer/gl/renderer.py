@@ -10,7 +10,7 @@ from OpenGL import GL
 
 from controller.core.errors import DisplayError
 from controller.motion.skeleton import Skeleton, forward_kinematics
-from controller.viewer.gl import anatomy, flag, sun, walls
+from controller.viewer.gl import flag, sun, walls
 from controller.viewer.gl import quality as qualities
 from controller.viewer.gl.body import Body
 from controller.viewer.gl.framebuffer import Target
@@ -59,9 +59,7 @@ class Renderer:
         self.body = Body.of(skeleton)
         self.frame = np.zeros((), dtype=FRAME)
         self._shadow_map = ShadowMap(self.quality.shadow_side)
-        self._soles = [joint for joint, name in enumerate(skeleton.names) if anatomy.is_foot(name)][
-            :4
-        ]
+        self._soles = self.body.soles
         self._make_programs()
         self._make_buffers()
         self._targets: list[Target] = []

@@ -1,0 +1,142 @@
+"""The chains of joints that hang on a skeleton's midline, and which of them are legs and arms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.motion.evidence import Evidence
+from controller.motion.limbs import Parts, find_parts
+from controller.motion.names import HEAD
+from controller.motion.overrides import REGIONS
+from controller.motion.symmetry import ALONE
+
+SHARE_OF_LONGEST = 0.25
+"""Unnamed chains that are shorter than this share of the longest are no limbs."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A part of the tree that hangs on the midline.
+
+    root    its first joint
+    path    its joints from the root to its farthest leaf
+    length  of the path's bones
+    hangs   it goes straight down to the ground
+    parts   region → the best assignment of its joints to a limb's parts
+    """
+
+    root: int
+    path: tuple[int, ...]
+    length: float
+    hangs: bool
+    parts: dict[str, Parts]
+
+    def points(self, region: str) -> tuple[bool, float]:
+        """How much speaks for the region: first whether names do, then all points."""
+        return self.parts[region].named > 0, self.parts[region].score
+
+
+Pair = tuple[Chain, ...]
+"""Two chains that are mirror images, or one that has none."""
+
+
+def find_pairs(evidence: Evidence) -> list[Pair]:
+    """All chains that hang on the midline."""
+    pairs: list[Pair] = []
+    for joint in range(1, len(evidence.skeleton)):
+        partner = evidence.partner[joint]
+        parent = evidence.skeleton.parents[joint]
+        if evidence.on_midline(joint) or not evidence.on_midline(parent):
+            continue
+        if partner == ALONE:
+            pairs.append((_chain(evidence, joint),))
+        elif joint < partner:
+            pairs.append((_chain(evidence, joint), _chain(evidence, partner)))
+    return pairs
+
+
+def _chain(evidence: Evidence, root: int) -> Chain:
+    paths = evidence.tree.paths(root)
+    bones = [evidence.rest.bones(path) for path in paths]
+    lengths = [sum(row) for row in bones]
+    longest_bone = max(max(row) for row in bones) or 1.0
+    indices = range(len(paths))
+
+    parts = {}
+    for region in REGIONS:
+        options = [
+            find_parts(path, row, evidence.readings, region, longest_bone)
+            for path, row in zip(paths, bones, strict=True)
+        ]
+        best = max(indices, key=lambda index: (options[index].score, lengths[index]))
+        parts[region] = options[best]
+
+    longest = max(indices, key=lambda index: lengths[index])
+    path = paths[longest]
+    return Chain(root, path, lengths[longest], evidence.rest.hangs(path), parts)
+
+
+def choose_limbs(evidence: Evidence, pairs: list[Pair]) -> dict[str, Pair]:
+    """Region → the chains that are the legs, or the arms: by names, then by structure.
+
+    What hangs to the ground is a leg. Of two such pairs, the one farther from the head is the legs,
+    the other one the arms.
+    """
+    chosen: dict[str, Pair] = {}
+    for region, other in (("leg", "arm"), ("arm", "leg")):
+        named = [
+            pair
+            for pair in pairs
+            if pair[0].parts[region].named and pair[0].points(region) >= pair[0].points(other)
+        ]
+        if named:
+            chosen[region] = max(
+                named, key=lambda pair: (len(pair), *pair[0].points(region), pair[0].length)
+            )
+
+    used = [chain.root for pair in chosen.values() for chain in pair]
+    spare = [
+        pair
+        for pair in pairs
+        if len(pair) == 2 and pair[0].root not in used and _may_be_limbs(evidence, pair, pairs)
+    ]
+    head = likely_head(evidence)
+
+    def order(pair: Pair) -> tuple[bool, float]:
+        parent = evidence.skeleton.parents[pair[0].root]
+        return not pair[0].hangs, -_length(evidence, evidence.tree.way(parent, head))
+
+    stands = any(pair[0].hangs for pair in [*spare, *chosen.values()])
+    for pair in sorted(spare, key=order):
+        may_be_legs = pair[0].hangs or not stands
+        region = "leg" if may_be_legs and chosen.get("leg") is None else "arm"
+        chosen.setdefault(region, pair)
+    return chosen
+
+
+def _may_be_limbs(evidence: Evidence, pair: Pair, pairs: list[Pair]) -> bool:
+    """Whether an unnamed pair of chains is long enough, and more than helpers."""
+    longest = max(chain.length for other in pairs for chain in other)
+    path = pair[0].path
+    extra = all(evidence.readings[joint].extra for joint in path)
+    long = pair[0].length >= SHARE_OF_LONGEST * longest and len(path) > 1
+    return long and not extra
+
+
+def likely_head(evidence: Evidence) -> int:
+    """The joint named head, or the joint of the midline that is highest; if the rest pose does not
+    stand, the one farthest from the root."""
+    named = evidence.named(HEAD)
+    if named is not None:
+        return named
+    middle = [joint for joint in range(len(evidence.skeleton)) if evidence.on_midline(joint)]
+    paths = [path for path in evidence.tree.paths(0) if len(path) > 2]
+    if any(evidence.rest.hangs(path) for path in paths):
+        return max(middle, key=lambda joint: float(evidence.rest.tips[joint, 1]))
+    return max(middle, key=lambda joint: _length(evidence, evidence.tree.way(0, joint)))
+
+
+def _length(evidence: Evidence, way: list[int]) -> float:
+    """The length of a way through the tree, in the skeleton's units."""
+    positions = evidence.rest.joints[way]
+    return float((positions[1:] - positions[:-1]).norm(dim=-1).sum())
