@@ -1,6 +1,7 @@
 """Every command by name: ``python -m controller NAME``, or ``motion-vae NAME`` once installed.
 
-A command's module is imported only when it runs, so that ``--help`` is quick.
+A command's module is imported only when it runs, so that ``--help`` is quick. Packages add commands
+in the entry-point group ``motion_vae.commands``.
 """
 
 from __future__ import annotations
@@ -8,71 +9,95 @@ from __future__ import annotations
 import importlib
 import sys
 from dataclasses import dataclass
+from importlib import metadata
 
 from controller.core.errors import ConfigError, run_command
+
+GROUP = "motion_vae.commands"
+"""The entry-point group in which packages name functions that run commands of theirs."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: the module whose ``main`` runs it, and one line for the help.
+    """A command: the function ``MODULE:FUNCTION`` that runs it, and one line for the help.
 
-    ``main`` reads its options from ``sys.argv``. ``listed`` is False for parts of other commands
-    that need a process of their own.
+    The function reads its options from ``sys.argv``. ``listed`` is False for parts of other
+    commands that need a process of their own.
     """
 
-    module: str
+    function: str
     summary: str
     listed: bool = True
 
 
 COMMANDS = {
-    "data": Command("controller.data.commands", "fetch, build and inspect motion data"),
-    "train": Command("controller.training.train_mvae", "train a motion VAE"),
+    "data": Command("controller.data.commands:main", "fetch, build and inspect motion data"),
+    "train": Command("controller.training.train_mvae:main", "train a motion VAE"),
     "train-encoder": Command(
-        "controller.training.train_encoder", "train the encoder of a finished motion VAE further"
+        "controller.training.train_encoder:main",
+        "train the encoder of a finished motion VAE further",
     ),
     "train-extractor": Command(
-        "controller.training.train_extractor", "train the feature extractor of the Fréchet distance"
+        "controller.training.train_extractor:main",
+        "train the feature extractor of the Fréchet distance",
     ),
     "diagnose": Command(
-        "controller.evaluation.diagnosis.diagnose", "say whether a motion VAE is healthy, and why"
+        "controller.evaluation.diagnosis.diagnose:main",
+        "report whether a motion VAE is healthy, and why",
     ),
     "evaluate": Command(
-        "controller.evaluation.results.evaluate", "measure policies and motion at one task or all"
+        "controller.evaluation.results.evaluate:main",
+        "measure policies and motion at one task or at all",
     ),
-    "benchmark": Command("controller.benchmark.run", "time everything on this machine"),
-    "study": Command("controller.studies.study", "run a named set of trainings and compare them"),
-    "report": Command("controller.studies.report", "show training runs side by side on one page"),
-    "schedules": Command("controller.studies.plot_schedules", "draw the training schedules"),
-    "figures": Command("controller.studies.figures", "measure what README, docs and cards state"),
-    "card": Command("controller.studies.card", "measure a shipped policy and fill in its card"),
-    "curves": Command("controller.studies.curves", "draw the learning curves of policies"),
+    "benchmark": Command("controller.benchmark.run:main", "time everything on this machine"),
+    "study": Command(
+        "controller.studies.study:main", "run a named set of trainings and compare them"
+    ),
+    "report": Command(
+        "controller.studies.report:main", "show training runs side by side on one page"
+    ),
+    "schedules": Command("controller.studies.plot_schedules:main", "draw the training schedules"),
+    "figures": Command(
+        "controller.studies.figures:main", "measure the figures in README, docs and model cards"
+    ),
+    "card": Command(
+        "controller.studies.card:main", "measure a shipped policy and fill in its model card"
+    ),
+    "curves": Command("controller.studies.curves:main", "draw the learning curves of policies"),
     "golden": Command(
-        "controller.evaluation.results.golden", "record the rollouts that the tests expect"
+        "controller.evaluation.results.golden:main", "record the rollouts that the tests expect"
     ),
     "tries": Command(
-        "controller.evaluation.results.tries", "measure Monte Carlo control by tries and depth"
+        "controller.evaluation.results.tries:main",
+        "measure Monte Carlo control by number of tries and by depth",
     ),
-    "benchmark-memory": Command("controller.benchmark.memory", "memory of a game", listed=False),
-    "benchmark-viewer": Command("controller.benchmark.viewer", "time of a frame", listed=False),
+    "benchmark-memory": Command(
+        "controller.benchmark.memory:main", "memory of a game", listed=False
+    ),
+    "benchmark-viewer": Command(
+        "controller.benchmark.viewer:main", "time of a frame", listed=False
+    ),
 }
+SUMMARIES = {"play": "open the window and steer", "train-policy": "train a policy for a task"}
+"""Help lines of this project's own commands that live above ``controller/``."""
 
 
-def help_text(program: str = "python -m controller") -> str:
+def commands() -> dict[str, Command]:
+    """All commands by name: those of installed packages first, then :data:`COMMANDS`."""
+    installed = {
+        point.name: Command(point.value, SUMMARIES.get(point.name, f"from {point.value}"))
+        for point in metadata.entry_points(group=GROUP)
+    }
+    return installed | COMMANDS
+
+
+def help_text(program: str) -> str:
     """What ``--help`` prints."""
-    listed = {name: command for name, command in COMMANDS.items() if command.listed}
+    listed = {name: command for name, command in commands().items() if command.listed}
     width = max(map(len, listed))
     lines = [f"  {name:<{width}}  {command.summary}" for name, command in listed.items()]
-    return "\n".join(
-        (
-            f"usage: {program} COMMAND [options]",
-            "",
-            *lines,
-            "",
-            f"{program} COMMAND --help lists a command's options.",
-            "python play.py plays; python -m envs.train_policy trains a policy.",
-        )
-    )
+    closing = f"{program} COMMAND --help lists the options of a command."
+    return "\n".join((f"usage: {program} COMMAND [options]", "", *lines, "", closing))
 
 
 def main(program: str = "python -m controller") -> int | None:
@@ -81,12 +106,21 @@ def main(program: str = "python -m controller") -> int | None:
     if name in ("--help", "-h"):
         print(help_text(program))
         return 0
-    if name not in COMMANDS:
-        listed = ", ".join(name for name, command in COMMANDS.items() if command.listed)
+
+    known = commands()
+    if name not in known:
+        listed = ", ".join(name for name, command in known.items() if command.listed)
         raise ConfigError(f"command is {name!r}; allowed: {listed}")
+
+    module, _, function = known[name].function.partition(":")
     sys.argv = [f"{program} {name}", *sys.argv[2:]]
-    result: int | None = importlib.import_module(COMMANDS[name].module).main()
+    result: int | None = getattr(importlib.import_module(module), function)()
     return result
+
+
+def console() -> None:
+    """The console script ``motion-vae``."""
+    run_command(lambda: main("motion-vae"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Gymnasium faces: one character, and a batch of them."""
+"""The Gymnasium environments: one character, and a batch of them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from envs.episodes import Episodes
 Array = NDArray[np.float32]
 
 
-def spaces(simulation: Simulation) -> tuple[Box, Box | Discrete]:
-    """The observation and action space of one character."""
+def spaces(simulation: Simulation[Any]) -> tuple[Box, Box | Discrete]:
+    """Return the observation and the action space of one character."""
     low, high = simulation.observation_bounds()
     observation = Box(low.numpy(), high.numpy(), dtype=np.float32)
     codes = simulation.character.codes
@@ -33,11 +33,11 @@ def spaces(simulation: Simulation) -> tuple[Box, Box | Discrete]:
 
 
 def action_array(actions: Any, space: Space[Any]) -> NDArray[Any]:
-    """Actions as an array of a space's shape and dtype, for one character or a batch.
+    """Convert actions to an array of a space's shape and dtype, for one character or a batch.
 
-    Raises ActionError if the shape is another one, if the numbers are of a kind that the space has
-    not (a fraction where it counts, a complex number, an object), or if one is not finite or, where
-    actions are numbered, unknown.
+    Raises ActionError if the shape differs, if the numbers are of a kind that the space does not
+    have (a fraction where it counts, a complex number, an object), if one is not finite, or, where
+    actions are numbered, if there is no action of that number.
     """
     array = np.asarray(actions)
     dtype = cast(np.dtype[Any], space.dtype)
@@ -57,38 +57,46 @@ def action_array(actions: Any, space: Space[Any]) -> NDArray[Any]:
 class CharacterEnv(gymnasium.Env[Any, Any]):
     """One character, steered by the latent of its motion VAE.
 
-    ## Action The latent z over its limit of 2, ``Box(-1, 1, (32,))`` (the range both libraries
-    recommend): z = 2·action drives one step of 1/30 s. Where the motion VAE has K codes, the action
-    is the number of one, ``Discrete(K)`` (in a batch ``MultiDiscrete``).
+    ## Action
+    The latent z divided by its limit of 2, ``Box(-1, 1, (32,))``, the range that both libraries
+    recommend: z = 2·action drives one step of 1/30 s. If the motion VAE has K codes, the action is
+    the number of a code, ``Discrete(K)`` (in a batch ``MultiDiscrete``).
 
     ## Observation
     A bounded ``Box`` of 243 + G values for the shipped skeleton of J = 20 joints:
 
-    | columns        | what |
-    |----------------|-------------------------------------------------------------------------------|
-    | 0–2            | root velocity: forward, left, turning, from the last frame to this |
-    | 3–62           | joint positions in the facing frame (3·J) |
-    | 63–122         | joint velocities relative to the world, in the facing frame's axes (3·J) |
-    | 123–242        | joint orientations in the facing frame, 6D (6·J) |
-    | 243–(242 + G)  | the goal as the task shows it: see the task's class in ``controller.tasks`` |
+    | columns        | what                                                                    |
+    |----------------|-------------------------------------------------------------------------|
+    | 0–2            | root velocity: forward, left, turning, from the last frame to this one  |
+    | 3–62           | joint positions in the facing frame (3·J)                               |
+    | 63–122         | joint velocities relative to the world, in the facing frame's axes      |
+    |                | (3·J)                                                                   |
+    | 123–242        | joint orientations in the facing frame, 6D (6·J)                        |
+    | 243–(242 + G)  | the goal as the task observes it: see its class in ``controller.tasks`` |
 
-    All but the goal are z-scores over the captured motion, held to one deviation beyond what was
-    captured. G is 4 for the joystick, 5 for the target, 6 for the timed target, 15 for the path, 27
-    for the maze, 29 for the crowd and 0 for the random walk.
+    All but the goal are z-scores over the captured motion, clamped to one standard deviation beyond
+    the captured range. G is the ``goal_size`` of the task: 4 for the joystick, 5 for the target, 6
+    for the timed target, 15 for the path, 27 for the maze, 29 for the crowd and 0 for the random
+    walk.
 
     ## Reward
     The task's: see its ``reward``. ``info["reward_terms"]`` holds the terms.
 
-    ## Episode Starts at the origin, in the crowd anywhere, in a reset pose drawn at random, with a
-    random goal. *Terminated* when the hips leave 0.5 to 1.3 m or the pose is not a number, and in
-    the maze when a wall is touched; *truncated* after ``max_episode_steps`` frames: 1,200 (40 s, as
-    in the paper) when made by ``gymnasium.make`` or ``make_vec``, never when constructed directly
-    without it.
+    ## Episode
+    It starts at the origin, or anywhere in the crowd, in a random reset pose, with a random goal.
+    It is *terminated* when the hips leave the range from 0.5 to 1.3 m, when the pose is not finite,
+    and in the maze when the body touches a wall. It is *truncated* after ``max_episode_steps``
+    frames: 1,200 (40 s, as in the paper) if made by ``gymnasium.make`` or ``make_vec``, never if
+    constructed directly without it.
 
-    ## Arguments ``task``: a name in ``controller.tasks``, or ``MODULE:NAME`` for one that the
-    module registers; ``mvae``: a checkpoint to use in place of the shipped one; ``device``: where
-    torch computes, "cpu" or "cuda"; ``max_episode_steps``; further arguments go to the task
-    (``config=JoystickConfig(...)``).
+    ## Arguments
+    task               a name in ``controller.tasks``, or ``MODULE:NAME`` for a task that the module
+                       registers
+    mvae               a checkpoint to use in place of the shipped one
+    max_episode_steps  frames of an episode
+    device             where torch computes, "cpu" or "cuda"
+
+    Further arguments go to the task (``config=JoystickConfig(...)``).
     """
 
     metadata: dict[str, Any] = {"render_modes": [], "render_fps": 30}  # noqa: RUF012
@@ -112,8 +120,8 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
         return self.episodes.reset(episode_seed)[0].cpu().numpy(), {}
 
     def step(self, action: NDArray[Any]) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """One frame on; ActionError for an action that :func:`action_array` refuses, and nothing
-        has moved then."""
+        """Advance by one frame. Raises ActionError for an action that :func:`action_array` refuses,
+        before anything has moved."""
         row = action_array(action, self.action_space)[None]
         result = self.episodes.advance(torch.from_numpy(row).to(self.episodes.device))
         info = {"reward_terms": {name: float(value) for name, value in result.terms.items()}}
@@ -128,13 +136,13 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
 
 
 class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
-    """``num_envs`` characters in one batch; each as :class:`CharacterEnv`, with its own clock,
-    reset in the same step.
+    """``num_envs`` characters in one batch, each as in :class:`CharacterEnv` and with its own
+    clock.
 
-    Takes the arguments of :class:`CharacterEnv`. They see each other in the crowd alone. Where a
-    character's episode ends, the observation is already the next episode's first, and
-    ``info["final_obs"]`` holds the last one (Gymnasium's SAME_STEP autoreset).
-    ``reset(options={"reset_mask": mask})`` begins only the masked characters anew.
+    Takes the arguments of :class:`CharacterEnv`. The characters see each other only in the crowd.
+    When a character's episode ends, the observation is already the first one of the next episode,
+    and ``info["final_obs"]`` holds the last one (Gymnasium's SAME_STEP autoreset).
+    ``reset(options={"reset_mask": mask})`` resets only the masked characters.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
@@ -162,28 +170,23 @@ class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
-        if isinstance(
-            seed, list
-        ):  # one stream of random numbers serves the batch: all seeds go into it
-            seed = int(
-                np.random.SeedSequence([0 if s is None else s + 1 for s in seed]).generate_state(1)[
-                    0
-                ]
-            )
+        if isinstance(seed, list):
+            # One stream of random numbers serves the batch: all seeds go into it.
+            entropy = [0 if number is None else number + 1 for number in seed]
+            seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         super().reset(seed=seed)
         mask = (options or {}).get("reset_mask")
-        rows = (
-            None
-            if mask is None
-            else torch.from_numpy(np.asarray(mask, bool)).to(self.episodes.device)
-        )
-        return self.episodes.reset(int(self.np_random.integers(2**62)), rows).cpu().numpy(), {}
+        rows = None
+        if mask is not None:
+            rows = torch.from_numpy(np.asarray(mask, bool)).to(self.episodes.device)
+        episode_seed = int(self.np_random.integers(2**62))
+        return self.episodes.reset(episode_seed, rows).cpu().numpy(), {}
 
     def step(
         self, actions: NDArray[Any]
     ) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """One frame on; ActionError for actions that :func:`action_array` refuses, and nobody has
-        moved then."""
+        """Advance by one frame. Raises ActionError for actions that :func:`action_array` refuses,
+        before any character has moved."""
         rows = action_array(actions, self.action_space)
         result = self.episodes.step(torch.from_numpy(rows).to(self.episodes.device))
         observation, reward, terminated, truncated = (part.cpu().numpy() for part in result[:4])

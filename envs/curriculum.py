@@ -1,20 +1,21 @@
-"""What a training asks of the feet, and from when on."""
+"""When a training begins to penalise the feet's faults."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from controller.core.errors import require
-from controller.tasks.penalties import Quality
+from controller.tasks.penalties import Penalties
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """When the penalties on the feet set in, as shares of the training; between begin and end each
-    rises linearly.
+    """When the penalties on the feet set in, as shares of the training. Between its begin and its
+    end each rises linearly.
 
-    All of them from the start make standing still pay better than learning to walk. Gliding comes
-    last, or turning round pays better than learning to walk backward; and slowly, or standing does.
+    With all of them from the start, standing still pays better than learning to walk. The penalty
+    on gliding comes last, since otherwise turning round pays better than learning to walk backward;
+    and it rises slowly, since otherwise standing does.
     """
 
     ground: tuple[float, float] = (0.12, 0.4)
@@ -24,24 +25,18 @@ class Curriculum:
 
     def __post_init__(self) -> None:
         for name in ("ground", "glide"):
-            begin, end = getattr(self, name)
-            require(
-                0 <= begin <= end <= 1,
-                f"curriculum.{name}",
-                getattr(self, name),
-                "0 ≤ begin ≤ end ≤ 1",
-            )
+            begin, end = value = getattr(self, name)
+            in_order = 0 <= begin <= end <= 1
+            require(in_order, f"curriculum.{name}", value, "0 ≤ begin ≤ end ≤ 1")
 
-    def apply(self, quality: Quality, progress: float) -> None:
+    def apply(self, penalties: Penalties, progress: float) -> None:
         """Set the penalties' scales at ``progress``, in [0, 1]."""
-        quality.ground = rise(progress, *self.ground)
-        quality.gliding = rise(progress, *self.glide)
+        penalties.ground = rise(progress, *self.ground)
+        penalties.gliding = rise(progress, *self.glide)
 
 
 def rise(progress: float, begin: float, end: float) -> float:
-    """0 before ``begin``, 1 from ``end`` on, a straight line between."""
-    return (
-        float(progress >= end)
-        if begin == end
-        else min(max((progress - begin) / (end - begin), 0.0), 1.0)
-    )
+    """0 before ``begin``, 1 from ``end`` on, and a straight line between."""
+    if begin == end:
+        return float(progress >= end)
+    return min(max((progress - begin) / (end - begin), 0.0), 1.0)

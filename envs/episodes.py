@@ -1,10 +1,9 @@
-"""Many characters playing one task, each with its own clock: what all three environment faces
-share."""
+"""Many characters at one task, each with its own clock: what all environment classes share."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,13 +13,17 @@ from controller.core import batch
 from controller.core.errors import require
 from controller.dynamics.character import Character, CharacterState
 from controller.tasks import task_type
+from controller.tasks.base import Goal
 from controller.tasks.simulation import Simulation
 
 
 class Step(NamedTuple):
-    """One step of B characters; ``terms`` are the reward's, by name. After :meth:`Episodes.step`,
-    rows that ended are already reset: ``observation`` is the new episode's first, ``final`` holds
-    those with which the old ones ended (None if no row ended)."""
+    """The result of one step of B characters; ``terms`` are those of the reward, by name.
+
+    After :meth:`Episodes.step`, rows that ended are already reset: ``observation`` is the first one
+    of the new episode, and ``final`` holds the last ones of the old episodes (None if no row
+    ended).
+    """
 
     observation: Tensor
     reward: Tensor
@@ -30,31 +33,32 @@ class Step(NamedTuple):
     terms: dict[str, Tensor]
 
 
-class Move(NamedTuple):
-    """What :meth:`controller.tasks.simulation.Simulation.judge` judges: one step of B characters,
-    towards ``goal``."""
+class Move(NamedTuple, Generic[Goal]):
+    """One step of B characters towards ``goal``: the arguments of
+    :meth:`controller.tasks.simulation.Simulation.judge`."""
 
     before: CharacterState
     latent: Tensor
     after: CharacterState
-    goal: Any
+    goal: Goal
 
 
-class Episodes:
-    """State, goals, clocks and the random generator of ``count`` characters in one simulation.
+class Episodes(Generic[Goal]):
+    """State, goals, clocks and random generator of ``count`` characters in one simulation.
 
     Episodes are truncated after ``max_episode_steps`` frames, or never if that is None.
     """
 
-    def __init__(self, simulation: Simulation, count: int, max_episode_steps: int | None) -> None:
+    state: CharacterState
+    goal: Goal
+    frames: Tensor
+
+    def __init__(
+        self, simulation: Simulation[Goal], count: int, max_episode_steps: int | None
+    ) -> None:
         require(count >= 1, "num_envs", count, "1 or more")
-        allowed = "1 or more, or None"
-        require(
-            max_episode_steps is None or max_episode_steps >= 1,
-            "max_episode_steps",
-            max_episode_steps,
-            allowed,
-        )
+        positive = max_episode_steps is None or max_episode_steps >= 1
+        require(positive, "max_episode_steps", max_episode_steps, "1 or more, or None")
         self.simulation = simulation
         self.count = count
         self.max_episode_steps = sys.maxsize if max_episode_steps is None else max_episode_steps
@@ -71,17 +75,16 @@ class Episodes:
         mvae: str | None,
         device: str | torch.device = "cpu",
         **settings: Any,
-    ) -> Episodes:
-        """The named task on the motion VAE in the file ``mvae`` (the shipped one unless given), on
-        ``device``."""
+    ) -> Episodes[Any]:
+        """Make episodes of the named task on the motion VAE in the file ``mvae`` (by default the
+        shipped one), on ``device``. ``settings`` go to the task."""
         character = Character.load(mvae or shipped.MVAE, device)
-        return cls(
-            Simulation(character, task_type(task)(character, **settings)), count, max_episode_steps
-        )
+        simulation: Simulation[Any] = Simulation(character, task_type(task)(character, **settings))
+        return Episodes(simulation, count, max_episode_steps)
 
     def reset(self, seed: int | None = None, rows: Tensor | None = None) -> Tensor:
-        """Begin anew, all or the masked ``rows``; a seed makes everything after it repeat. Returns
-        observations."""
+        """Begin new episodes, for all rows or only the masked ``rows``, and return observations. A
+        seed makes everything after it repeatable."""
         if seed is not None:
             self.generator.manual_seed(seed)
         state, goal = self.simulation.reset(self.count, self.generator)
@@ -96,43 +99,42 @@ class Episodes:
         return self.simulation.observe(self.state, self.goal)
 
     def spread_clocks(self) -> None:
-        """Set the clocks apart, as they are after a while, so that not all characters begin anew in
-        one frame."""
+        """Set the clocks apart, as they are after a while, so that the episodes do not all end in
+        the same frame."""
         self.frames = torch.randint(
             self.max_episode_steps, (self.count,), generator=self.generator, device=self.device
         )
 
-    def move(self, latent: Tensor) -> tuple[Move, Tensor, Tensor]:
-        """Move every character by one frame, with goals and clocks; not yet judged. Also says which
-        fell and whose clocks ran out, ``(B,)`` each.
+    def move(self, latent: Tensor) -> tuple[Move[Goal], Tensor, Tensor]:
+        """Advance every character by one frame, with goals and clocks, without computing the
+        reward. Also returns whose episode is terminated and whose is truncated, ``(B,)`` each.
 
-        Differentiable in ``latent``; the state goes on with its graph.
+        Differentiable in ``latent``; the state keeps its graph.
         """
-        moved = Move(self.state, latent, self.simulation.move(self.state, latent), self.goal)
-        self.state = moved.after
+        move = Move(self.state, latent, self.simulation.move(self.state, latent), self.goal)
+        self.state = move.after
         with torch.no_grad():
             terminated = self.simulation.over(self.state, self.goal)
             self.goal = self.simulation.task.next_goal(self.state, self.goal, self.generator)
         self.frames = self.frames + 1
-        return moved, terminated, (self.frames >= self.max_episode_steps) & ~terminated
+        return move, terminated, (self.frames >= self.max_episode_steps) & ~terminated
 
     @torch.inference_mode()
     def advance(self, action: Tensor) -> Step:
-        """Move every character by one frame and reset none. ``action`` is (B, latent) z /
-        ``LATENT_LIMIT``, or, where z is one of K codes, (B,) their numbers from 0."""
-        moved, terminated, truncated = self.move(self.simulation.latent(action))
-        reward, terms = self.simulation.judge(*moved)
+        """Advance every character by one frame and reset none. ``action`` is z / ``LATENT_LIMIT``
+        (B, latent), or, if z is one of K codes, their numbers from 0 (B,)."""
+        move, terminated, truncated = self.move(self.simulation.latent(action))
+        reward, terms = self.simulation.judge(*move)
         observation = torch.nan_to_num(self.simulation.observe(self.state, self.goal))
         return Step(observation, torch.nan_to_num(reward), terminated, truncated, None, terms)
 
     @torch.inference_mode()
     def step(self, action: Tensor) -> Step:
-        """Advance every character; those that end are reset at once (SAME_STEP autoreset). Nothing
-        leaves a GPU."""
+        """Advance every character; those whose episode ends are reset at once (SAME_STEP
+        autoreset). Nothing leaves a GPU."""
         result = self.advance(action)
         ended = result.terminated | result.truncated
-        if self.device.type == "cpu" and not bool(
-            ended.any()
-        ):  # elsewhere, asking costs more than resetting nobody
+        # On a GPU, asking whether any episode ended costs more than a reset that changes nothing.
+        if self.device.type == "cpu" and not bool(ended.any()):
             return result
         return result._replace(observation=self.reset(rows=ended), final=result.observation)

@@ -1,4 +1,4 @@
-"""Proximal policy optimisation in the latent space, by stable-baselines3."""
+"""Proximal policy optimisation in the latent space, with stable-baselines3."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class PpoConfig:
     epochs: int = 3
     """Passes over each update's frames. Few, since on a CPU they cost more than new experience."""
     learning_rate: float = 3e-6
-    """Adam's rate at the start; it falls linearly. This low, and with noise this small, since PPO
-    goes on from an actor that is near its best: at 3e-5 and a log_std of -3.7 a standing
-    character's drift rose from 0.09 to 0.5 m/min."""
+    """Adam's rate at the start; it falls linearly. Both the rate and the noise are this small
+    because PPO refines an actor that is already near its best: at 3e-5 and a log_std of -3.7 a
+    standing character's drift rose from 0.09 to 0.5 m/min."""
     final_learning_rate: float = 3e-7
     """Adam's rate at the end."""
     gamma: float = 0.97
@@ -47,47 +47,40 @@ class PpoConfig:
     clip_range: float = 0.2
     """PPO's clip."""
     target_kl: float | None = None
-    """Stop an update's passes when the policy has moved this far (×1.5); never unless given."""
+    """Stop an update's passes once the policy has moved 1.5 times this far; by default never."""
     entropy: float = 0.0
     """Weight of the entropy bonus."""
     log_std: float = -5.0
-    """Log of the exploration noise at the start, in units of the action's bound; it is learned.
-    Codes have none."""
+    """Logarithm of the exploration noise's standard deviation at the start, in units of the
+    action's bound; it is learned. Codes have none."""
     reward_scale: float = 0.1
-    """Factor on rewards, which keeps the critic's targets near 1."""
+    """Factor on rewards; it keeps the critic's targets near 1."""
     critic_frames: int = 250_000
-    """PPO's first frames, in which only the critic learns: a trained actor is not to be spoilt by a
-    new critic."""
+    """Number of frames at the start in which only the critic learns, so that a new critic does not
+    spoil a trained actor."""
     critic_rate: float = 1e-3
     """Adam's rate in those frames."""
 
     def __post_init__(self) -> None:
         for name in ("rollout_frames", "minibatch", "epochs"):
-            require(getattr(self, name) >= 1, f"ppo.{name}", getattr(self, name), "1 or more")
-        require(0 <= self.gae_lambda <= 1, "ppo.gae_lambda", self.gae_lambda, "0 to 1")
-        require(0 < self.gamma < 1, "ppo.gamma", self.gamma, "above 0 and below 1")
-        for name in ("learning_rate", "critic_rate"):
-            require(
-                0 < getattr(self, name) < 1,
-                f"ppo.{name}",
-                getattr(self, name),
-                "above 0 and below 1",
-            )
+            value = getattr(self, name)
+            require(value >= 1, f"ppo.{name}", value, "1 or more")
+        for name in ("gamma", "learning_rate", "critic_rate"):
+            value = getattr(self, name)
+            require(0 < value < 1, f"ppo.{name}", value, "above 0 and below 1")
         for name in ("final_learning_rate", "critic_frames", "entropy"):
-            require(getattr(self, name) >= 0, f"ppo.{name}", getattr(self, name), "0 or more")
+            value = getattr(self, name)
+            require(value >= 0, f"ppo.{name}", value, "0 or more")
+        require(0 <= self.gae_lambda <= 1, "ppo.gae_lambda", self.gae_lambda, "0 to 1")
         require(0 < self.clip_range < 1, "ppo.clip_range", self.clip_range, "above 0 and below 1")
         require(-5 <= self.log_std <= 1, "ppo.log_std", self.log_std, "-5 to 1")
-        require(
-            self.target_kl is None or self.target_kl > 0,
-            "ppo.target_kl",
-            self.target_kl,
-            "above 0, or None",
-        )
+        positive = self.target_kl is None or self.target_kl > 0
+        require(positive, "ppo.target_kl", self.target_kl, "above 0, or None")
         require(self.reward_scale > 0, "ppo.reward_scale", self.reward_scale, "above 0")
 
 
 class BoundedMean(nn.Module):
-    """tanh of a linear layer: the head of :class:`controller.control.policy.Actor` in units of its
+    """tanh of a linear layer: the head of :class:`controller.control.actors.Actor`, in units of its
     limit."""
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -99,9 +92,11 @@ class BoundedMean(nn.Module):
 
 
 class LatentPolicy(ActorCriticPolicy):
-    """stable-baselines3's actor-critic with a bounded mean. The action is clipped for the
-    environment; the unclipped one is scored, as the library does. Codes are drawn by the softmax of
-    the head's logits."""
+    """The actor-critic of stable-baselines3 with a bounded mean.
+
+    The environment gets the clipped action, the loss the unclipped one, as is usual in the library.
+    Codes are drawn from the softmax of the head's logits.
+    """
 
     def _build(self, lr_schedule: Callable[[float], float]) -> None:
         super()._build(lr_schedule)
@@ -116,19 +111,18 @@ class LatentPolicy(ActorCriticPolicy):
 
     @property
     def head(self) -> nn.Linear:
-        return (
-            self.action_net.linear
-            if isinstance(self.action_net, BoundedMean)
-            else cast(nn.Linear, self.action_net)
-        )
+        """The actor's last linear layer."""
+        if isinstance(self.action_net, BoundedMean):
+            return self.action_net.linear
+        return cast(nn.Linear, self.action_net)
 
-    def acting(self) -> list[nn.Parameter]:
-        """All that only the actor has."""
+    def actor_parameters(self) -> list[nn.Parameter]:
+        """The parameters that belong to the actor alone."""
         own = ("mlp_extractor.policy_net.", "action_net.", "log_std")
         return [parameter for name, parameter in self.named_parameters() if name.startswith(own)]
 
     def actor(self, character: Character) -> Actor | CodeActor:
-        """A copy of the deterministic actor, free of stable-baselines3."""
+        """A copy of the deterministic actor that does not need stable-baselines3."""
         body = self.mlp_extractor.policy_net
         linears = [layer for layer in body.children() if isinstance(layer, nn.Linear)]
         hidden = [layer.out_features for layer in linears]
@@ -137,8 +131,8 @@ class LatentPolicy(ActorCriticPolicy):
         actor.head.load_state_dict(self.head.state_dict())
         return actor
 
-    def take(self, actor: Network) -> None:
-        """Act as ``actor`` does from now on."""
+    def load_actor(self, actor: Network) -> None:
+        """Copy the weights of ``actor``."""
         self.mlp_extractor.policy_net.load_state_dict(actor.body.state_dict())
         self.head.load_state_dict(actor.head.state_dict())
 
@@ -156,6 +150,11 @@ class PpoTrainer:
         self.critic_only = 0
         env = CharacterVecEnv(episodes, config.reward_scale)
         env.seed(seed)
+        network = {
+            "net_arch": {"pi": list(hidden), "vf": list(hidden)},
+            "activation_fn": nn.ReLU,
+            "log_std_init": config.log_std,
+        }
         self.ppo = PPO(
             LatentPolicy,
             env,
@@ -169,11 +168,7 @@ class PpoTrainer:
             ent_coef=config.entropy,
             target_kl=config.target_kl,
             max_grad_norm=1.0,
-            policy_kwargs={
-                "net_arch": {"pi": list(hidden), "vf": list(hidden)},
-                "activation_fn": nn.ReLU,
-                "log_std_init": config.log_std,
-            },
+            policy_kwargs=network,
             seed=seed,
             device=episodes.device,
         )
@@ -181,28 +176,33 @@ class PpoTrainer:
 
     @property
     def policy(self) -> LatentPolicy:
+        """The actor-critic that is trained."""
         return cast(LatentPolicy, self.ppo.policy)
 
     def actor(self) -> Actor | CodeActor:
+        """A copy of the actor in its present state."""
         return self.policy.actor(self.episodes.simulation.character)
 
     def start_from(self, actor: Network) -> None:
-        """Begin with a trained actor's weights, which wait until the critic, which is new, has
-        learned a little."""
-        self.policy.take(actor)
+        """Begin with a trained actor's weights. They do not change until the new critic has learned
+        a little."""
+        self.policy.load_actor(actor)
         self.critic_only = self.config.critic_frames
 
     def iterate(self, progress: float) -> dict[str, float]:
-        """One rollout and its update. ``progress`` in [0, 1] sets the learning rate."""
+        """Make one rollout and its update; ``progress`` in [0, 1] sets the learning rate. Returns
+        the mean reward of a frame and the entropy."""
         config = self.config
-        self.rate = linear_decay(
-            round(1000 * progress), 1000, config.learning_rate, config.final_learning_rate
-        )
-        learning = self.critic_only <= 0
-        if not learning:
+        actor_learns = self.critic_only <= 0
+        if actor_learns:
+            thousandths = round(1000 * progress)
+            begin = config.learning_rate
+            self.rate = linear_decay(thousandths, 1000, begin, config.final_learning_rate)
+        else:
             self.rate = config.critic_rate
-        for parameter in self.policy.acting():
-            parameter.requires_grad_(learning)
+        for parameter in self.policy.actor_parameters():
+            parameter.requires_grad_(actor_learns)
+
         self.critic_only -= self.frames_per_iteration
         self.ppo.learn(self.frames_per_iteration, reset_num_timesteps=False)
         buffer = self.ppo.rollout_buffer
@@ -212,16 +212,21 @@ class PpoTrainer:
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and optimiser, to resume from."""
+        """The weights and the optimiser's state, to resume from."""
         weights = {f"policy.{name}": value for name, value in self.policy.state_dict().items()}
         weights["critic_only"] = torch.tensor(self.critic_only)
         return weights | optimizer_tensors("optimizer", self.policy.optimizer)
 
     def load(self, tensors: dict[str, Tensor], frames: int) -> None:
-        """Take up :meth:`tensors` after ``frames`` frames. The characters begin new episodes."""
-        self.policy.load_state_dict(
-            {n[7:]: v for n, v in tensors.items() if n.startswith("policy.")}
-        )
+        """Resume from :meth:`tensors` after ``frames`` frames. The characters begin new
+        episodes."""
+        prefix = "policy."
+        weights = {
+            name.removeprefix(prefix): value
+            for name, value in tensors.items()
+            if name.startswith(prefix)
+        }
+        self.policy.load_state_dict(weights)
         load_optimizer("optimizer", self.policy.optimizer, tensors)
         self.critic_only = int(tensors["critic_only"])
         self.ppo.num_timesteps = frames

@@ -1,4 +1,4 @@
-"""The stable-baselines3 face: a VecEnv over the same batch of characters."""
+"""The interface to stable-baselines3: a VecEnv of a batch of characters."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from envs.episodes import Episodes
 
 
 class CharacterVecEnv(VecEnv):
-    """:class:`Episodes` as stable-baselines3 wants them: reset in the same step,
-    ``terminal_observation`` and ``TimeLimit.truncated`` in the info of characters that ended,
-    ``episode`` with return and length for its log.
+    """:class:`Episodes` in the form that stable-baselines3 expects.
+
+    A character whose episode ends is reset in the same step. Its info has ``terminal_observation``
+    and ``TimeLimit.truncated``, and ``episode`` with return and length for the library's log.
 
     Rewards are multiplied by ``reward_scale``, so that a critic's targets stay near 1; the logged
     return is not.
@@ -38,7 +39,8 @@ class CharacterVecEnv(VecEnv):
     def reset(self) -> NDArray[np.float32]:
         seed = self._seeds[0]
         self._reset_seeds()
-        self.returns[:], self.lengths[:] = 0, 0
+        self.returns[:] = 0
+        self.lengths[:] = 0
         return self.episodes.reset(seed).cpu().numpy()
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -50,31 +52,35 @@ class CharacterVecEnv(VecEnv):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         result = self.episodes.step(self.actions)
         rewards = result.reward.cpu().numpy()
+        done = (result.terminated | result.truncated).cpu().numpy()
         self.returns += rewards
         self.lengths += 1
+
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        done = (result.terminated | result.truncated).cpu().numpy()
         if result.final is not None:
             for row in np.flatnonzero(done):
                 infos[row] = {
                     "terminal_observation": result.final[row].cpu().numpy(),
                     "TimeLimit.truncated": bool(result.truncated[row]),
-                    "episode": {
-                        "r": float(self.returns[row]),
-                        "l": int(self.lengths[row]),
-                        "t": round(time.perf_counter() - self.started, 3),
-                    },
+                    "episode": self._end_episode(int(row)),
                 }
-                self.returns[row], self.lengths[row] = 0, 0
-        return (
-            result.observation.cpu().numpy(),
-            np.float32(self.reward_scale) * rewards,
-            done,
-            infos,
-        )
+
+        observation = result.observation.cpu().numpy()
+        return observation, np.float32(self.reward_scale) * rewards, done, infos
+
+    def _end_episode(self, row: int) -> dict[str, Any]:
+        """What the library logs about the episode of a character, which begins another one."""
+        episode = {
+            "r": float(self.returns[row]),
+            "l": int(self.lengths[row]),
+            "t": round(time.perf_counter() - self.started, 3),
+        }
+        self.returns[row] = 0
+        self.lengths[row] = 0
+        return episode
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: there is nothing to close."""
 
     def get_attr(self, attr_name: str, indices: int | Iterable[int] | None = None) -> list[Any]:
         value = getattr(self, attr_name)

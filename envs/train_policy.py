@@ -1,6 +1,6 @@
 """Train a policy in the latent space: ``python -m envs.train_policy --task joystick``.
 
-Writes OUT/TASK.safetensors (the policy, ready for play.py), OUT/training.safetensors (to resume
+It writes OUT/TASK.safetensors (the policy, ready for play.py), OUT/training.safetensors (to resume
 from), OUT/history.json and OUT/tensorboard.
 """
 
@@ -22,7 +22,7 @@ from controller.control import shipped
 from controller.control.policy import Policy, model_fingerprint
 from controller.core import checkpoint, files
 from controller.core.errors import ControllerError, require, run_command
-from controller.core.workers import Workers
+from controller.core.processes import Workers
 from controller.evaluation.figures import evaluate
 from controller.tasks.joystick import JoystickTask
 from envs.curriculum import Curriculum
@@ -31,6 +31,8 @@ from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
 
 STATE_KIND = "policy-training"
+UNRECORDED = ("out", "mvae", "start", "pilot", "resume", "ppo", "shac")
+"""Settings that a policy's header does not record; those of the algorithm in use are added."""
 
 
 @dataclass(frozen=True)
@@ -41,40 +43,40 @@ class PolicyConfig:
     """The task, by its name in `controller.tasks`, or MODULE:NAME for one that the module
     registers."""
     algorithm: Literal["shac", "ppo"] = "shac"
-    """shac: differentiates the reward through the decoder. ppo: stable-baselines3's, learns from
-    what actions happened to do, and may choose codes, too."""
+    """shac differentiates the reward through the decoder. ppo, from stable-baselines3, learns from
+    which actions happened to do well; it can also choose codes."""
     out: Path = Path("runs/policy")
     """Folder for checkpoints, TensorBoard logs and the policy."""
     mvae: Path | None = None
-    """The motion VAE to steer; the shipped one unless given."""
+    """The motion VAE to steer; by default the shipped one."""
     start: Path | None = None
-    """A policy to start from, in place of random weights: for the same task, or for the one that it
-    extends, as most extend the joystick."""
+    """A policy to start from, in place of random weights: one for the same task, or for the task
+    that this one extends. Most tasks extend the joystick's."""
     pilot: Path | None = None
-    """With shac: a joystick policy that walks as it is, while a network learns what to wish of it.
-    For the maze the shipped one unless given; other tasks are learned without."""
+    """With shac: a joystick policy that does the walking and stays as it is, while a network learns
+    to steer it. By default the maze uses the shipped one and other tasks use none."""
     steps: int = 9_000_000
-    """Frames of experience, over all characters."""
+    """Frames of experience, summed over all characters."""
     characters: int = 128
-    """Characters that practise at once."""
+    """Characters that practise at the same time."""
     hidden: tuple[int, ...] = (256, 256, 256)
-    """Widths of the actor's and of the critic's hidden layers."""
+    """Widths of the hidden layers of the actor and of the critic."""
     episode_frames: int = 600
     """Frames of an episode."""
     seed: int = 1
     """Seed of everything random."""
     workers: int = 2
-    """With shac: processes that share the characters among them. Another number gives another
-    policy, as good."""
+    """With shac: processes that share the characters. Another number gives another policy, which is
+    equally good."""
     threads: int = 1
     """Threads of torch in each process. Two are slower than one as soon as anything else runs."""
     device: str = "cpu"
-    """Where torch computes: cpu, or cuda for a graphics card, which wants --workers 1 and thousands
-    of characters."""
+    """Where torch computes: cpu, or cuda for a graphics card, which needs --workers 1 and thousands
+    of characters to be worth it."""
     evaluate_every: int = 1_500_000
-    """Frames between evaluations, which also save."""
+    """Frames between evaluations; each also saves."""
     resume: bool = False
-    """Go on from the training state in `out`."""
+    """Continue from the training state in `out`."""
     curriculum: Curriculum = field(default_factory=Curriculum)
     """When the penalties on the feet set in. A run with `start` has all of them from its start."""
     ppo: PpoConfig = field(default_factory=PpoConfig)
@@ -83,15 +85,13 @@ class PolicyConfig:
     """Settings of the differentiable trainer."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "steps",
-            "characters",
-            "episode_frames",
-            "workers",
-            "threads",
-            "evaluate_every",
-        ):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        counts = ("steps", "characters", "episode_frames", "workers", "threads", "evaluate_every")
+        for name in counts:
+            value = getattr(self, name)
+            require(value >= 1, name, value, "1 or more")
+        widths = len(self.hidden) >= 1 and min(self.hidden) >= 1
+        require(widths, "hidden", self.hidden, "one or more widths above 0")
+
         if self.algorithm == "shac":
             allowed = f"a divisor of characters = {self.characters}"
             require(self.characters % self.workers == 0, "workers", self.workers, allowed)
@@ -99,16 +99,10 @@ class PolicyConfig:
             frames = self.characters * self.ppo.rollout_frames
             allowed = f"up to characters × ppo.rollout_frames = {frames}"
             require(self.ppo.minibatch <= frames, "ppo.minibatch", self.ppo.minibatch, allowed)
-        require(
-            len(self.hidden) >= 1 and min(self.hidden) >= 1,
-            "hidden",
-            self.hidden,
-            "one or more widths above 0",
-        )
 
 
 class PolicyTraining:
-    """One run: characters, a trainer for the actor, and what is written about it."""
+    """One run: its characters, its trainer, and the files that it writes."""
 
     def __init__(self, config: PolicyConfig, workers: Workers | None = None) -> None:
         self.config = config
@@ -118,14 +112,16 @@ class PolicyTraining:
         own = config.characters // self.workers.count
         self.episodes = Episodes.make(config.task, own, config.episode_frames, mvae, config.device)
         self.judge = self.episodes.simulation
-        if config.device != "cpu":  # figures are taken where everybody has them
+        if config.device != "cpu":  # evaluate on the CPU, so that figures can be compared
             self.judge = Episodes.make(config.task, 1, None, mvae).simulation
+
         files.make_folder(config.out)
         self.frames = 0
         self.seconds = 0.0
         self.header: dict[str, Any] = {}
         self.trainer = self.make_trainer()
         self.history: list[dict[str, Any]] = []
+
         if config.start is not None:
             started = Policy.load_for(config.start, self.episodes.simulation)
             self.trainer.start_from(started.actor)
@@ -134,37 +130,39 @@ class PolicyTraining:
             self.resume()
         elif self.state_path.exists():
             raise ControllerError(
-                f"{self.state_path} is there already: go on with --resume, or choose another --out"
+                f"{self.state_path} already exists: continue with --resume, or choose another --out"
             )
 
     def make_trainer(self) -> PpoTrainer | ShacTrainer:
+        """The trainer for the algorithm."""
         config = self.config
         if config.algorithm == "ppo":
             return PpoTrainer(self.episodes, config.ppo, config.hidden, config.seed, config.out)
+        walker = self.load_walker()
         return ShacTrainer(
-            self.episodes, config.shac, config.hidden, config.seed, self.workers, self.load_pilot()
+            self.episodes, config.shac, config.hidden, config.seed, self.workers, walker
         )
 
-    def load_pilot(self) -> Policy | None:
-        """The joystick policy to steer by, if there is to be one."""
+    def load_walker(self) -> Policy | None:
+        """The joystick policy that the trained network steers, if it steers one."""
         path = self.config.pilot
         simulation = self.episodes.simulation
         if path is None and simulation.task.steered:
             path = shipped.policy_path(JoystickTask.name)
         if path is None:
             return None
-        pilot = Policy.load(path, simulation.character, JoystickTask.name)
-        self.header["pilot"] = pilot.header
-        return pilot
+        walker = Policy.load(path, simulation.character, JoystickTask.name)
+        self.header["pilot"] = walker.header
+        return walker
 
     def iterate(self) -> dict[str, float]:
-        """One iteration of the trainer, told how far the run has come."""
-        began = time.perf_counter()
+        """One iteration of the trainer, at the run's present progress."""
+        start = time.perf_counter()
         progress = self.frames / self.config.steps
         if self.config.start is None:
-            self.config.curriculum.apply(self.episodes.simulation.task.quality, progress)
+            self.config.curriculum.apply(self.episodes.simulation.task.penalties, progress)
         figures = self.trainer.iterate(progress)
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.perf_counter() - start
         self.frames += self.trainer.frames_per_iteration
         return figures
 
@@ -175,33 +173,39 @@ class PolicyTraining:
 
     @property
     def state_path(self) -> Path:
+        """Where the training state is saved."""
         return self.config.out / "training.safetensors"
 
     @property
     def policy_path(self) -> Path:
+        """Where the policy is saved."""
         return self.config.out / f"{self.task}.safetensors"
 
     def policy(self) -> Policy:
-        """The actor as it stands, ready to be saved."""
-        simulation = self.judge
+        """The actor in its present state, ready to be saved."""
         settings = dataclasses.asdict(self.config)
-        untold = ("out", "mvae", "start", "pilot", "resume", "ppo", "shac")
-        kept = {name: value for name, value in settings.items() if name not in untold}
-        kept[self.config.algorithm] = settings[self.config.algorithm]
+        training = {name: value for name, value in settings.items() if name not in UNRECORDED}
+        training[self.config.algorithm] = settings[self.config.algorithm]
+        task = self.judge.task
         return Policy.of(
-            self.trainer.actor().cpu(), simulation.character, simulation.task.name,
-            simulation.task.settings(), training=kept, frames=self.frames,
-            seconds=round(self.seconds), **self.header,
-        )  # fmt: skip
+            self.trainer.actor().cpu(),
+            self.judge.character,
+            task.name,
+            task.settings(),
+            training=training,
+            frames=self.frames,
+            seconds=round(self.seconds),
+            **self.header,
+        )
 
     def evaluate(self) -> dict[str, Any]:
-        """Figures of the deterministic policy as it stands, kept in ``history``."""
+        """The figures of the deterministic policy in its present state, which ``history`` keeps."""
         figures = evaluate(self.judge, self.policy(), characters=32, seconds=20, seed=1)
         self.history.append({**figures, "frames": self.frames, "wall_s": round(self.seconds)})
         return figures
 
     def save(self) -> None:
-        """Write policy, history and training state, each atomically."""
+        """Write the policy, the history and the training state, each atomically."""
         self.policy().save(self.policy_path)
         files.write(self.config.out / "history.json", json.dumps(self.history, indent=1))
         header = {
@@ -214,7 +218,7 @@ class PolicyTraining:
         checkpoint.save(self.state_path, STATE_KIND, header, self.trainer.tensors())
 
     def identity(self) -> dict[str, Any]:
-        """What a training state and the run that takes it up must have in common."""
+        """What a training state and a run that resumes from it must have in common."""
         return {
             "task": self.task,
             "algorithm": self.config.algorithm,
@@ -223,15 +227,16 @@ class PolicyTraining:
         }
 
     def resume(self) -> None:
-        """Take up weights, optimiser and clock from the training state. The characters begin new
+        """Load weights, optimiser and counts from the training state. The characters begin new
         episodes."""
         header, tensors = checkpoint.load(self.state_path, STATE_KIND)
-        for name, here in self.identity().items():
-            if header[name] != here:
-                found = "another" if name == "mvae" else f"{header[name]!r}, not {here!r}"
-                raise ControllerError(
-                    f"{self.state_path}: its {name} is {found}; choose another --out"
-                )
+        for name, own in self.identity().items():
+            if header[name] == own:
+                continue
+            difference = "another" if name == "mvae" else f"{header[name]!r}, not {own!r}"
+            raise ControllerError(
+                f"{self.state_path}: its {name} is {difference}; choose another --out"
+            )
         self.frames = header["frames"]
         self.seconds = header["seconds"]
         self.history = header["history"]
@@ -239,32 +244,43 @@ class PolicyTraining:
         self.trainer.load(tensors, self.frames)
 
     def run(self) -> Path:
-        """Train to the end; returns the policy's path. The first worker evaluates and saves; the
-        others just train."""
+        """Train to the end and return the policy's path. The first worker evaluates and saves; the
+        others only train."""
         if self.workers.rank > 0:
             while self.frames < self.config.steps:
                 self.iterate()
             return self.policy_path
-        config = self.config
-        writer = SummaryWriter(str(self.config.out / "tensorboard"))
-        due = self.frames + config.evaluate_every
-        with tqdm(
-            total=config.steps, initial=self.frames, unit="frame", unit_scale=True, desc=self.task
-        ) as bar:
-            while self.frames < config.steps:
-                figures = self.iterate()
-                for name, value in figures.items():
-                    writer.add_scalar(f"training/{name}", value, self.frames)
-                bar.update(self.trainer.frames_per_iteration)
-                bar.set_postfix(reward=f"{figures['reward']:.3f}")
-                if self.frames >= due or self.frames >= config.steps:
-                    due += config.evaluate_every
-                    for name, value in self.evaluate().items():
-                        if isinstance(value, float):
-                            writer.add_scalar(f"evaluation/{name}", value, self.frames)
-                    self.save()
-        writer.close()
+
+        with (
+            SummaryWriter(str(self.config.out / "tensorboard")) as writer,
+            tqdm(
+                total=self.config.steps,
+                initial=self.frames,
+                unit="frame",
+                unit_scale=True,
+                desc=self.task,
+            ) as bar,
+        ):
+            self.train(writer, bar)
         return self.policy_path
+
+    def train(self, writer: SummaryWriter, bar: tqdm[Any]) -> None:
+        """Iterate, log, evaluate and save until all frames are done."""
+        config = self.config
+        due = self.frames + config.evaluate_every
+        while self.frames < config.steps:
+            figures = self.iterate()
+            for name, value in figures.items():
+                writer.add_scalar(f"training/{name}", value, self.frames)
+            bar.update(self.trainer.frames_per_iteration)
+            bar.set_postfix(reward=f"{figures['reward']:.3f}")
+
+            if self.frames >= due or self.frames >= config.steps:
+                due += config.evaluate_every
+                for name, value in self.evaluate().items():
+                    if isinstance(value, float):
+                        writer.add_scalar(f"evaluation/{name}", value, self.frames)
+                self.save()
 
 
 def main() -> None:

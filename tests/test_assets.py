@@ -108,8 +108,8 @@ def test_the_model_and_the_policy_fit_each_other() -> None:
 @needs_weights
 def test_every_shipped_policy_can_be_switched_to() -> None:
     player = Player.load(shipped.MVAE, [], seed=0)
-    assert len(player.pilots) == len(shipped.policy_paths("joystick"))
-    for _ in player.pilots:
+    assert len(player.policies) == len(shipped.policy_paths("joystick"))
+    for _ in player.policies:
         start = float(player.root[2])
         for _ in range(60):
             player.step({"w"})

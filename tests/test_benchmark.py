@@ -1,23 +1,28 @@
-"""The benchmark: its arithmetic by hand, its clock in hand, and one real run of the command."""
+"""The benchmark: its arithmetic by hand, its clock by hand, and one small run of the command."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import re
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from synthetic import ROOT, character, command, refusal, strict_json
+from synthetic import ROOT, character, refusal, strict_json
 from torch import nn
 
 from controller.benchmark import machine, memory, programs, report, steps, training, viewer
 from controller.benchmark import run as benchmark
 from controller.benchmark.limits import Limits, Work
+from controller.benchmark.options import Options
+from controller.benchmark.plan import QUICK
 from controller.benchmark.published import PublishedLoop
 from controller.benchmark.timing import Timing, alternate, measure, threads
 from controller.control import shipped
@@ -30,6 +35,9 @@ from controller.model.mixture import ExpertLinear, MotionVAE, MotionVAEConfig
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.simulation import Simulation
 from envs import benchmark as envs_benchmark
+from envs.ppo import PpoConfig
+from envs.shac import ShacConfig
+from envs.train_policy import PolicyConfig
 
 PROMISED = (
     "control_step_us_b1", "control_step_us_b1_p99", "core_steps_per_s_b100",
@@ -37,12 +45,11 @@ PROMISED = (
     "floor_ratio_b1", "floor_ratio_b100", "floor_ratio_b1000", "mvae_updates_per_s",
     "mvae_reference_updates_per_s", "mvae_updates_ratio",
 )  # fmt: skip
-LAYERS = ("first", "second", "output")
 DRAWN = (*viewer.KEYS, "cold_start_s")
 
 
 class Hand:
-    """A clock that stands still until somebody turns it."""
+    """A clock that stands still until it is turned."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -80,9 +87,9 @@ def test_functions_take_turns_and_one_slow_call_is_no_median() -> None:
         "ours": lambda: order.append("ours") or ours(),
         "theirs": lambda: order.append("theirs") or theirs(),
     }
-    found = alternate(functions, 1e-3, calls=2, clock=clock)
-    assert found["ours"] == Timing(1.0, 1.0)
-    assert found["theirs"].median_us == 3.0 and found["theirs"].p99_us == pytest.approx(
+    timings = alternate(functions, 1e-3, calls=2, clock=clock)
+    assert timings["ours"] == Timing(1.0, 1.0)
+    assert timings["theirs"].median_us == 3.0 and timings["theirs"].p99_us == pytest.approx(
         (3 + 1000) / 2
     )
     assert order[:6] == ["ours", "ours", "theirs", "theirs", "ours", "ours"]
@@ -139,8 +146,8 @@ def test_the_better_of_two_measurements_is_the_limit() -> None:
 
 
 def test_the_machines_limits_are_measured() -> None:
-    found = Limits.measured(1_000_000, torch.device("cpu"), 0.01)
-    assert all(0.1 < getattr(found, field.name) < 1e6 for field in fields(found))
+    limits = Limits.measure(1_000_000, torch.device("cpu"), 0.01, square=256)
+    assert all(0.1 < getattr(limits, field.name) < 1e6 for field in fields(limits))
 
 
 # -- steps -----------------------------------------------------------------------------------------
@@ -159,12 +166,12 @@ def test_figures_are_floors_over_timings(small: tuple[Simulation, Policy]) -> No
     limits = Limits(1.0, 1.0, 1.0)
     core = (1000.0, 1200.0)
     control = (100.0, 150.0)
-    found = {
+    timings = {
         ("control_step", 1): Timing(*control),
         ("core", 100): Timing(*core),
         ("core", 1000): Timing(*core),
     }
-    keys = steps.figures(found, limits, simulation, policy)
+    keys = steps.figures(timings, limits, simulation, policy)
     decoder = Work.of(character().model.decoder)
     both = Work.of(character().model.decoder, policy.actor)
     assert (keys["control_step_us_b1"], keys["control_step_us_b1_p99"]) == control
@@ -188,8 +195,8 @@ def test_every_step_moves_its_characters(small: tuple[Simulation, Policy]) -> No
 
 def test_a_crowd_leaves_the_threads_as_they_were(small: tuple[Simulation, Policy]) -> None:
     before = torch.get_num_threads()
-    found = steps.crowd(*small, cores=1, seconds=0.0)
-    assert found["crowd500_threads"] == 1 and 0 < found["crowd500_ms"] <= found["crowd500_ms_p99"]
+    keys = steps.crowd(*small, cores=1, seconds=0.0)
+    assert keys["crowd500_threads"] == 1 and 0 < keys["crowd500_ms"] <= keys["crowd500_ms_p99"]
     assert torch.get_num_threads() == before
 
 
@@ -200,19 +207,13 @@ def test_the_published_loop_computes_what_ours_does() -> None:
     ours = MotionVAE(12, config)
     theirs = PublishedLoop(12, config, torch.device("cpu"), beta=0.1)
     theirs.encoder.load_state_dict(ours.encoder.state_dict())
-    theirs.decoder.gate.load_state_dict(ours.decoder.gate.state_dict())
-    with torch.no_grad():
-        for layer, weight, bias in zip(
-            LAYERS, theirs.decoder.weights, theirs.decoder.biases, strict=True
-        ):
-            weight.copy_(getattr(ours.decoder, layer).weight)
-            bias.copy_(getattr(ours.decoder, layer).bias)
+    theirs.decoder.load_state_dict(ours.decoder.state_dict())
     previous = torch.randn(7, 12)
     following = torch.randn(7, 12)
     latent = torch.randn(7, 5)
     torch.testing.assert_close(theirs.decoder(latent, previous), ours.decode(latent, previous))
     for mine, other in zip(
-        ours.encode(previous, following), theirs.encoder(following, previous), strict=True
+        ours.encode(previous, following), theirs.encoder(previous, following), strict=True
     ):
         torch.testing.assert_close(mine, other)
     theirs.rollout(torch.randn(7, 1 + 4, 12))
@@ -231,11 +232,22 @@ def test_the_made_up_data_can_be_trained_on() -> None:
 # -- other programs --------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_measured_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert programs.figures("controller.no_such_module", ("a", "b")) == {"a": None, "b": None}
-    said = capsys.readouterr().err
-    assert said.startswith("controller.no_such_module not measured: ") and said.count("\n") == 1
-    assert "no_such_module" in said.partition(": ")[2]
+def test_what_cannot_be_measured_is_reported_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    program = programs.Program("luck", ("-m", "controller.no_such_module"), ("a", "b"))
+    assert program.figures() == {"a": None, "b": None}
+    message = capsys.readouterr().err
+    assert message.startswith("luck not measured: ") and message.count("\n") == 1
+    assert "no_such_module" in message.partition(": ")[2]
+
+
+def test_the_environments_are_measured_by_a_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is found and reads its options; what it measures is tested below."""
+    flag, code, *words = programs.ENVIRONMENTS.words
+    assert flag == "-c"
+    message = refusal(lambda: exec(code), [*words, "--device", "abacus"], monkeypatch, capsys)
+    assert message.startswith("device is 'abacus'; allowed: cpu")
 
 
 def test_a_start_that_fails_is_no_time(
@@ -267,13 +279,13 @@ def made_up_figures() -> dict[str, Any]:
 
 
 def test_tables_hold_what_was_measured_and_say_what_was_not() -> None:
-    told = report.tables(made_up_figures())
+    text = report.tables(made_up_figures())
     assert re.search(
-        r"\| core: .* \| +100 \| +250 µs \| 1.3 ms \| 100 µs \| +0.40 \| +400,000 \|", told
+        r"\| core: .* \| +100 \| +250 µs \| 1.3 ms \| 100 µs \| +0.40 \| +400,000 \|", text
     )
-    assert told.count("not measured") == 2
-    assert told.endswith("Measured on a computer, 2 threads unless told, python 3.11.")
-    rows = [line for line in told.splitlines() if line.startswith("|")]
+    assert text.count("not measured") == 2
+    assert text.endswith("Measured on a computer, 2 threads unless stated, python 3.11.")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
     assert (
         len({(line.count("|"), len(line)) for line in rows}) == 2
     )  # two tables, each with straight columns
@@ -294,7 +306,7 @@ def test_a_block_of_a_document_is_filled_and_nothing_else_is_touched(tmp_path: P
 
 
 def test_the_document_has_its_block() -> None:
-    before, _, after = files.marked(ROOT / "docs" / "performance.md", "figures")
+    before, _, after = files.split_block(ROOT / "docs" / "performance.md", "figures")
     assert "python -m controller benchmark" in before and "## What was tried" in after
 
 
@@ -302,7 +314,7 @@ def test_the_document_has_its_block() -> None:
 
 
 @pytest.mark.parametrize(
-    ("main", "words", "said"),
+    ("main", "words", "message"),
     [
         (benchmark.main, ["--threads", "0"], "--threads is 0"),
         (benchmark.main, ["--threads", "9999"], "--threads is 9999"),
@@ -317,24 +329,50 @@ def test_the_document_has_its_block() -> None:
 def test_options_that_make_no_sense(
     main: Any,
     words: list[str | Path],
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert said in refusal(main, words, monkeypatch, capsys)
+    assert message in refusal(main, words, monkeypatch, capsys)
+
+
+SMALL = replace(
+    QUICK, seconds=0.01, samples=1, batches=(1, 100), square=256, memory_steps=4000, frames=10
+)
+TRAINING = PolicyConfig(
+    characters=8, hidden=(16,), workers=1, ppo=PpoConfig(rollout_frames=8, minibatch=32, epochs=1),
+    shac=ShacConfig(horizon=4, critic_steps=1),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def quick() -> Iterator[dict[str, Any]]:
-    """What ``--quick --json`` prints; whatever is missing, standard error tells."""
-    done = command("controller", "benchmark", "--quick", "--json", timeout=300)
-    assert done.returncode == 0, done.stderr
-    found = strict_json(done.stdout)
-    assert isinstance(found, dict) and done.stdout.count("\n") == 1
-    missing = {key for key, value in found.items() if value is None}
-    assert missing <= set(DRAWN), done.stderr  # a machine without OpenGL can do all else
-    assert bool(missing) == bool(done.stderr), done.stderr
-    yield found
+    """What ``--quick --json`` prints when everything is small; whatever is missing is reported on
+    standard error."""
+    output = io.StringIO()
+    errors = io.StringIO()
+
+    def environment_figures(program: programs.Program, *words: str) -> dict[str, Any]:
+        if program is not programs.ENVIRONMENTS:
+            return figures(program, *words)
+        assert words == ("--threads", "1", "--device", "cpu", "--quick")
+        keys = envs_benchmark.figures(Options(quick=True), TRAINING)
+        return {key: keys[key] for key in program.keys}
+
+    figures = programs.Program.figures
+    with pytest.MonkeyPatch.context() as patch, threads(torch.get_num_threads()):
+        patch.setattr(benchmark, "QUICK", SMALL)
+        patch.setattr(programs.Program, "figures", environment_figures)
+        patch.setattr(sys, "argv", ["benchmark", "--quick", "--json"])
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            benchmark.main()
+
+    values = strict_json(output.getvalue())
+    assert isinstance(values, dict) and output.getvalue().count("\n") == 1
+    missing = {key for key, value in values.items() if value is None}
+    assert missing <= set(DRAWN), errors.getvalue()  # a machine without OpenGL can do all else
+    assert bool(missing) == bool(errors.getvalue()), errors.getvalue()
+    yield values
 
 
 @pytest.mark.xdist_group("quick")
@@ -357,7 +395,7 @@ def test_a_quick_run_has_every_figure(quick: dict[str, Any]) -> None:
 
 @pytest.mark.xdist_group("quick")
 def test_a_quick_runs_figures_agree(quick: dict[str, Any]) -> None:
-    for name, batches in (("control_step", steps.QUICK.batches), ("core", steps.CORE_BATCHES)):
+    for name, batches in (("control_step", SMALL.batches), ("core", steps.CORE_BATCHES)):
         for batch in batches:
             median = quick[f"{name}_us_b{batch}"]
             floor = quick[f"{name}_floor_us_b{batch}"]

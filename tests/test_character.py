@@ -46,8 +46,8 @@ def test_a_reset_character_stands_at_the_origin_in_a_captured_pose() -> None:
     state = character().reset(300, torch.Generator().manual_seed(0))
     assert not state.position.any() and not state.yaw.any() and len(state) == 300
     known = {tuple(row.tolist()) for row in character().reset_poses}
-    drawn = {tuple(row.tolist()) for row in state.pose}
-    assert drawn <= known and len(drawn) > 100
+    poses = {tuple(row.tolist()) for row in state.pose}
+    assert poses <= known and len(poses) > 100
     again = character().reset(300, torch.Generator().manual_seed(0))
     assert torch.equal(again.pose, state.pose)
 
@@ -57,8 +57,8 @@ def test_a_step_is_the_decoders_pose_and_its_root_velocity_integrated() -> None:
     state = anywhere(0, 20)
     latent = latents(0, 20, 6)
     after = character().step(state, latent)
-    made = model()  # the same weights, built once more
-    expected = made.decode(latent, state.pose)
+    again = model()  # the same weights, built once more
+    expected = again.decode(latent, state.pose)
     torch.testing.assert_close(after.pose, expected.clamp(character().low, character().high))
     velocity = data().normalizer().denormalize(after.pose)[:, :3].double().numpy()
     torch.testing.assert_close(

@@ -210,11 +210,11 @@ def test_a_policy_comes_back_and_acts_alike(tmp_path: Path) -> None:
     path = tmp_path / "policy.safetensors"
     policy().save(path)
     back = Policy.load(path, character(), "joystick")
-    seen = 10 * torch.randn(
+    observation = 10 * torch.randn(
         50, character().layout.size + 4, generator=torch.Generator().manual_seed(0)
     )
-    assert torch.equal(back(seen), policy()(seen))
-    assert float(back(seen).abs().max()) <= 2.0 and float(back(seen).std()) > 0.1
+    assert torch.equal(back(observation), policy()(observation))
+    assert float(back(observation).abs().max()) <= 2.0 and float(back(observation).std()) > 0.1
     assert (
         back.task == "joystick"
         and back.header["settings"] == {"stand": 0.5}
@@ -224,12 +224,14 @@ def test_a_policy_comes_back_and_acts_alike(tmp_path: Path) -> None:
 
 def test_an_actor_is_a_relu_network_under_a_tanh() -> None:
     actor = policy().actor
-    seen = torch.randn(5, character().layout.size + 4, generator=torch.Generator().manual_seed(1))
-    hidden = seen
+    observation = torch.randn(
+        5, character().layout.size + 4, generator=torch.Generator().manual_seed(1)
+    )
+    hidden = observation
     for layer in (actor.body[0], actor.body[2]):
         hidden = (hidden @ layer.weight.T + layer.bias).clamp(min=0)
     expected = 2 * torch.tanh(hidden @ actor.head.weight.T + actor.head.bias)
-    torch.testing.assert_close(actor(seen), expected)
+    torch.testing.assert_close(actor(observation), expected)
 
 
 def test_a_policy_for_another_task_or_another_model_is_refused(tmp_path: Path) -> None:

@@ -50,8 +50,10 @@ WRONG_ACTIONS: dict[str, Any] = {
 def test_the_single_environment_refuses(action: Any, wrapped: bool, mvae: Path) -> None:
     """Whether or not Gymnasium's own checker stands before it, which only warns or fails an
     assertion."""
-    made = gymnasium.make("MotionVAE/Joystick-v0", mvae=str(mvae), disable_env_checker=not wrapped)
-    env = made if wrapped else made.unwrapped
+    wrapper = gymnasium.make(
+        "MotionVAE/Joystick-v0", mvae=str(mvae), disable_env_checker=not wrapped
+    )
+    env = wrapper if wrapped else wrapper.unwrapped
     env.reset(seed=1)
     with pytest.raises(ActionError, match="action"):
         env.unwrapped.step(action)

@@ -20,15 +20,15 @@ from controller.core import checkpoint
 from controller.core.errors import CheckpointError, ConfigError, DataError
 from controller.dynamics.character import Character
 from controller.evaluation import frechet
-from controller.evaluation.diagnosis import diagnose
+from controller.evaluation.diagnosis import free_running
 from controller.evaluation.extractor import KIND, LIMIT, SHIPPED, Extractor, ExtractorConfig
 from controller.evaluation.frechet import Gaussian
 from controller.motion import metrics
 from controller.motion.pose import encode
 from controller.training import train_extractor
-from controller.training.train_extractor import TrainConfig
+from controller.training.train_extractor import ExtractorTrainConfig
 
-SMALL = TrainConfig(
+SMALL = ExtractorTrainConfig(
     ExtractorConfig(window=32, channels=16, embedding=6), steps=200, batch=16, learning_rate=1e-2
 )
 
@@ -94,7 +94,7 @@ def test_it_is_zero_for_itself_and_the_same_both_ways(rank: int) -> None:
     assert frechet.distance(one, other) > 1
 
 
-def test_it_is_no_number_where_there_was_none() -> None:
+def test_the_distance_to_poses_that_are_not_finite_is_nan() -> None:
     assert math.isnan(
         frechet.distance(random_gaussian(1), Gaussian.fit(torch.full((9, 5), math.nan)))
     )
@@ -104,8 +104,8 @@ def test_a_fit_has_the_mean_and_covariance_of_its_rows_in_any_order() -> None:
     rows = latents(0, 50, 3)
     fitted = Gaussian.fit(rows)
     shuffled = Gaussian.fit(rows[torch.randperm(50)])
-    off = rows.double() - rows.double().mean(dim=0)
-    torch.testing.assert_close(fitted.covariance, off.T @ off / 49)
+    centred = rows.double() - rows.double().mean(dim=0)
+    torch.testing.assert_close(fitted.covariance, centred.T @ centred / 49)
     torch.testing.assert_close(fitted.mean, shuffled.mean)
     assert frechet.distance(fitted, shuffled) == pytest.approx(0, abs=1e-12)
     assert Gaussian.fit(rows[:, :1]).covariance.shape == (1, 1)
@@ -131,9 +131,11 @@ def test_where_and_which_way_one_walks_in_the_world_is_no_matter() -> None:
     to 1e-3 m/s."""
     path = walk(turn=0.5)
     here, there = (encode(layout(), clip)[None] for clip in (path, moved(path, 2.0, -30.0, 70.0)))
-    seen = extractor()(torch.cat((here[:, :32], there[:, :32])))
-    torch.testing.assert_close(seen[0], seen[1], atol=0.02, rtol=0)
-    assert float((seen[0] - extractor()(here[:, 8:40])[0]).norm()) > 0.2  # another moment matters
+    embedded = extractor()(torch.cat((here[:, :32], there[:, :32])))
+    torch.testing.assert_close(embedded[0], embedded[1], atol=0.02, rtol=0)
+    assert (
+        float((embedded[0] - extractor()(here[:, 8:40])[0]).norm()) > 0.2
+    )  # another moment matters
 
 
 def test_the_more_noise_the_further() -> None:
@@ -172,11 +174,11 @@ def test_orientations_are_seen_in_the_feet_alone() -> None:
 
 def ancestors(joints: tuple[int, ...]) -> list[int]:
     """All joints from the root down to these, without them: those that move them."""
-    found = set[int]()
+    result = set[int]()
     for joint in joints:
         while (joint := layout().skeleton.parents[joint]) >= 0:
-            found.add(joint)
-    return sorted(found)
+            result.add(joint)
+    return sorted(result)
 
 
 def test_feet_are_seen_as_the_measures_of_ground_contact_have_them() -> None:
@@ -187,28 +189,28 @@ def test_feet_are_seen_as_the_measures_of_ground_contact_have_them() -> None:
         aside = slide * torch.arange(len(clip))[:, None] * torch.tensor([1.0, 0.0, 0.0])
         path = replace(clip, positions=clip.positions + aside)
         feet = path.joint_positions()[:, list(layout().feet)]
-        seen = extractor().seen(encode(layout(), path)[None])[0]
+        inputs = extractor().inputs(encode(layout(), path)[None])[0]
         columns = extractor().channels
         torch.testing.assert_close(
-            seen[:, columns["foot heights"]], feet[1:, :, 1], atol=1e-4, rtol=0
+            inputs[:, columns["foot heights"]], feet[1:, :, 1], atol=1e-4, rtol=0
         )
         skate = metrics.foot_skate(feet)[1:]
-        torch.testing.assert_close(seen[1:, columns["foot slip"]], skate, atol=0.02, rtol=0)
-        assert torch.equal(seen[0, columns["foot slip"]], seen[1, columns["foot slip"]])
+        torch.testing.assert_close(inputs[1:, columns["foot slip"]], skate, atol=0.02, rtol=0)
+        assert torch.equal(inputs[0, columns["foot slip"]], inputs[1, columns["foot slip"]])
     assert float(skate.mean()) > 0.5
 
 
 def test_the_diagnosis_has_both_distances_or_none() -> None:
-    figures = diagnose.frechet_figures(extractor(), data(), rollouts)
+    figures = free_running.frechet_figures(extractor(), data(), rollouts)
     assert figures["frechet_distance"] == pytest.approx(from_captured(rollouts()))
     assert figures["captured_frechet_distance"] == pytest.approx(frechet.floor(extractor(), data()))
     nothing = dict.fromkeys(figures)
-    assert diagnose.frechet_figures(None, data(), rollouts) == nothing
+    assert free_running.frechet_figures(None, data(), rollouts) == nothing
     assert (
-        diagnose.frechet_figures(Extractor.load(), data(), rollouts) == nothing
+        free_running.frechet_figures(Extractor.load(), data(), rollouts) == nothing
     )  # of another skeleton
     long = Extractor(layout(), ExtractorConfig(window=128))
-    assert diagnose.frechet_figures(long, data(), rollouts) == nothing
+    assert free_running.frechet_figures(long, data(), rollouts) == nothing
 
 
 def test_another_skeleton_is_one_sentence() -> None:
@@ -269,11 +271,11 @@ def test_windows_are_spread_over_all_clips_and_never_straddle_two() -> None:
     poses, entries = data().split(held_out=True)
     numbered = poses.clone()
     numbered[:] = torch.arange(len(poses))[:, None]
-    seen: list[Tensor] = []
+    windows: list[Tensor] = []
     spy = Extractor(layout(), SMALL.extractor)
-    spy.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][..., 0]))
+    spy.register_forward_pre_hook(lambda _, inputs: windows.append(inputs[0][..., 0]))
     assert spy.embed(numbered, entries, 1000).shape == (1000, 6)
-    rows = torch.cat(seen).long()
+    rows = torch.cat(windows).long()
     assert torch.equal(rows.diff(dim=1), torch.ones(1000, 31).long())
     first = rows[:, 0]
     last = rows[:, -1]
@@ -293,7 +295,7 @@ def test_sizes_that_cannot_be_are_one_sentence() -> None:
     with pytest.raises(ConfigError, match="channels is 0"):
         ExtractorConfig(channels=0)
     with pytest.raises(ConfigError, match="steps is 0"):
-        TrainConfig(steps=0)
+        ExtractorTrainConfig(steps=0)
 
 
 # -- the command -----------------------------------------------------------------------------------

@@ -100,13 +100,13 @@ def test_poses_drawn_go_on_and_the_rest_stay() -> None:
     pool = free_running()
     before = pool.poses.clone()
     free = pool.draw(BATCH, STEPS, model())
-    assert free.at.shape == (BATCH, layout().size) and free.latents.shape == (
+    assert free.scores.shape == (BATCH, layout().size) and free.latents.shape == (
         STEPS,
         BATCH,
         model().config.latent,
     )
     assert len(free.captured) == len(free.rest) + 2 * BATCH == POOL + BATCH
-    pool.put_back(free.at + 0.125, STEPS)
+    pool.put_back(free.scores + 0.125, STEPS)
     moved = (pool.poses != before).any(dim=1)
     assert int(moved.sum()) == BATCH and set(moved.nonzero().flatten().tolist()) == set(
         pool.rows.tolist()
@@ -120,7 +120,7 @@ def test_a_pose_that_leaves_the_captured_range_is_held_and_one_that_is_no_number
 ):
     pool = free_running()
     free = pool.draw(BATCH, STEPS, model())
-    wild = free.at.clone()
+    wild = free.scores.clone()
     wild[0], wild[1, 5] = 1e6, torch.nan
     pool.put_back(wild, STEPS)
     assert torch.equal(pool.poses[pool.rows[0]], pool.high)
@@ -132,7 +132,7 @@ def test_poses_begin_anew_as_often_as_is_asked(renewal: float, renewed: int) -> 
     """0.2 a step is certain after five."""
     pool = free_running(renewal)
     free = pool.draw(BATCH, STEPS, model())
-    pool.put_back(torch.zeros_like(free.at), STEPS)
+    pool.put_back(torch.zeros_like(free.scores), STEPS)
     assert int((pool.poses[pool.rows] != 0).any(dim=1).sum()) == renewed
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import synthetic
 import torch
-from test_play import PuppetPolicy, hold, pilot, untrained
+from test_play import PuppetPolicy, hold, named, untrained
 
 from controller.control import shipped
 from controller.control.actors import Actor
@@ -17,9 +17,9 @@ from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
 from controller.dynamics.character import Character
 from controller.evaluation.trials.crowd import overlapping
-from controller.games import GAMES, KEYS
+from controller.games import GAMES
 from controller.games.crowd import STAY_SENT, TOUCH, CrowdGame
-from controller.games.pilot import Pilot
+from controller.games.named_policy import NamedPolicy
 from controller.games.player import Player
 from controller.games.random_walk import RandomGame, effect
 from controller.games.settings import Settings
@@ -27,16 +27,18 @@ from controller.tasks import TASKS
 from controller.tasks.crowd import REACHED, TORSO
 from controller.tasks.shapes import SHAPES
 from controller.tasks.simulation import Simulation
-from controller.viewer.gl.marks import CLOCK, FLAG, PLAIN, SOFT, ground_marks, quiet_marks
+from controller.viewer.gl.marks import CLOCK, FLAG, PLAIN, SOFT, crowd_marks, ground_marks
 from controller.viewer.input.keys import STEERING_KEYS
 from controller.viewer.scene.camera import FollowCamera
 
+OURS = [name for name, game in GAMES.items() if game.__module__.startswith("controller.")]
+"""Games without those of tasks that examples register."""
 SETTINGS = Settings(characters=12, monte_carlo=MonteCarloConfig(samples=20, horizon=2))
 
 
 @pytest.fixture
 def player() -> Player:
-    return Player(synthetic.puppet(), [pilot("only")], settings=SETTINGS)
+    return Player(synthetic.puppet(), [named("only")], settings=SETTINGS)
 
 
 # -- which task, which policy ----------------------------------------------------------------------
@@ -44,9 +46,10 @@ def player() -> Player:
 
 def test_each_key_switches_the_task_in_mid_walk(player: Player) -> None:
     hold(player, {"w"})
-    assert [KEYS[task] for task in GAMES] == sorted(KEYS[task] for task in GAMES)
-    for task in (*GAMES, "joystick"):
-        key = KEYS[task]
+    keys = [GAMES.key(task) for task in OURS]
+    assert keys == [str(number) for number in range(1, len(OURS) + 1)]
+    for task in (*OURS, "joystick"):
+        key = GAMES.key(task)
         assert key in STEERING_KEYS
         before = player.now
         root = player.root
@@ -63,7 +66,7 @@ def test_each_key_switches_the_task_in_mid_walk(player: Player) -> None:
 
 
 def test_a_key_without_a_task_changes_nothing(player: Player) -> None:
-    for key in set(KEYS.values()) - {KEYS[task] for task in GAMES}:
+    for key in set("123456789") - {GAMES.key(task) for task in GAMES}:
         player.step({key})
         assert player.game.name == "joystick"
 
@@ -82,22 +85,22 @@ def trained_for(character: Character, task: str, path: Path | None = None) -> Po
 
 def test_a_policy_trained_for_the_task_plays_it_first_and_sees_all_of_it(player: Player) -> None:
     who = synthetic.puppet()
-    named = [pilot("stick"), Pilot("own", trained_for(who, "target"))]
-    player = Player(who, named)
-    assert [pilot.name for pilot in player.pilots] == ["stick"]
+    policies = [named("stick"), NamedPolicy("own", trained_for(who, "target"))]
+    player = Player(who, policies)
+    assert [policy.name for policy in player.policies] == ["stick"]
     player.choose("target")
-    assert [pilot.name for pilot in player.pilots] == ["own", "stick"]
-    assert player.game.policy is named[1].policy
+    assert [policy.name for policy in player.policies] == ["own", "stick"]
+    assert player.game.policy is policies[1].policy
     player.step({"p"})
-    assert player.pilot is named[0]
+    assert player.policy is policies[0]
     player.choose("path")
-    assert [pilot.name for pilot in player.pilots] == ["stick"]
+    assert [policy.name for policy in player.policies] == ["stick"]
 
 
 def test_a_joystick_policy_is_given_all_columns_of_the_task() -> None:
     """As the evaluation does: it is widened, not shown a part."""
     who = synthetic.puppet()
-    player = Player(who, [Pilot("stick", trained_for(who, "joystick"))], task="target")
+    player = Player(who, [NamedPolicy("stick", trained_for(who, "joystick"))], task="target")
     assert player.game.policy is not None
     assert player.game.policy.actor.sizes["observation"] == player.game.simulation.observation_size
     player.step(set())
@@ -124,7 +127,7 @@ def test_without_a_policy_the_task_stays_and_it_is_said(
 ) -> None:
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     who = synthetic.puppet()
-    player = Player(who, [Pilot("own", trained_for(who, "target"))], task="target")
+    player = Player(who, [NamedPolicy("own", trained_for(who, "target"))], task="target")
     player.step({"1"})
     assert (
         player.game.name == "target"
@@ -137,7 +140,7 @@ def test_without_a_policy_the_task_stays_and_it_is_said(
 def test_policies_shipped_for_another_model_are_no_policies(tmp_path: Path, mvae: Path) -> None:
     untrained(mvae, tmp_path / "own.safetensors")
     player = Player.load(mvae, [tmp_path / "own.safetensors"], 0)
-    for task in GAMES:
+    for task in OURS:
         player.choose(task)
         assert player.game.name == task
 
@@ -168,7 +171,7 @@ def test_a_timed_target_is_reached_when_its_clock_has_run_down(player: Player) -
 
 def test_monte_carlo_control_plays_the_target_without_a_policy() -> None:
     player = Player(synthetic.character(), settings=SETTINGS, task="monte_carlo")
-    assert player.pilots == [] and player.pilot is None
+    assert player.policies == [] and player.policy is None
     state = player.state
     goal = player.game.goal
     control = MonteCarlo(player.game.simulation, SETTINGS.monte_carlo)
@@ -235,7 +238,7 @@ def test_a_line_too_short_or_on_the_horizon_is_refused_in_words(
 
 def test_nobody_steers_a_random_walk(player: Player) -> None:
     player.choose("random")
-    assert player.pilots == []
+    assert player.policies == []
     before = player.root
     player.step({"w"})
     assert float((player.root - before).abs().max()) > 0
@@ -245,8 +248,8 @@ def test_sliders_hold_z_and_the_others_are_drawn_or_nothing(player: Player) -> N
     player.choose("random")
     sliders = player.game.sliders
     assert isinstance(player.game, RandomGame) and sliders is not None
-    sliders.hold(0, 1.2)  # the puppet's first string: m/s ahead
-    sliders.hold(3, 0.0)  # which holds it up
+    sliders.clamp(0, 1.2)  # the puppet's first string: m/s ahead
+    sliders.clamp(3, 0.0)  # which holds it up
     drawn = set()
     for _ in range(5):
         player.step(set())
@@ -257,8 +260,8 @@ def test_sliders_hold_z_and_the_others_are_drawn_or_nothing(player: Player) -> N
     assert list(sliders.values) == [1.2, 0.0, 0.0, 0.0, 0.0]
     assert np.hypot(*hold(player, set(), 1.0)) == pytest.approx(1.2, abs=0.01)
     player.step({"0"})
-    assert not sliders.held.any() and hold(player, set(), 1.0) == pytest.approx((0, 0), abs=1e-3)
-    sliders.hold(1, 99.0)
+    assert not sliders.clamped.any() and hold(player, set(), 1.0) == pytest.approx((0, 0), abs=1e-3)
+    sliders.clamp(1, 99.0)
     assert sliders.values[1] == sliders.limit == 2.0
 
 
@@ -289,7 +292,7 @@ def test_a_crowd_gathers_around_the_one_that_walks(crowd: Player) -> None:
     assert not overlapping(crowd.state).any()
     assert float(
         (crowd.state.position - crowd.state.position[0]).norm(dim=-1).max()
-    ) < crowd.game.crowd.side(12)
+    ) < crowd.game.task.side(12)
     crowd.step({"1"})
     assert len(crowd.state) == 1 and crowd.now.others is None
 
@@ -297,13 +300,13 @@ def test_a_crowd_gathers_around_the_one_that_walks(crowd: Player) -> None:
 @pytest.mark.parametrize("count", [1, 2, 200])
 def test_any_crowd_from_one_to_two_hundred(count: int) -> None:
     player = Player(
-        synthetic.puppet(), [pilot("only")], task="crowd", settings=Settings(characters=count)
+        synthetic.puppet(), [named("only")], task="crowd", settings=Settings(characters=count)
     )
     for _ in range(3):
         player.step(set())
     others = player.now.others
     assert len(player.state) == count and (0 if others is None else len(others.root)) == count - 1
-    assert len(quiet_marks(player.now)) == 2 * (count - 1)
+    assert len(crowd_marks(player.now)) == 2 * (count - 1)
 
 
 def test_each_goes_from_one_point_to_the_next_without_bumping(crowd: Player) -> None:
@@ -392,7 +395,7 @@ def test_flag_clock_line_and_crowd_are_marked_on_the_ground(player: Player) -> N
         assert (math.sin(yaw), math.cos(yaw)) == pytest.approx((line[1] - line[0]) / 0.1, abs=0.05)
     player.choose("crowd")
     player.step(set())
-    kinds = quiet_marks(player.now)[:, 1, 3]
+    kinds = crowd_marks(player.now)[:, 1, 3]
     assert (kinds == SOFT).sum() == (kinds == PLAIN).sum() == 11
 
 

@@ -17,7 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import anywhere, character, latents, puppet, turned
-from test_play import pilot
+from test_play import named
 from torch import Tensor
 
 import envs  # noqa: F401 - registers the environments
@@ -654,7 +654,7 @@ def test_the_mazes_of_the_trial_come_in_mirrored_pairs_from_corner_to_corner() -
 
 @pytest.fixture
 def player() -> Player:
-    return Player(puppet(), [pilot("only")], task="maze")
+    return Player(puppet(), [named("only")], task="maze")
 
 
 def test_each_press_lays_the_next_maze_around_the_character(player: Player) -> None:
@@ -666,7 +666,7 @@ def test_each_press_lays_the_next_maze_around_the_character(player: Player) -> N
     assert second.walls is not None and not np.array_equal(first.walls, second.walls)
     assert player.game.status.startswith("number 2, ")
     again = Player(
-        puppet(), [pilot("only")], seed=9, task="maze"
+        puppet(), [named("only")], seed=9, task="maze"
     ).now.stage  # a number is always the same maze
     assert again.walls is not None and np.allclose(again.walls, first.walls, atol=1e-5)
 

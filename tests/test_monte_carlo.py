@@ -45,7 +45,8 @@ def test_it_acts_as_the_best_of_its_tries_began() -> None:
 def test_a_puppet_on_its_strings_reaches_its_target() -> None:
     """With the default settings. It has no legs, so gliding must cost it nothing."""
     simulation = Simulation(puppet(), TargetTask(puppet()))
-    simulation.task.quality.ground = simulation.task.quality.gliding = 0.0
+    simulation.task.penalties.ground = 0.0
+    simulation.task.penalties.gliding = 0.0
     state, goal = simulation.reset(3, torch.Generator().manual_seed(0))
     goal = type(goal)(torch.tensor([[0.0, 2.0], [1.5, 0.0], [-1.0, -1.0]]))
     acts = MonteCarlo(simulation)
@@ -56,8 +57,7 @@ def test_a_puppet_on_its_strings_reaches_its_target() -> None:
 
 
 def test_a_try_goes_on_at_the_mean_so_that_later_luck_decides_nothing() -> None:
-    """Three frames deep, nobody's first latent would have paid more, if nothing more was done after
-    it."""
+    """Three frames deep: no other first latent would have earned more with nothing after it."""
     simulation = Simulation(character(), TargetTask(character()))
     state = anywhere(1, 2)
     goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(1))
@@ -92,7 +92,7 @@ def test_codes_are_tried_as_they_are() -> None:
 
 @pytest.mark.skipif(not shipped.MVAE.is_file(), reason="assets/mvae.safetensors")
 def test_the_default_is_better_than_one_frame_deep_with_a_real_character() -> None:
-    """Asked to walk at 1 m/s. Within a frame nobody sees what a step is worth."""
+    """Asked to walk at 1 m/s. A single frame does not show what a step is worth."""
     who = Character.load(shipped.MVAE)
     simulation = Simulation(who, JoystickTask(who))
     goal = JoystickGoal(torch.tensor([[0.0, 1.0]] * 2), torch.zeros(2))
@@ -102,7 +102,7 @@ def test_the_default_is_better_than_one_frame_deep_with_a_real_character() -> No
         acts = MonteCarlo(simulation, config)
         total = 0.0
         for _ in range(60):
-            step = simulation.advance(state, goal, simulation.hold(acts(state, goal)))
+            step = simulation.advance(state, goal, simulation.clamp(acts(state, goal)))
             state = step.state
             total = total + float(step.reward.mean()) / 60
         rewards.append(total)
@@ -127,15 +127,15 @@ def test_a_seed_decides_what_is_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"samples": 0}, "monte_carlo.samples is 0; allowed: 1 or more"),
         ({"horizon": 0}, "monte_carlo.horizon is 0; allowed: 1 or more"),
         ({"deviation": 0.0}, "monte_carlo.deviation is 0.0; allowed: above 0"),
     ],
 )
-def test_a_bad_setting_is_refused_by_name(values: dict[str, int], said: str) -> None:
-    with pytest.raises(ConfigError, match=f"^{said}"):
+def test_a_bad_setting_is_refused_by_name(values: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
         MonteCarloConfig(**values)  # type: ignore[arg-type]
 
 

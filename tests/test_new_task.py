@@ -4,6 +4,9 @@ registration."""
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import gymnasium
@@ -14,10 +17,19 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 from synthetic import ROOT, anywhere, character, latents, puppet, refusal, turned
 
-from controller.dynamics.character import CharacterState
+import play
+from controller.control import shipped
+from controller.control.actors import Actor
+from controller.control.policy import Policy
+from controller.core.errors import CheckpointError
+from controller.dynamics.character import Character, CharacterState
 from controller.evaluation.results import evaluate
+from controller.games import GAMES, guide
+from controller.games.default import DefaultGame
+from controller.games.named_policy import NamedPolicy
+from controller.games.player import Player
 from controller.motion import geometry
-from controller.tasks import task_type
+from controller.tasks import TASKS, task_type
 from controller.tasks.simulation import Simulation
 from envs import train_policy
 from envs.episodes import Episodes
@@ -86,13 +98,39 @@ def test_moving_and_turning_the_world_changes_nothing() -> None:
     torch.testing.assert_close(one, two, atol=2e-5, rtol=0)
 
 
-def test_it_is_registered_everywhere_by_one_line(mvae: Path) -> None:
-    assert task_type("companion") is task_type(NAME) is CompanionTask
+@pytest.mark.parametrize("name", ["companion", "Companion", "CompanionTask"])
+def test_it_is_registered_everywhere_by_one_line(name: str, mvae: Path) -> None:
+    address = f"examples.companion:{name}"
+    assert task_type(name) is task_type(address) is CompanionTask
+    assert GAMES.find(address).task_type is GAMES["companion"].task_type is CompanionTask
+    assert TASKS.address("companion") == NAME and TASKS.address("joystick") == "joystick"
     env = gymnasium.make("examples.companion:MotionVAE/Companion-v0", mvae=str(mvae))
     check_env(env.unwrapped)
     check_env_for_sb3(env.unwrapped)
     batch = gymnasium.make_vec("MotionVAE/Companion-v0", num_envs=3, mvae=str(mvae))
     assert np.isfinite(batch.reset(seed=0)[0]).all()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "import envs, examples.companion; make('MotionVAE/Companion-v0', mvae=MVAE)",
+        "import examples.companion, envs; make('MotionVAE/Companion-v0', mvae=MVAE)",
+        "make('examples.companion:MotionVAE/Companion-v0', mvae=MVAE)",
+    ],
+)
+def test_gymnasium_finds_it_in_a_process_of_its_own(lines: str, mvae: Path) -> None:
+    start = f"from gymnasium import make; MVAE = {str(mvae)!r}; "
+    done = subprocess.run(
+        [sys.executable, "-c", start + lines],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_example_itself_needs_no_gymnasium() -> None:
+    source = (ROOT / "examples" / "companion.py").read_text(encoding="utf-8")
+    assert "envs" not in source and "gymnasium" not in source
 
 
 def test_the_puppet_learns_to_keep_its_companion_company() -> None:
@@ -104,41 +142,70 @@ def test_the_puppet_learns_to_keep_its_companion_company() -> None:
     assert np.mean(rewards[-5:]) > np.mean(rewards[:5]) + 0.2
 
 
-def test_it_is_trained_and_measured_by_the_commands(
+def test_it_is_trained_measured_and_played_by_the_commands(
     mvae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = [
-        "--task",
-        NAME,
-        "--mvae",
-        str(mvae),
-        "--out",
-        str(tmp_path),
-        "--characters",
-        "8",
-        "--steps",
-        "192",
-    ]
-    monkeypatch.setattr("sys.argv", ["train", *run, "--workers", "1", "--hidden", "8"])
-    train_policy.main()
+    def command(main: Callable[[], object], words: str) -> str:
+        monkeypatch.setattr(
+            "sys.argv", ["command", "--task", NAME, "--mvae", str(mvae), *words.split()]
+        )
+        main()
+        return capsys.readouterr().out
+
+    short = "--characters 8 --steps 192 --workers 1 --hidden 8"
+    command(train_policy.main, f"--out {tmp_path} {short}")
     policy = tmp_path / "companion.safetensors"
     assert policy.is_file()
-    capsys.readouterr()
-    words = [
-        "--task",
-        NAME,
-        "--mvae",
-        str(mvae),
-        "--policy",
-        str(policy),
-        "--characters",
-        "2",
-        "--seconds",
-        "1",
-    ]
-    monkeypatch.setattr("sys.argv", ["evaluate", *words, "--json"])
-    evaluate.main()
-    assert '"task": "companion"' in capsys.readouterr().out
+
+    short = "--characters 2 --seconds 1 --json"
+    assert '"task": "companion"' in command(evaluate.main, f"--policy {policy} {short}")
+
+    walk = tmp_path / "walk.npz"
+    command(play.main, f"--headless --policy {policy} --frames 60 --record {walk}")
+    with np.load(walk) as file:
+        assert file["root"].shape == (60, 3) and np.isfinite(file["root"]).all()
+
+
+def test_the_window_knows_it(mvae: Path) -> None:
+    key = GAMES.key("companion")
+    assert key and int(key) > len(
+        [game for game in GAMES.values() if "controller" in game.__module__]
+    )
+    assert "N\tcompanion: another goal" in guide.window_help().splitlines()
+    assert guide.window_help().splitlines()[0].endswith(", companion")
+    assert f"  {key}  companion" in guide.command_help()
+
+
+def trained(who: Character) -> NamedPolicy:
+    """An untrained policy that says it was trained for the companion."""
+    task = CompanionTask(who)
+    actor = Actor(who.layout.size + task.goal_size, who.latent, (8,), 1.0)
+    return NamedPolicy("new", Policy.of(actor, who, task.name, task.settings()))
+
+
+def test_its_goal_is_drawn_followed_and_drawn_again() -> None:
+    player = Player(puppet(), [trained(puppet())], task=NAME)
+    game = player.game
+    assert game.name == "companion" and isinstance(game, DefaultGame)
+    goal = game.goal
+    player.step(set())
+    ahead = geometry.turn(torch.tensor([0.0, 1.0]), goal.yaw) / 30
+    torch.testing.assert_close(game.goal.position, goal.position + ahead)
+    assert player.now.stage.flag == pytest.approx(game.goal.position[0].numpy())
+    for key in ("n", GAMES.key("companion")):
+        player.step({key})
+        assert float((game.goal.yaw - goal.yaw).abs()) > 1e-3
+        goal = game.goal
+        player.step(set())
+        assert torch.equal(game.goal.yaw, goal.yaw)
+
+
+def test_without_a_policy_it_says_how_to_train_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    with pytest.raises(CheckpointError, match=f"envs.train_policy --task {NAME}`"):
+        Player(puppet(), task=NAME)
 
 
 def test_a_module_that_is_not_there_is_one_sentence(

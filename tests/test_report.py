@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -26,7 +25,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory, data_file: Path) -> list[P
     base = tmp_path_factory.mktemp("runs")
     for name, beta in (("one", 0.01), ("two", 0.02)):
         train_mvae.train(
-            Options(data=data_file, out=base / name, config=replace(TINY, epochs=EPOCHS, beta=beta))
+            Options(
+                data=data_file, out=base / name, config=TINY.with_changes(epochs=EPOCHS, beta=beta)
+            )
         )
     (base / "begun").mkdir()
     for name in (runs.HISTORY, runs.STATE):
@@ -101,7 +102,7 @@ def test_the_same_runs_give_the_same_page_and_without_data_a_shorter_one(
     assert pages[0] == pages[1]
     page = ElementTree.fromstring(pages[0])
     assert len(chapters(page)[0].findall(".//img")) == 2
-    assert "Not judged, for want of figures" in words(page)
+    assert "Not judged, because figures are missing" in words(page)
     assert page.find(".//section[@id='comparison']") is None
 
 

@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +28,22 @@ from controller.dynamics.character import Character, CharacterState
 from controller.evaluation.figures import acting, world_joints
 from controller.evaluation.results import diversity, evaluate, overview, plots, suite, tables, write
 from controller.evaluation.results.bootstrap import estimate
-from controller.evaluation.results.suite import Captured, SuiteConfig
+from controller.evaluation.results.suite import Reference, SuiteConfig
 from controller.evaluation.results.symmetry import (
-    JUDGED,
     MirroredCharacter,
-    mirrored_goal,
+    judged_figure,
     symmetry_figures,
 )
-from controller.evaluation.trials import TRIALS
+from controller.evaluation.trials import TRIALS, Metric, Trial
 from controller.evaluation.trials.joystick import response_figures
+from controller.games import GAMES
 from controller.motion import geometry, metrics
 from controller.motion.pose import root_trajectory
 from controller.motion.skeleton import forward_kinematics
-from controller.tasks import TASKS
-from controller.tasks.joystick import JoystickGoal
-from controller.tasks.path import PathGoal
+from controller.tasks import TASKS, goals
+from controller.tasks.goals import PLACE, YAW
+from controller.tasks.joystick import JoystickGoal, JoystickTask
+from controller.tasks.path import PathGoal, PathTask
 from controller.tasks.simulation import Simulation
 from controller.tasks.target import TargetConfig, TargetGoal, TargetTask
 
@@ -150,23 +151,42 @@ def test_the_captured_motions_jerk_is_that_of_its_joints() -> None:
 
 
 def test_the_mirror_image_of_a_mirror_image_is_the_thing_itself() -> None:
-    goals = (
-        JoystickGoal(torch.tensor([[1.0, 2.0], [0.0, -1.0]]), torch.tensor([0.5, -3.0])),
-        PathGoal(torch.randn(2, 5, 2), torch.tensor([4, 3]), torch.tensor([0.1, 0.2])),
-    )
-    for goal in goals:
-        twice = mirrored_goal(mirrored_goal(goal))
+    for task in OURS:
+        simulation = Simulation(puppet(), TASKS[task](puppet()))
+        _, goal = simulation.reset(3, torch.Generator().manual_seed(0))
+        once = simulation.task.mirror_goal(goal)
+        twice = simulation.task.mirror_goal(once)
         assert all(
             torch.allclose(value, asdict(goal)[name]) for name, value in asdict(twice).items()
         )
-    once = mirrored_goal(goals[0])
-    assert once.velocity.tolist() == [[-1, 2], [0, -1]] and once.facing.tolist() == pytest.approx(
-        [-0.5, 3.0]
-    )
-    path = mirrored_goal(goals[1])
-    assert torch.equal(path.points[..., 0], -goals[1].points[..., 0]) and torch.equal(
-        path.last, goals[1].last
-    )
+        assert task == "random" or any(
+            not torch.equal(value, asdict(goal)[name]) for name, value in asdict(once).items()
+        )
+
+    stick = JoystickGoal(torch.tensor([[1.0, 2.0], [0.0, -1.0]]), torch.tensor([0.5, -3.0]))
+    once = JoystickTask(puppet()).mirror_goal(stick)
+    assert once.velocity.tolist() == [[-1, 2], [0, -1]]
+    assert once.facing.tolist() == pytest.approx([-0.5, 3.0])
+
+    path = PathGoal(torch.randn(2, 5, 2), torch.tensor([4, 3]), torch.tensor([0.1, 0.2]))
+    other = PathTask(puppet()).mirror_goal(path)
+    assert torch.equal(other.points[..., 0], -path.points[..., 0])
+    assert torch.equal(other.points[..., 1], path.points[..., 1])
+    assert torch.equal(other.last, path.last)
+
+
+def test_only_declared_fields_are_mirrored_whatever_their_name_and_shape() -> None:
+    @dataclass(frozen=True)
+    class Pairs:
+        yaw: Tensor
+        pairs: Tensor
+        beacon: Tensor = field(metadata=PLACE)
+        bearing: Tensor = field(metadata=YAW)
+
+    goal = Pairs(torch.ones(3), torch.ones(3, 2), torch.ones(3, 2), torch.ones(3))
+    once = goals.mirrored(goal)
+    assert torch.equal(once.yaw, goal.yaw) and torch.equal(once.pairs, goal.pairs)
+    assert once.beacon.tolist() == [[-1, 1]] * 3 and once.bearing.tolist() == [-1] * 3
 
 
 def test_a_character_in_a_mirror_does_everything_to_the_other_side() -> None:
@@ -201,9 +221,12 @@ def test_who_turns_faster_to_one_side_is_found_out(
     """The angle less 5° takes as much longer as the turning is slower; both sides are asked for the
     same angles."""
     simulation = Simulation(puppet(), TASKS["joystick"](puppet()))
-    monkeypatch.setitem(
-        TRIALS, "joystick", lambda who, *others: response_figures(who.character, *others)
+    turning = Trial(
+        "joystick",
+        lambda who, *others: response_figures(who.character, *others),
+        symmetry="response_left_s",
     )
+    monkeypatch.setitem(TRIALS._entries, "joystick", turning)
     ratio = symmetry_figures(simulation, lopsided(left, right), 6, 15.0, 1)["left_right_ratio"]
     assert ratio == pytest.approx(right / left, rel=0.03)
 
@@ -373,11 +396,11 @@ def test_options_that_do_not_go_together_are_one_sentence(
     words: list[str | Path]
     for words, said in (
         (["--all"], "--all needs --out"),
-        (["--out", tmp_path], "--out is for --all alone"),
-        (["--quick"], "--quick is for --all alone"),
+        (["--out", tmp_path], "--out needs --all"),
+        (["--quick"], "--quick needs --all"),
         (
             [*out, "--write", tmp_path / "page.md"],
-            "--write states figures beside those of captured motion",
+            "--write needs --data, for the figures of captured motion",
         ),
         ([*out, "--control", "monte_carlo"], "--all measures all policies"),
         ([*out, "--data", tmp_path / "none.npz"], "no such data file"),
@@ -401,9 +424,9 @@ def results() -> dict[str, Any]:
     value = {"mean": 0.5, "low": 0.4, "high": 0.7, "count": 3}
 
     def row(task: str, who: str) -> dict[str, Any]:
-        keys = [column.key for column in (*tables.MOTION, *tables.TASKS.get(task, ()))]
+        keys = [metric.key for metric in (*tables.MOTION, *tables.declared(task))]
         figures = dict.fromkeys(keys, value) | (
-            {"left_right_ratio": value} if task in JUDGED else {}
+            {"left_right_ratio": value} if judged_figure(task) else {}
         )
         trained = None if who in tables.WHO else "joystick"
         trainer = None if who in tables.WHO else "shac"
@@ -431,7 +454,7 @@ def results() -> dict[str, Any]:
 
 
 def test_a_figure_is_written_with_half_its_interval() -> None:
-    column = tables.Column("x", "", 1, 100)
+    column = Metric("x", "", "%", 1, 100)
     assert tables.figure({"mean": 0.5, "low": 0.4, "high": 0.7}, column) == "50.0 ± 20.0"
     assert tables.figure({"mean": 0.5, "low": None, "high": None}, column) == "50.0"
     assert tables.figure(0.25, column) == "25.0"
@@ -456,7 +479,7 @@ def test_the_papers_figures_stand_beside_ours_and_the_data_are_told_apart() -> N
 def test_without_data_there_is_what_the_model_tells_of_its_own() -> None:
     header = {"captured": {"skating_ratio": 0.1}}
     who = Character(character().model, character().layout, character().reset_poses, header)
-    told = suite.captured_row(who, Captured.of(None, who))
+    told = suite.captured_row(who, Reference.of(None, who))
     assert told == header["captured"]
     page = tables.page(results() | {"data": None, "captured": told})
     assert (
@@ -467,7 +490,7 @@ def test_without_data_there_is_what_the_model_tells_of_its_own() -> None:
 
 def test_a_task_of_ones_own_is_shown_by_the_keys_of_its_trial() -> None:
     own = {"task": "dance", "figures": {"foot_skate_cm_per_frame": {}, "grace": {}, "apd_cm": {}}}
-    assert [column.title for column in tables.columns_of("dance", [own])] == ["`grace`"]
+    assert [metric.title for metric in tables.metrics_of("dance", [own])] == ["`grace`"]
 
 
 def test_a_task_of_ones_own_that_measures_nothing_has_no_place_in_the_picture() -> None:
@@ -505,9 +528,9 @@ def test_the_page_in_the_documentation_is_as_the_command_writes_it() -> None:
         )
 
 
-def test_the_readme_has_a_line_for_each_task_as_the_command_writes_it() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = readme.partition("<!-- tasks -->")[2].partition("<!-- end tasks -->")[0]
+def test_the_page_on_playing_has_a_line_for_each_task_as_the_command_writes_it() -> None:
+    page = (ROOT / "docs" / "playing.md").read_text(encoding="utf-8")
+    block = page.partition("<!-- tasks -->")[2].partition("<!-- end tasks -->")[0]
     fixed = (0, 1, 2, 4)  # not the figures
 
     def cells(table: str) -> list[list[str]]:
@@ -515,7 +538,9 @@ def test_the_readme_has_a_line_for_each_task_as_the_command_writes_it() -> None:
         return [[line[column].strip() for column in fixed] for line in lines]
 
     assert cells(block) == cells(overview.table(results()))
-    assert {line.name for line in overview.LINES} - {"monte_carlo"} >= OURS
+    assert [row[1] for row in cells(block)[2:]] == [
+        f"`{name}`" for name in GAMES if name in OURS | {"monte_carlo"}
+    ]
 
 
 def test_pages_are_filled_between_their_marks(tmp_path: Path) -> None:

@@ -8,20 +8,22 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skeletons import FAMILIES, ROLES, make, named, nameless, quadruped, reordered
-from synthetic import ROOT, layout, skeleton
+from synthetic import ROOT, layout, skeleton, walk
 
 from controller.core.errors import ConfigError, DataError
 from controller.motion import geometry
 from controller.motion.feet import Feet
 from controller.motion.overrides import RoleOverrides, load_overrides
-from controller.motion.pose import PoseLayout
+from controller.motion.pose import FPS, PoseLayout, facing
 from controller.motion.roles import Roles
-from controller.motion.skeleton import Skeleton
+from controller.motion.skeleton import Clip, Skeleton
+from controller.viewer.gl.body import Body
 
 HAND = ("palm", "thumb", "thumb2", "index")
 TWISTED = ("unreal", "rigify", "biped")
@@ -183,6 +185,27 @@ def test_names_win_over_places() -> None:
     assert roles_by_name(other) == roles_by_name(skeleton())
     guess = Roles.of(other).guesses[other.index("LeftFoot")]
     assert guess.confidence == 0.5 and "on the other side" in guess.reason
+
+
+def test_bodies_and_facing_follow_roles_and_not_names() -> None:
+    ours = Body.of(nameless(skeleton()))
+    theirs = Body.of(skeleton())
+    np.testing.assert_array_equal(ours.looks, theirs.looks)
+    np.testing.assert_array_equal(ours.frames, theirs.frames)
+    assert ours.soles == theirs.soles
+
+    clip = walk(turn=0.5)
+    torch.testing.assert_close(
+        facing(replace(clip, skeleton=nameless(clip.skeleton))), facing(clip), rtol=0, atol=0
+    )
+
+
+def test_a_quadruped_has_four_soles_and_faces_ahead() -> None:
+    assert len(Body.of(quadruped()).soles) == 4
+    clip = Clip(
+        "stand", quadruped(), torch.zeros(9, 3), torch.eye(3).repeat(9, len(quadruped()), 1, 1), FPS
+    )
+    assert facing(clip).abs().max() < 1e-6
 
 
 # -- what is not understood ------------------------------------------------------------------------

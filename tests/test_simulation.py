@@ -18,7 +18,7 @@ from controller.motion import geometry
 from controller.motion.feet import Feet
 from controller.tasks import TASKS, task_type
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
-from controller.tasks.penalties import Quality, QualityWeights
+from controller.tasks.penalties import Penalties, PenaltyWeights
 from controller.tasks.random_walk import RandomWalkTask
 from controller.tasks.simulation import Simulation
 
@@ -163,7 +163,7 @@ def lowered(height_cm: float) -> CharacterState:
 def test_hovering_and_sinking_cost_by_the_centimetre(
     height: float, floating: float, sinking: float
 ) -> None:
-    penalties = Quality(puppet()).penalties(lowered(height), pulled(), lowered(height))
+    penalties = Penalties(puppet()).terms(lowered(height), pulled(), lowered(height))
     assert float(penalties["floating"]) == pytest.approx(floating, abs=1e-4)
     assert float(penalties["sinking"]) == pytest.approx(sinking, abs=1e-4)
 
@@ -177,7 +177,7 @@ def test_sliding_on_the_floor_costs_and_sliding_in_the_air_does_not() -> None:
         pose = state.pose.clone()
         pose[:, 0] += speed
         after = CharacterState(pose, state.position, state.yaw)
-        return float(Quality(puppet()).penalties(state, pulled(), after)["skate"])
+        return float(Penalties(puppet()).terms(state, pulled(), after)["skate"])
 
     def both(height: float) -> float:
         feet = Feet(layout()).positions(
@@ -199,10 +199,10 @@ def test_gliding_costs_at_whatever_height() -> None:
         pose = state.pose.clone()
         pose[:, 0] += 0.3
         moved = CharacterState(pose, state.position, state.yaw)
-        assert float(Quality(puppet()).penalties(state, pulled(), moved)["glide"]) == pytest.approx(
+        assert float(Penalties(puppet()).terms(state, pulled(), moved)["glide"]) == pytest.approx(
             0.3, abs=1e-3
         )
-        assert float(Quality(puppet()).penalties(state, pulled(), state)["glide"]) == pytest.approx(
+        assert float(Penalties(puppet()).terms(state, pulled(), state)["glide"]) == pytest.approx(
             0, abs=1e-3
         )
 
@@ -212,20 +212,20 @@ def test_large_latents_and_poses_out_of_range_cost() -> None:
     latent = torch.tensor([[1.0, -2.0, 0.0, 0.0, 0.0]])
     pose = state.pose.clone()
     pose[:, 50], pose[:, 60], pose[:, 70] = 6.0, -5.0, 4.0
-    penalties = Quality(puppet()).penalties(
+    penalties = Penalties(puppet()).terms(
         state, latent, CharacterState(pose, state.position, state.yaw)
     )
     assert float(penalties["latent"]) == pytest.approx(0.05 * 5 / 5)
     assert float(penalties["range"]) == pytest.approx(0.02 * (4 + 1))
     pose[:, 50] = 1000
-    penalties = Quality(puppet()).penalties(
+    penalties = Penalties(puppet()).terms(
         state, latent, CharacterState(pose, state.position, state.yaw)
     )
     assert float(penalties["range"]) == pytest.approx(0.02 * 50)
     assert all(
         float(value) == 0
-        for value in Quality(puppet(), QualityWeights(0, 0, 0, 0, 0, 0))
-        .penalties(state, latent, state)
+        for value in Penalties(puppet(), PenaltyWeights(0, 0, 0, 0, 0, 0))
+        .terms(state, latent, state)
         .values()
     )
 

@@ -1,11 +1,11 @@
-"""Comparing trainings: each is run once, what is finished stays, and the tables tell what came of
-it."""
+"""Comparisons of trainings: each is run once, finished ones stay, and tables show the results."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -14,17 +14,21 @@ from test_training import TINY
 
 from controller.dynamics.character import Character
 from controller.studies import cases, study, tables
-from controller.studies.cases import SETS, Case
+from controller.studies.cases import Case
+from controller.studies.sets import SETS, CaseSet
 
-TWO = [Case(f"beta-{beta}", {"β": str(beta)}, replace(TINY, beta=beta)) for beta in (0.01, 0.02)]
+TWO = [
+    Case(f"beta-{beta}", {"β": str(beta)}, TINY.with_changes(beta=beta)) for beta in (0.01, 0.02)
+]
 
 
 def test_every_set_has_cases_with_names_of_their_own() -> None:
-    for make in SETS.values():
-        made = make()
-        assert len({case.name for case in made}) == len(made)
-        assert len({tuple(case.differs) for case in made}) == 1
-        assert len({tuple(case.differs.values()) for case in made}) == len(made)
+    assert set(SETS) == set(get_args(cases.SetName))
+    for case_set in SETS.values():
+        members = case_set.cases()
+        assert len({case.name for case in members}) == len(members)
+        assert len({tuple(case.differs) for case in members}) == 1
+        assert len({tuple(case.differs.values()) for case in members}) == len(members)
     grid = cases.grid()
     assert len(grid) == 24
     assert (
@@ -32,32 +36,44 @@ def test_every_set_has_cases_with_names_of_their_own() -> None:
     )
     for short, long in zip(grid, cases.grid_long(), strict=True):
         assert (
-            replace(long.config, rollouts_per_epoch=short.config.rollouts_per_epoch) == short.config
+            long.config.with_changes(rollouts_per_epoch=short.config.rollouts_per_epoch)
+            == short.config
         )
 
 
 def test_the_reference_settings_are_the_reference_codes() -> None:
     as_written, lighter = (case.config for case in cases.reference())
-    assert (as_written.beta, lighter.beta) == (1.0, 0.01) and replace(
-        lighter, beta=1.0
+    assert (as_written.loss.beta, lighter.loss.beta) == (1.0, 0.01) and lighter.with_changes(
+        beta=1.0
     ) == as_written
-    assert (as_written.batch, as_written.rollout, as_written.through_time) == (64, 8, False)
-    assert (as_written.learning_rate, as_written.final_learning_rate) == (1e-4, 1e-7)
+    assert (as_written.batch, as_written.rollout, as_written.optimiser.through_time) == (
+        64,
+        8,
+        False,
+    )
+    assert (as_written.optimiser.learning_rate, as_written.optimiser.final_learning_rate) == (
+        1e-4,
+        1e-7,
+    )
     shares = [as_written.teacher(epoch) for epoch in (0, 20, 30, 40, 140)]
     assert shares == pytest.approx([1, 1, 0.5, 0, 0]) and as_written.epochs == 140
-    assert as_written.kl(0, 140) == 1 and not as_written.foot_weight and not as_written.free_steps
+    assert (
+        as_written.kl(0, 140) == 1
+        and not as_written.loss.foot_weight
+        and not as_written.free.free_steps
+    )
 
 
 def test_an_interrupted_study_goes_on_and_runs_nothing_twice(
     tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = study.Options(data=data_file, out=tmp_path)
-    monkeypatch.setitem(SETS, "grid", lambda: TWO[:1])
+    monkeypatch.setitem(SETS, "grid", CaseSet(lambda: TWO[:1]))
     study.study(options)
     model = tmp_path / "grid" / "beta-0.01" / "mvae.safetensors"
     written = model.stat().st_mtime_ns
 
-    monkeypatch.setitem(SETS, "grid", lambda: TWO)
+    monkeypatch.setitem(SETS, "grid", CaseSet(lambda: TWO))
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- grid -->\nold\n<!-- end grid -->\nafter\n")
     text = study.study(replace(options, write=page))
@@ -72,8 +88,8 @@ def test_an_interrupted_study_goes_on_and_runs_nothing_twice(
 
     monkeypatch.setattr(study, "run", lambda *_: pytest.fail("all are finished"))
     assert study.study(replace(options, draw=tmp_path / "curves.svg")) == text
-    drawn = (tmp_path / "curves.svg").read_text()
-    assert "beta-0.01" in drawn and "beta-0.02" in drawn
+    picture = (tmp_path / "curves.svg").read_text()
+    assert "beta-0.01" in picture and "beta-0.02" in picture
 
 
 def test_the_long_grid_runs_the_best_of_the_short_one_and_the_usual_one(
@@ -84,13 +100,16 @@ def test_the_long_grid_runs_the_best_of_the_short_one_and_the_usual_one(
         for n, case in enumerate(cases.grid())
     ]
     (tmp_path / "table.json").write_text(json.dumps({"grid": short[::-1]}))
-    chosen = study.chosen(study.Options(data=data_file, out=tmp_path, set="grid-long", best=2))
-    assert [case.name for case in chosen] == [
+    options = study.Options(data=data_file, out=tmp_path, set="grid-long", best=2)
+    selected = study.selected(options)
+    assert [case.name for case in selected] == [
         "none-1.0-batch",
         "none-1.0-sample",
         "monotonic-1.0-batch",
     ]
-    assert {case.config.rollouts_per_epoch for case in chosen} == {cases.LENGTHS["long"]}
+    assert {case.config.rollouts_per_epoch for case in selected} == {cases.LENGTHS["long"]}
+    (one,) = study.selected(replace(options, runs=("none-1.0-batch",), rollouts_per_epoch=7))
+    assert one.name == "none-1.0-batch" and one.config.rollouts_per_epoch == 7
 
 
 def test_a_run_with_other_settings_is_not_taken_for_this_one(
@@ -107,7 +126,7 @@ def test_a_run_with_other_settings_is_not_taken_for_this_one(
 def test_a_case_may_start_from_a_trained_model(tmp_path: Path, data_file: Path) -> None:
     study.run(TWO[0], data_file, tmp_path / "whole")
     begin = tmp_path / "whole" / "mvae.safetensors"
-    config = replace(TWO[1].config, freeze_decoder=True)
+    config = TWO[1].config.with_changes(freeze_decoder=True)
     study.run(Case("encoder", {"β": "0.02"}, config), data_file, tmp_path / "encoder", begin)
     before, after = (
         Character.load(path).model for path in (begin, tmp_path / "encoder" / "mvae.safetensors")
@@ -177,10 +196,9 @@ def test_tables_tell_every_run_and_the_mean_of_each_setting() -> None:
 
 
 def test_a_set_may_tell_more_of_each_run() -> None:
-    told = tables.tables(
-        [ROWS[0] | {"aggregate_kl_nats": 0.345}], tables.MORE["encoder"]
-    ).splitlines()
-    assert "| sane | aggregate KL, nats | verdict |" in told[0] and "| 0.34 | healthy |" in told[2]
+    rows = [ROWS[0] | {"aggregate_kl_nats": 0.345}]
+    head, _, line = SETS["encoder"].table(rows).splitlines()
+    assert "| sane | aggregate KL, nats | verdict |" in head and "| 0.34 | healthy |" in line
 
 
 def test_of_many_runs_the_picture_shows_where_each_came_to(tmp_path: Path) -> None:
@@ -215,6 +233,10 @@ def test_what_cannot_be_run_is_one_sentence(
             "the grid has not been run there; run --set grid first",
         ),
         (["--data", data_file, "--processes", "0"], "processes is 0; allowed: 1 or more"),
+        (
+            ["--data", data_file, "--set", "failure", "--runs", "only-luck"],
+            "runs is 'only-luck'; allowed: as-it-was",
+        ),
     ):
         assert expected in refusal(
             study.main, [*words, "--out", tmp_path / "study"], monkeypatch, capsys

@@ -19,7 +19,7 @@ from controller.core.errors import ConfigError
 from controller.dynamics.character import CharacterState
 from controller.motion import geometry
 from controller.tasks import polyline, shapes
-from controller.tasks.arrival import braking_speed, facing_weight, see_approach, see_point
+from controller.tasks.arrival import braking_speed, facing_weight, observe_approach, observe_point
 from controller.tasks.joystick import JoystickGoal, JoystickTask
 from controller.tasks.path import PathConfig, PathGoal, PathTask
 from controller.tasks.random_walk import RandomWalkTask
@@ -200,7 +200,7 @@ def test_a_point_is_seen_from_where_one_stands_and_faces(
     x: float, z: float, ahead: float, left: float
 ) -> None:
     """At (3, 4), facing +X, all of them 2 m away."""
-    seen = see_point(at(3, 4, math.pi / 2), torch.tensor([[x, z]]))
+    seen = observe_point(at(3, 4, math.pi / 2), torch.tensor([[x, z]]))
     faded = math.hypot(2, 0.1)
     torch.testing.assert_close(
         seen, torch.tensor([[ahead / faded, left / faded, 2 / 3]]), atol=1e-5, rtol=0
@@ -208,11 +208,11 @@ def test_a_point_is_seen_from_where_one_stands_and_faces(
 
 
 def test_the_direction_fades_on_top_of_the_point() -> None:
-    seen = see_point(at(0, 0), torch.tensor([[0.0, 0.1]]))
+    seen = observe_point(at(0, 0), torch.tensor([[0.0, 0.1]]))
     torch.testing.assert_close(
         seen, torch.tensor([[math.sqrt(0.5), 0.0, 1 / 11]]), atol=1e-3, rtol=0
     )
-    assert see_point(at(1, 1), torch.ones(1, 2)).abs().max() < 1e-3
+    assert observe_point(at(1, 1), torch.ones(1, 2)).abs().max() < 1e-3
 
 
 def test_braking_leaves_room_to_stop() -> None:
@@ -237,13 +237,13 @@ def test_the_wish_is_seen_as_the_joysticks_is() -> None:
     """At (3, 4), facing +X; the point is 2 m to its left, so that it is to go and to turn there."""
     state = at(3, 4, math.pi / 2)
     point = torch.tensor([[3.0, 2.0]])
-    seen = see_approach(state, point, torch.tensor([0.9]), torch.ones(1))
+    seen = observe_approach(state, point, torch.tensor([0.9]), torch.ones(1))
     torch.testing.assert_close(seen, torch.tensor([[0.0, 0.9, 0.0, 1.0]]), atol=1e-5, rtol=0)
     stick = JoystickGoal(torch.tensor([[0.0, -0.9]]), torch.tensor([math.pi]))
     torch.testing.assert_close(
         JoystickTask(puppet()).observe_goal(state, stick), seen, atol=1e-5, rtol=0
     )
-    near = see_approach(state, point, torch.tensor([0.9]), torch.zeros(1))
+    near = observe_approach(state, point, torch.tensor([0.9]), torch.zeros(1))
     torch.testing.assert_close(near, torch.tensor([[0.0, 0.9, 1.0, 0.0]]), atol=1e-5, rtol=0)
 
 
@@ -329,11 +329,11 @@ def test_a_target_stays_until_it_is_reached_and_then_for_a_while() -> None:
 # -- timed target ----------------------------------------------------------------------------------
 
 
-def test_the_wished_speed_is_just_in_time() -> None:
+def test_the_desired_speed_is_just_in_time() -> None:
     task = TimedTargetTask(puppet())
 
     def wished(distance: float, seconds: float) -> float:
-        return float(task.wished_speed(torch.tensor([distance]), torch.tensor([seconds])))
+        return float(task.desired_speed(torch.tensor([distance]), torch.tensor([seconds])))
 
     assert wished(3.35, 3.0) == pytest.approx(1.0, abs=1e-5)  # to 0.35 m in three seconds
     assert wished(9.0, 1.0) == pytest.approx(2.0)  # no more than the limit

@@ -6,6 +6,9 @@ import copy
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from torch import Tensor, nn
 
 from controller.control.policy import Policy
 from controller.core.errors import CheckpointError, ConfigError, ControllerError
+from controller.core.processes import Workers
 from controller.dynamics.character import Character, CharacterState
 from controller.tasks.joystick import JoystickConfig, JoystickTask
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
@@ -40,9 +44,9 @@ class Glide(RandomWalkTask):
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: NoGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        wished = torch.tensor([1.0, 0.5, -0.5])
-        off = (self.character.root_velocity(after.pose) - wished).square().sum(dim=-1)
-        return 1 / (1 + off), {"off": off}
+        desired = torch.tensor([1.0, 0.5, -0.5])
+        error = (self.character.root_velocity(after.pose) - desired).square().sum(dim=-1)
+        return 1 / (1 + error), {"error": error}
 
 
 class Wage(RandomWalkTask):
@@ -102,9 +106,13 @@ def worth_learned(make: Any, episodes: Episodes, folder: Path) -> float:
     trainer = make(episodes, folder, **HASTE[make])
     for number in range(20):
         trainer.iterate(number / 20)
-    seen = torch.zeros(1, layout().size)
+    observation = torch.zeros(1, layout().size)
     with torch.no_grad():
-        return float(trainer.policy.predict_values(seen) if make is ppo else trainer.critic(seen))
+        return float(
+            trainer.policy.predict_values(observation)
+            if make is ppo
+            else trainer.critic(observation)
+        )
 
 
 @pytest.mark.parametrize("make", [ppo, shac])
@@ -126,12 +134,12 @@ def test_a_fall_is_the_end_of_the_world(make: Any, tmp_path: Path) -> None:
 def fall_in_the_middle() -> Horizon:
     """Three frames of one character that falls at the second; the first column of what follows is
     its value."""
-    seen, following = torch.zeros(2, 3, 1, layout().size)
-    seen[[0, 1, 2], 0, [0, 1, 2]] = 3.0
+    observation, following = torch.zeros(2, 3, 1, layout().size)
+    observation[[0, 1, 2], 0, [0, 1, 2]] = 3.0
     following[:, 0, 0] = torch.tensor([8.0, 9.0, 6.0])
     fell = torch.tensor([[False], [True], [False]])
     return Horizon(
-        seen, following, torch.tensor([[1.0], [2.0], [4.0]]), terminated=fell, ended=fell
+        observation, following, torch.tensor([[1.0], [2.0], [4.0]]), terminated=fell, ended=fell
     )
 
 
@@ -194,9 +202,9 @@ def test_the_policy_acts_as_stable_baselines3_predicts(
         training.trainer.policy.head.weight.mul_(100)  # type: ignore[union-attr] - a young policy hardly acts
     training.policy().save(tmp_path / "policy.safetensors")
     policy = Policy.load(tmp_path / "policy.safetensors", character(), "joystick")
-    seen = observations(64)
-    actions, _ = training.trainer.ppo.predict(seen.numpy(), deterministic=True)  # type: ignore[union-attr]
-    np.testing.assert_allclose(policy(seen).numpy(), 2 * actions, atol=1e-5)
+    observation = observations(64)
+    actions, _ = training.trainer.ppo.predict(observation.numpy(), deterministic=True)  # type: ignore[union-attr]
+    np.testing.assert_allclose(policy(observation).numpy(), 2 * actions, atol=1e-5)
     assert actions.std() > 0.1
     assert (
         policy.header["actor"]["hidden"] == [16, 8]
@@ -221,13 +229,15 @@ def test_a_resumed_run_goes_on_counting_and_learning(config: PolicyConfig, algor
         name.startswith(("optimizer", "actor_opt")) for name in before
     )
     assert all(torch.equal(before[name], after[name]) for name in before)
-    seen = observations(8)
-    assert torch.equal(second.policy()(seen), Policy.load(path, character(), "joystick")(seen))
+    observation = observations(8)
+    assert torch.equal(
+        second.policy()(observation), Policy.load(path, character(), "joystick")(observation)
+    )
     second.run()
     assert second.frames == 320
     policy = Policy.load(path, character(), "joystick")
     assert policy.header["frames"] == 320 and policy.header["training"]["algorithm"] == algorithm
-    assert not torch.equal(policy(seen), first.policy()(seen))
+    assert not torch.equal(policy(observation), first.policy()(observation))
     history = json.loads((config.out / "history.json").read_text())
     assert [row["frames"] for row in history] == [128, 320]
 
@@ -264,8 +274,8 @@ def test_a_run_may_start_from_a_policy(
     path = tmp_path / "started.safetensors"
     first.policy().save(path)
     second = PolicyTraining(replace(config, algorithm=algorithm, start=path))
-    seen = observations(8)
-    assert torch.equal(second.policy()(seen), first.policy()(seen))
+    observation = observations(8)
+    assert torch.equal(second.policy()(observation), first.policy()(observation))
     assert second.policy().header["started_from"]["frames"] == 0
 
 
@@ -284,12 +294,14 @@ def test_a_run_may_start_from_a_policy_for_the_task_that_its_own_extends(
     )
     new = second.judge.observation_size - first.judge.observation_size
     assert new > 0
-    seen = observations(8)
-    wider = torch.cat((seen, torch.randn(8, new)), dim=-1)
-    torch.testing.assert_close(second.policy()(wider), first.policy()(seen), atol=1e-5, rtol=0)
+    observation = observations(8)
+    wider = torch.cat((observation, torch.randn(8, new)), dim=-1)
+    torch.testing.assert_close(
+        second.policy()(wider), first.policy()(observation), atol=1e-5, rtol=0
+    )
     second.save()
     untrained = Policy.load_for(path, second.judge)
-    torch.testing.assert_close(untrained(wider), first.policy()(seen), atol=1e-5, rtol=0)
+    torch.testing.assert_close(untrained(wider), first.policy()(observation), atol=1e-5, rtol=0)
     assert untrained.header["task"] == "joystick"
     with pytest.raises(
         CheckpointError, match=f"policy for the task {task!r} found; 'joystick' is expected"
@@ -301,17 +313,17 @@ def test_a_trained_actor_waits_for_a_new_critic(config: PolicyConfig) -> None:
     """For the frames that are asked for; an actor that begins by itself does not wait."""
     frames = 2 * SMALL.characters * SMALL.ppo.rollout_frames
     training = PolicyTraining(replace(config, ppo=replace(config.ppo, critic_frames=frames)))
-    seen = observations(8)
-    acts = [training.policy()(seen)]
+    observation = observations(8)
+    acts = [training.policy()(observation)]
     worth = []
     training.iterate()
-    acts.append(training.policy()(seen))
+    acts.append(training.policy()(observation))
     assert not torch.equal(acts[0], acts[1])
     training.trainer.start_from(training.trainer.actor())
     for _ in range(3):
         training.iterate()
-        acts.append(training.policy()(seen))
-        worth.append(training.trainer.policy.predict_values(seen).detach())  # type: ignore[union-attr]
+        acts.append(training.policy()(observation))
+        worth.append(training.trainer.policy.predict_values(observation).detach())  # type: ignore[union-attr]
     assert torch.equal(acts[1], acts[2]) and torch.equal(acts[2], acts[3])
     assert not torch.equal(acts[3], acts[4])
     assert not torch.equal(worth[0], worth[1])
@@ -335,14 +347,16 @@ def test_an_actor_that_waits_for_its_critic_still_waits_after_a_resume(
 def test_the_feets_penalties_rise_to_their_full_weight(
     config: PolicyConfig, algorithm: str
 ) -> None:
-    wanted = Curriculum(ground=(0.0, 0.5), glide=(0.5, 0.5))
-    training = PolicyTraining(replace(config, algorithm=algorithm, curriculum=wanted, steps=256))
-    quality = training.episodes.simulation.task.quality
-    seen = []
+    curriculum = Curriculum(ground=(0.0, 0.5), glide=(0.5, 0.5))
+    training = PolicyTraining(
+        replace(config, algorithm=algorithm, curriculum=curriculum, steps=256)
+    )
+    penalties = training.episodes.simulation.task.penalties
+    scales = []
     for _ in range(4):
         training.iterate()
-        seen.append((quality.ground, quality.gliding))
-    assert seen == [(0.0, 0.0), (0.5, 0.0), (1.0, 1.0), (1.0, 1.0)]
+        scales.append((penalties.ground, penalties.gliding))
+    assert scales == [(0.0, 0.0), (0.5, 0.0), (1.0, 1.0), (1.0, 1.0)]
 
 
 def test_who_starts_from_a_policy_has_all_penalties_at_once(
@@ -352,8 +366,8 @@ def test_who_starts_from_a_policy_has_all_penalties_at_once(
     PolicyTraining(config).policy().save(path)
     training = PolicyTraining(replace(config, start=path, curriculum=Curriculum(ground=(0.5, 1.0))))
     training.iterate()
-    quality = training.episodes.simulation.task.quality
-    assert quality.ground == quality.gliding == 1.0
+    penalties = training.episodes.simulation.task.penalties
+    assert penalties.ground == penalties.gliding == 1.0
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
@@ -375,7 +389,7 @@ def test_another_task_algorithm_or_an_older_run_is_refused(config: PolicyConfig)
         PolicyTraining(config)
     assert (
         str(caught.value)
-        == f"{path} is there already: go on with --resume, or choose another --out"
+        == f"{path} already exists: continue with --resume, or choose another --out"
     )
     with pytest.raises(
         ControllerError, match="its algorithm is 'ppo', not 'shac'; choose another --out"
@@ -410,22 +424,63 @@ def test_resuming_on_another_model_is_refused(config: PolicyConfig, tmp_path: Pa
         PolicyTraining(replace(config, mvae=path, resume=True))
 
 
+class ThreadWorkers(Workers):
+    """Two workers in threads of this process, which average what they put into ``slots``."""
+
+    def __init__(self, rank: int, slots: list[Tensor], barrier: threading.Barrier) -> None:
+        super().__init__()
+        self.count = 2
+        self.rank = rank
+        self.slots = slots
+        self.barrier = barrier
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        own = list(tensors)
+        self.slots[self.rank] = torch.cat([tensor.flatten() for tensor in own])
+        self.barrier.wait()
+        mean = torch.stack(self.slots).sum(dim=0) / 2
+        self.barrier.wait()
+        for tensor, part in zip(own, mean.split([t.numel() for t in own]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
+def trained_in_threads(config: PolicyConfig) -> Policy:
+    """What two workers learn together when they are no processes."""
+    slots = [torch.empty(0), torch.empty(0)]
+    barrier = threading.Barrier(2, timeout=60)
+    trainings = [PolicyTraining(config, ThreadWorkers(rank, slots, barrier)) for rank in (0, 1)]
+
+    def train(training: PolicyTraining) -> None:
+        torch.set_num_threads(config.threads)
+        while training.frames < config.steps:
+            training.iterate()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(train, trainings))
+    return trainings[0].policy()
+
+
 def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> None:
-    """With two workers, and again: what they share leaves nothing to chance."""
-    runs = []
-    for name in ("one", "other"):
-        out = tmp_path / name
-        done = command(
-            "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "256", "--characters",
-            "8", "--workers", "2", "--shac.horizon", "8", "--hidden", "16",
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == f"policy: {out / 'joystick.safetensors'}\n"
-        runs.append(Policy.load(out / "joystick.safetensors", character(), "joystick"))
-    assert runs[0].header["frames"] == 256 and runs[0].header["training"]["algorithm"] == "shac"
-    latent = runs[0](observations(16))
+    """With two workers, and again in this process: what they share leaves nothing to chance, and is
+    the mean of what both have learned."""
+    out = tmp_path / "run"
+    done = command(
+        "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "256", "--characters",
+        "8", "--workers", "2", "--shac.horizon", "8", "--hidden", "16",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"policy: {out / 'joystick.safetensors'}\n"
+
+    policy = Policy.load(out / "joystick.safetensors", character(), "joystick")
+    assert policy.header["frames"] == 256 and policy.header["training"]["algorithm"] == "shac"
+    latent = policy(observations(16))
     assert latent.shape == (16, character().latent) and 0 < float(latent.abs().max()) <= 2
-    assert torch.equal(runs[1](observations(16)), latent)
+    config = PolicyConfig(
+        mvae=mvae, out=tmp_path / "threads", steps=256, characters=8, workers=2, hidden=(16,),
+        shac=ShacConfig(horizon=8),
+    )  # fmt: skip
+    assert torch.equal(trained_in_threads(config)(observations(16)), latent)
+
     (row,) = json.loads((out / "history.json").read_text())
     assert row["frames"] == 256 and 0 <= row["alive_fraction"] <= 1 and row["response_s"] > 0
     assert any((out / "tensorboard").iterdir())
@@ -435,17 +490,17 @@ def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> N
 
 MEAN = """
 import torch
-from controller.core.workers import Workers
-workers = Workers(3)
+from controller.core import processes
+workers = processes.Workers(3)
 with workers.joined():
-    held = [torch.full((2, 2), 1.0 + workers.rank), torch.tensor([float(workers.rank ** 2)])]
-    workers.average(held)
-    print([tensor.tolist() for tensor in held])
+    tensors = [torch.full((2, 2), 1.0 + workers.rank), torch.tensor([float(workers.rank ** 2)])]
+    processes.average(tensors)
+    print([tensor.tolist() for tensor in tensors])
 """
 
 
-def test_workers_average_what_they_hold() -> None:
-    """(1 + 2 + 3) / 3 and (0 + 1 + 4) / 3; only the first one speaks."""
+def test_workers_average_their_tensors() -> None:
+    """(1 + 2 + 3) / 3 and (0 + 1 + 4) / 3; only the first one prints."""
     done = subprocess.run(
         [sys.executable, "-c", MEAN], cwd=ROOT, capture_output=True, text=True, timeout=60
     )

@@ -22,17 +22,17 @@ from controller.evaluation import diagnostics
 from controller.model.mixture import MotionVAE, MotionVAEConfig, Variant
 from controller.motion.pose import PoseLayout
 from controller.training import train_encoder, train_mvae
-from controller.training.config import ENCODER
+from controller.training.config import ENCODER, TrainConfig
+from controller.training.run_folder import RunFolder
 from controller.training.schedules import KlWeight, TeacherForcing
-from controller.training.trainer import TrainConfig, Trainer
+from controller.training.trainer import Trainer
 
-SMALL = TrainConfig(
+SMALL = TrainConfig.of(
     model=MotionVAEConfig(latent=8, hidden=48, experts=2, gate_hidden=16),
     epochs=4, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=1), kl=KlWeight(ramp_epochs=2),
     rollouts_per_epoch=60, rollout=4, batch=32, learning_rate=5e-3, beta=0.01,
 )  # fmt: skip
-TINY = replace(
-    SMALL,
+TINY = SMALL.with_changes(
     model=MotionVAEConfig(latent=4, hidden=16, experts=2, gate_hidden=8),
     rollouts_per_epoch=3,
     rollout=3,
@@ -45,7 +45,7 @@ ALONE = TeacherForcing("constant", start=0.0)
 @cache
 def learned() -> tuple[dict[str, float], Trainer]:
     """Figures before training, and what 240 small rollouts made of it."""
-    trainer = Trainer(data(), SMALL, Path("nowhere"))
+    trainer = Trainer(data(), SMALL)
     before = trainer.validate()
     for _ in range(SMALL.epochs):
         trainer.run_epoch()
@@ -117,13 +117,15 @@ def tensors(trainer: Trainer) -> dict[str, Tensor]:
     }
 
 
-FREE = replace(TINY, free_from_epoch=1, free_steps=2, free_batch=4, free_pool=16, free_renewal=0.1)
+FREE = TINY.with_changes(
+    free_from_epoch=1, free_steps=2, free_batch=4, free_pool=16, free_renewal=0.1
+)
 """With free steps, which begin before an interruption."""
 
 
-def started(config: TrainConfig, folder: Path, model: Character | None) -> Trainer:
+def started(config: TrainConfig, model: Character | None) -> Trainer:
     """A new training, or one of a model that is trained already."""
-    trainer = Trainer(data(), config, folder)
+    trainer = Trainer(data(), config)
     if model:
         trainer.start_from(model)
     return trainer
@@ -143,20 +145,21 @@ def started(config: TrainConfig, folder: Path, model: Character | None) -> Train
 def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
     tmp_path: Path, through_time: bool, model: str | None, frozen: bool
 ) -> None:
-    config = replace(FREE, through_time=through_time, freeze_decoder=frozen)
+    config = FREE.with_changes(through_time=through_time, freeze_decoder=frozen)
     other = replace(data(), poses=1.1 * data().poses)
-    begin = Trainer(other, config, tmp_path).character() if model else None
-    whole = started(config, tmp_path, begin)
+    begin = Trainer(other, config).character() if model else None
+    whole = started(config, begin)
     for _ in range(4):
         whole.run_epoch()
 
-    first = started(config, tmp_path, begin)
+    first = started(config, begin)
     for _ in range(2):
         first.run_epoch()
-    first.save()
+    folder = RunFolder(tmp_path)
+    folder.save(first)
     torch.manual_seed(99)  # another process has another state of everything
-    second = Trainer(data(), config, tmp_path)
-    second.resume()
+    second = Trainer(data(), config)
+    folder.resume(second)
     assert second.epoch == 2 and second.history == first.history
     for _ in range(2):
         second.run_epoch()
@@ -175,7 +178,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 def test_a_model_to_start_from_keeps_its_statistics_and_free_poses_have_them_too() -> None:
     other = replace(data(), poses=1.1 * data().poses)
-    trainer = started(FREE, Path("nowhere"), Trainer(other, FREE, Path("nowhere")).character())
+    trainer = started(FREE, Trainer(other, FREE).character())
     assert torch.equal(trainer.model.normalizer.std, other.normalizer().std)
     pool = trainer.model.normalizer.denormalize(trainer.free_running.poses)
     captured, _ = data().split(held_out=False)
@@ -189,21 +192,18 @@ def test_a_model_to_start_from_keeps_its_statistics_and_free_poses_have_them_too
 def test_an_encoder_by_itself_follows_more_closely_and_leaves_the_rest_as_it_is(
     variant: Variant,
 ) -> None:
-    whole = replace(
-        SMALL,
+    whole = SMALL.with_changes(
         model=replace(SMALL.model, variant=variant),
         epochs=1,
         teacher=ALONE,
         kl=KlWeight("none"),
     )
-    trainer = started(whole, Path("nowhere"), None)
+    trainer = started(whole, None)
     trainer.run_epoch()
     before = trainer.character()
 
     free = {"free_steps": 2, "free_from_epoch": 0, "free_batch": 4, "free_pool": 16}
-    alone = started(
-        replace(whole, freeze_decoder=True, beta=0.001, epochs=4, **free), Path("nowhere"), before
-    )
+    alone = started(whole.with_changes(freeze_decoder=True, beta=0.001, epochs=4, **free), before)
     pool = alone.free_running.poses.clone()
     followed = alone.validate()["rollout_mm"]
     for _ in range(4):
@@ -226,15 +226,19 @@ def test_the_command_for_the_encoder_has_the_defaults_for_it(
 ) -> None:
     begin = tmp_path / "whole.safetensors"
     given = list[train_mvae.Options]()
-    monkeypatch.setattr(train_encoder, "train_and_tell", given.append)
+    monkeypatch.setattr(train_encoder, "train_and_print", given.append)
     words = ["--data", data_file, "--start", begin, "--out", tmp_path / "run", "--epochs", "7"]
     monkeypatch.setattr(sys, "argv", ["train_encoder", *map(str, words)])
     train_encoder.main()
-    config = replace(ENCODER, epochs=7)
+    config = ENCODER.with_changes(epochs=7)
     assert given == [
         train_mvae.Options(data=data_file, out=tmp_path / "run", start=begin, config=config)
     ]
-    assert ENCODER.freeze_decoder and ENCODER.beta < TrainConfig().beta and ENCODER.teacher(0) == 0
+    assert (
+        ENCODER.freeze_decoder
+        and ENCODER.loss.beta < TrainConfig().loss.beta
+        and ENCODER.teacher(0) == 0
+    )
     monkeypatch.setattr(sys, "argv", ["train_encoder", "--data", str(data_file), "--out", "run"])
     with pytest.raises(SystemExit) as left:
         train_encoder.main()
@@ -242,13 +246,14 @@ def test_the_command_for_the_encoder_has_the_defaults_for_it(
 
 
 def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
-    trainer = Trainer(data(), TINY, tmp_path)
-    trainer.save()
+    trainer = Trainer(data(), TINY)
+    folder = RunFolder(tmp_path)
+    folder.save(trainer)
     left = tmp_path / ".training-ab12.safetensors"
     other = tmp_path / ".history-ab12.json"
     left.write_bytes((tmp_path / "training.safetensors").read_bytes()[:1000])
     other.write_text("[")
-    trainer.resume()
+    folder.resume(trainer)
     assert not left.exists() and not other.exists()
     assert {path.name for path in tmp_path.iterdir()} == {
         "training.safetensors",
@@ -262,7 +267,7 @@ def test_gradients_through_time_and_step_by_step_train_differently() -> None:
     steps = []
     weights = []
     for through_time in (True, False):
-        trainer = Trainer(data(), replace(TINY, through_time=through_time), Path("nowhere"))
+        trainer = Trainer(data(), TINY.with_changes(through_time=through_time))
         trainer.run_epoch()
         steps.append(int(next(iter(trainer.optimizer.state.values()))["step"]))
         weights.append(trainer.model.decoder.output.weight.detach().clone())
@@ -271,9 +276,7 @@ def test_gradients_through_time_and_step_by_step_train_differently() -> None:
 
 
 def test_another_seed_trains_another_model() -> None:
-    one, other, same = (
-        Trainer(data(), replace(TINY, seed=seed), Path("nowhere")) for seed in (1, 2, 1)
-    )
+    one, other, same = (Trainer(data(), TINY.with_changes(seed=seed)) for seed in (1, 2, 1))
     for trainer in (one, other, same):
         trainer.run_epoch()
     assert torch.equal(one.model.decoder.output.weight, same.model.decoder.output.weight)
@@ -281,17 +284,18 @@ def test_another_seed_trains_another_model() -> None:
 
 
 def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None:
-    Trainer(data(), TINY, tmp_path).save()
+    folder = RunFolder(tmp_path)
+    folder.save(Trainer(data(), TINY))
     path = tmp_path / "training.safetensors"
     with pytest.raises(ControllerError) as caught:
-        Trainer(data(), replace(TINY, beta=0.5), tmp_path).resume()
+        folder.resume(Trainer(data(), TINY.with_changes(beta=0.5)))
     assert str(caught.value) == f"{path}: its settings are not this run's; start in another folder"
     other = replace(data(), poses=data().poses * 1.01)
     with pytest.raises(ControllerError) as caught:
-        Trainer(other, TINY, tmp_path).resume()
+        folder.resume(Trainer(other, TINY))
     assert str(caught.value) == f"{path}: its data are not this run's; start in another folder"
     with pytest.raises(CheckpointError, match="no such checkpoint"):
-        Trainer(data(), TINY, tmp_path / "nowhere").resume()
+        RunFolder(tmp_path / "nowhere").resume(Trainer(data(), TINY))
 
 
 WORDS = (
@@ -370,7 +374,7 @@ def test_every_setting_has_its_flag_and_its_words_in_the_help(
     assert left.value.code == 0
     shown = capsys.readouterr().out
     groups = {"model": MotionVAEConfig, "teacher": TeacherForcing, "kl": KlWeight}
-    names = [field.name for field in fields(TrainConfig) if field.name not in groups]
+    names = [name for name in TrainConfig().flat() if name not in groups]
     names += [
         f"{group}.{field.name}" for group, settings in groups.items() for field in fields(settings)
     ]
@@ -398,7 +402,7 @@ def test_bad_requests_are_one_sentence(
     Character(model(), smaller, character().reset_poses).save(short)
     for words, expected in (
         (["--data", tmp_path / "none.npz"], "no such data file; make one with"),
-        (["--data", holed], "synthetic: some of its poses are not finite numbers"),
+        (["--data", holed], "synthetic: some of its poses are not finite"),
         (["--beta", "-1"], "beta is -1.0; allowed: 0 or more"),
         (["--beta", "nan"], "beta is nan; allowed: a finite number"),
         (["--learning-rate", "inf"], "learning_rate is inf; allowed: a finite number"),
@@ -481,4 +485,4 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_data_set_without_held_out_clips_cannot_be_trained_on() -> None:
     training = replace(data(), clips=tuple(replace(clip, held_out=False) for clip in data().clips))
     with pytest.raises(DataError, match="no held-out clips"):
-        Trainer(training, TINY, Path("nowhere"))
+        Trainer(training, TINY)

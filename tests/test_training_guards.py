@@ -23,12 +23,14 @@ from controller.dynamics.character import Character
 from controller.evaluation.diagnosis import verdict
 from controller.model.mixture import MotionVAEConfig
 from controller.training import train_mvae, watch
+from controller.training.config import TrainConfig
+from controller.training.run_folder import STATE_KIND, RunFolder
 from controller.training.schedules import KlWeight, TeacherForcing
 from controller.training.train_mvae import Options
-from controller.training.trainer import STATE_KIND, TrainConfig, Trainer
+from controller.training.trainer import Trainer
 from controller.training.watch import SILENT_EPOCHS, Fatal
 
-TINY = TrainConfig(
+TINY = TrainConfig.of(
     model=MotionVAEConfig(latent=4, hidden=16, experts=2, gate_hidden=8),
     epochs=6, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=1), kl=KlWeight("none"),
     rollouts_per_epoch=4, rollout=3, batch=8, learning_rate=5e-3, beta=0.01, free_steps=0,
@@ -138,7 +140,7 @@ def test_free_rollouts_that_leave_what_a_body_can_do_again_and_again_are_fatal(
 
 
 def test_a_diagnosis_finds_a_model_that_leaves_what_a_body_can_do() -> None:
-    trainer = Trainer(data(), TINY, Path("nowhere"))
+    trainer = Trainer(data(), TINY)
     trainer.run_epoch()
     with torch.no_grad():
         for parameter in trainer.model.decoder.output.parameters():
@@ -186,7 +188,7 @@ def steps(trainer: Trainer) -> int:
 
 @pytest.mark.parametrize("what", ["gradient", "loss"])
 def test_a_step_that_is_no_number_does_nothing(what: str) -> None:
-    trainer = Trainer(data(), TINY, Path("nowhere"))
+    trainer = Trainer(data(), TINY)
     trainer.run_epoch()
     before = tensors(trainer)
     weight = trainer.model.decoder.output.weight
@@ -201,7 +203,7 @@ def test_gradients_are_clipped_to_their_norm_and_without_one_are_left_as_they_ar
     """By the first moment of Adam's first step, which is a tenth of the gradient."""
     norms = []
     for longest in (0.5, 1e6, 0.0):
-        trainer = Trainer(data(), replace(TINY, gradient_norm=longest), Path("nowhere"))
+        trainer = Trainer(data(), TINY.with_changes(gradient_norm=longest))
         assert trainer.optimise(100 * trainer.model.decoder.output.weight.sum())
         moments = [state["exp_avg"] for state in trainer.optimizer.state.values()]
         norms.append(10 * float(torch.stack([moment.norm() for moment in moments]).norm()))
@@ -211,12 +213,12 @@ def test_gradients_are_clipped_to_their_norm_and_without_one_are_left_as_they_ar
 
 @pytest.mark.parametrize("through_time", [True, False])
 def test_a_poisoned_batch_stops_training_and_spoils_nothing(through_time: bool) -> None:
-    trainer = Trainer(data(), replace(TINY, through_time=through_time), Path("nowhere"))
+    trainer = Trainer(data(), TINY.with_changes(through_time=through_time))
     trainer.run_epoch()
     poison(trainer, lambda call: call == 0)
     before = tensors(trainer)
     with pytest.raises(
-        Fatal, match=r"the loss is no number\. In epoch 2 .* in rollout 1\. .*--learning-rate"
+        Fatal, match=r"the loss is not finite\. In epoch 2 .* in rollout 1\. .*--learning-rate"
     ):
         trainer.run_epoch()
     assert same(tensors(trainer), before) and trainer.epoch == 1
@@ -224,8 +226,8 @@ def test_a_poisoned_batch_stops_training_and_spoils_nothing(through_time: bool) 
 
 @pytest.mark.parametrize("through_time", [True, False])
 def test_a_poisoned_batch_can_be_skipped_and_counted(through_time: bool) -> None:
-    config = replace(TINY, through_time=through_time)
-    trainer = Trainer(data(), config, Path("nowhere"), skips=True)
+    config = TINY.with_changes(through_time=through_time)
+    trainer = Trainer(data(), config, skips=True)
     poison(trainer, lambda call: call in (1, 2))
     figures = trainer.run_epoch()
     assert figures["skipped"] == 2 and all(
@@ -239,17 +241,17 @@ def test_a_poisoned_batch_can_be_skipped_and_counted(through_time: bool) -> None
 
 
 def test_an_epoch_without_a_number_is_not_skipped() -> None:
-    trainer = Trainer(data(), TINY, Path("nowhere"), skips=True)
+    trainer = Trainer(data(), TINY, skips=True)
     poison(trainer, lambda call: True)
     with pytest.raises(
-        Fatal, match="In epoch 1 the loss or its gradient is no number in every rollout"
+        Fatal, match="In epoch 1 the loss or its gradient is not finite in every rollout"
     ):
         trainer.run_epoch()
 
 
 def test_poses_that_are_no_numbers_do_not_stay_in_the_pool() -> None:
-    config = replace(TINY, free_steps=2, free_batch=8, free_pool=8, free_from_epoch=0)
-    trainer = Trainer(data(), config, Path("nowhere"))
+    config = TINY.with_changes(free_steps=2, free_batch=8, free_pool=8, free_from_epoch=0)
+    trainer = Trainer(data(), config)
     trainer.free_running.poses[3] = torch.nan
     assert trainer.rollout(0.01, 0.0) is None  # the NaN is in the loss
     trainer.free_running.draw(8, 2, trainer.model)
@@ -259,15 +261,13 @@ def test_poses_that_are_no_numbers_do_not_stay_in_the_pool() -> None:
 
 # -- what becomes of the run -----------------------------------------------------------------------
 
-LEARNS = replace(
-    TINY,
+LEARNS = TINY.with_changes(
     model=MotionVAEConfig(latent=8, hidden=48, experts=2, gate_hidden=16),
     rollouts_per_epoch=60,
     batch=32,
 )
 """After two epochs its model is worth keeping."""
-COLLAPSES = replace(
-    TINY, model=MotionVAEConfig(latent=4, hidden=32, experts=2, gate_hidden=8),
+COLLAPSES = TINY.with_changes(model=MotionVAEConfig(latent=4, hidden=32, experts=2, gate_hidden=8),
     teacher=TeacherForcing("constant"), epochs=30, rollouts_per_epoch=30, learning_rate=1e-2,
     rollout=1, beta=1e4,
 )  # fmt: skip
@@ -348,7 +348,7 @@ def test_the_model_of_the_last_good_state_is_exported(
         train_mvae.train(options(tmp_path, data_file, LEARNS))
     model = tmp_path / "mvae.safetensors"
     assert str(caught.value).startswith(
-        "training stopped after epoch 2: the loss is no number. In epoch 3"
+        "training stopped after epoch 2: the loss is not finite. In epoch 3"
     )
     assert str(caught.value).endswith(f"{tmp_path / 'training.safetensors'}, its model in {model}.")
     assert state(tmp_path)["epoch"] == Character.load(model).header["training"]["epochs_done"] == 2
@@ -386,7 +386,7 @@ def test_rolling_back_halves_the_rate_and_draws_anew(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    whole = Trainer(data(), TINY, tmp_path)
+    whole = Trainer(data(), TINY)
     for _ in range(TINY.epochs):
         whole.run_epoch()
     poisoned_from(monkeypatch, epoch=3, times=2)
@@ -427,16 +427,16 @@ def test_a_rolled_back_run_goes_on_exactly_after_an_interruption(
 ) -> None:
     trainers = []
     for interrupted in (False, True):
-        folder = tmp_path / str(interrupted)
-        folder.mkdir()
-        trainer = Trainer(data(), TINY, folder)
+        folder = RunFolder(tmp_path / str(interrupted))
+        folder.path.mkdir()
+        trainer = Trainer(data(), TINY)
         trainer.run_epoch()
-        trainer.save()
+        folder.save(trainer)
         trainer.run_epoch()
-        trainer.roll_back()
+        folder.roll_back(trainer)
         if interrupted:
-            trainer = Trainer(data(), TINY, folder)
-            trainer.resume()
+            trainer = Trainer(data(), TINY)
+            folder.resume(trainer)
         trainer.run_epoch()
         trainers.append(trainer)
     assert trainers[0].epoch == trainers[1].epoch == 2 and trainers[1].roll_backs == 1

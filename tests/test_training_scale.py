@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,13 @@ from controller.core.errors import ConfigError
 from controller.model.kl import kl_loss, kl_per_unit
 from controller.model.mixture import MotionVAEConfig
 from controller.training import train_mvae
+from controller.training.config import TrainConfig
+from controller.training.run_folder import STATE_KIND, RunFolder
 from controller.training.schedules import KlWeight, TeacherForcing
 from controller.training.train_mvae import Options
-from controller.training.trainer import STATE_KIND, TrainConfig, Trainer
+from controller.training.trainer import Trainer
 
-TINY = TrainConfig(
+TINY = TrainConfig.of(
     model=MotionVAEConfig(latent=4, hidden=16, experts=2, gate_hidden=8), epochs=8,
     teacher=TeacherForcing(hold_epochs=2, ramp_epochs=2, coin="sample"), kl=KlWeight(ramp_epochs=2),
     rollouts_per_epoch=8, rollout=3, batch=8, learning_rate=5e-3, beta=0.01, free_from_epoch=2,
@@ -80,10 +81,10 @@ def state(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def trained(config: TrainConfig, folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The end state of an uninterrupted run in this process."""
     folder.mkdir()
-    trainer = Trainer(data(), config, folder)
+    trainer = Trainer(data(), config)
     while trainer.epoch < config.epochs:
         trainer.run_epoch()
-    trainer.save()
+    RunFolder(folder).save(trainer)
     return state(folder)
 
 
@@ -174,8 +175,8 @@ def test_a_state_that_was_half_written_is_not_mistaken_for_one(
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert state(out)[0]["epoch"] == 2
     assert [path.suffix for path in out.glob(".training-*")] == [".safetensors"]
-    trainer = Trainer(data(), TINY, out)
-    trainer.resume()
+    trainer = Trainer(data(), TINY)
+    RunFolder(out).resume(trainer)
     assert trainer.epoch == 2 and not list(out.glob(".*"))
     while trainer.epoch < TINY.epochs:
         trainer.run_epoch()
@@ -205,7 +206,7 @@ def test_a_run_can_be_resumed_from_its_very_start(tmp_path: Path, data_file: Pat
 def torchrun(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """The command in two processes."""
     launch = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    return command(*launch, "-m", "controller", "train", "--", *words, timeout=300)
+    return command(*launch, "-m", "controller", "--", "train", *words, timeout=300)
 
 
 @pytest.mark.parametrize(("through_time", "free_bits"), [(True, 0.0), (False, 0.1)])
@@ -220,7 +221,7 @@ def test_two_processes_train_as_one_with_the_same_batch(
         done.stdout.count("epoch   8/8") == 1
         and done.stdout.count(str(out / "mvae.safetensors")) == 1
     )
-    config = replace(TINY, through_time=through_time, free_bits=free_bits)
+    config = TINY.with_changes(through_time=through_time, free_bits=free_bits)
     (found, tensors), (expected, whole) = state(out), trained(config, tmp_path / "one")
     for row, other in zip(untimed(found), untimed(expected), strict=True):
         assert row == pytest.approx(other, rel=1e-3), row["epoch"]
@@ -237,7 +238,7 @@ def test_a_batch_that_cannot_be_shared_is_one_sentence(
     assert str(caught.value) == "batch is 8; allowed: multiples of 3, the number of processes"
     with pytest.raises(ConfigError, match="free_batch is 4; allowed: multiples of 3"):
         train_mvae.check(
-            Options(data=data_file, out=tmp_path, config=replace(TINY, batch=9)),
+            Options(data=data_file, out=tmp_path, config=TINY.with_changes(batch=9)),
             torch.device("cpu"),
         )
 
@@ -262,6 +263,8 @@ def test_alone_a_process_has_everything() -> None:
     assert processes.rank() == 0 and processes.count() == 1 and processes.speaks()
     assert processes.share(rows).equal(rows) and processes.gathered(rows) is rows
     assert processes.mean(rows).equal(rows) and not processes.mean(rows).requires_grad
+    processes.average([rows])
+    assert rows.tolist() == [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
     assert processes.agreed(True, rows.device) and not processes.agreed(False, rows.device)
     assert processes.of_first({"a": 1.0}, rows.device) == {"a": 1.0}
     with processes.joined(rows.device):
@@ -286,9 +289,7 @@ def test_free_bits_cost_nothing_below_their_number() -> None:
 def test_half_precision_trains_and_leaves_the_weights_in_single() -> None:
     losses = []
     for precision in ("float32", "bf16"):
-        trainer = Trainer(
-            data(), replace(TINY, free_from_epoch=0), Path("nowhere"), precision=precision
-        )  # type: ignore[arg-type]
+        trainer = Trainer(data(), TINY.with_changes(free_from_epoch=0), precision=precision)  # type: ignore[arg-type]
         losses.append(trainer.run_epoch()["reconstruction"])
         assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
         assert trainer.free_running.poses.dtype == torch.float32

@@ -30,15 +30,16 @@ from controller.dynamics.character import KIND, Character, CharacterState
 from controller.evaluation import diagnostics, figures
 from controller.evaluation.diagnosis import diagnose
 from controller.model import variants
-from controller.model.codes import COMMITMENT, HASTE, REVIVAL, CodeVAE
+from controller.model.codes import COMMITMENT, PRIOR_SPEED, REVIVAL, CodeVAE
 from controller.model.mixture import Decoder, MotionVAE, MotionVAEConfig
 from controller.model.normalizer import Normalizer
 from controller.model.plain import PlainVAE
 from controller.model.specialists import SpecialistsVAE
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
 from controller.tasks.simulation import Simulation
+from controller.training.config import TrainConfig
 from controller.training.schedules import KlWeight, TeacherForcing
-from controller.training.trainer import TrainConfig, Trainer
+from controller.training.trainer import Trainer
 from envs import train_policy
 from envs.character_env import CharacterEnv, VectorCharacterEnv
 from envs.episodes import Episodes
@@ -83,13 +84,13 @@ def variant(request: pytest.FixtureRequest) -> str:
 def learned(variant: str) -> tuple[dict[str, float], Trainer]:
     """Figures before training, and what 240 small rollouts made of it, the last quarter of them
     with free steps."""
-    settings = TrainConfig(
+    settings = TrainConfig.of(
         model=config(variant, latent=8, hidden=48, experts=2, gate_hidden=16, codes=32),
         epochs=4, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=1), kl=KlWeight(ramp_epochs=2),
         rollouts_per_epoch=60, rollout=4, batch=32, learning_rate=5e-3, beta=0.01,
         free_from_epoch=3, free_steps=4, free_batch=32, free_pool=256,
     )  # fmt: skip
-    trainer = Trainer(data(), settings, Path("nowhere"))
+    trainer = Trainer(data(), settings)
     before = trainer.validate()
     for _ in range(settings.epochs):
         trainer.run_epoch()
@@ -339,27 +340,29 @@ def test_codes_and_encodings_pull_each_other() -> None:
     surprise."""
     made = codes()
     with torch.no_grad():
-        made.logits.copy_(random(5, CODES) / HASTE)
+        made.logits.copy_(random(5, CODES) / PRIOR_SPEED)
     # too few for all codes
     previous = random(1, 4, layout().size)
     following = random(2, 4, layout().size)
     latent = made.loss(previous, following, following, torch.zeros(4, 6), 0.0).latent
     vectors = made.encoder(previous, following)
     gaps = torch.cdist(made.codes, vectors).square() / 6  # (K, B), means over units
-    prior = torch.softmax(HASTE * made.logits, -1)
+    prior = torch.softmax(PRIOR_SPEED * made.logits, -1)
     surprise = -prior[gaps.argmin(0)].log().mean() / 6
     expected = (1 + COMMITMENT) * gaps.amin(0).mean() + REVIVAL * gaps.amin(1).mean() + surprise
     assert latent.item() == pytest.approx(expected.item(), rel=1e-4)
     latent.backward()
     share = torch.bincount(gaps.argmin(0), minlength=CODES) / 4
-    torch.testing.assert_close(made.logits.grad, HASTE * (prior - share) / 6, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(
+        made.logits.grad, PRIOR_SPEED * (prior - share) / 6, atol=1e-6, rtol=1e-4
+    )
     assert (made.codebook.grad.abs().sum(-1) > 0).all()  # type: ignore[union-attr]
 
 
 @torch.no_grad()
 def test_random_walks_draw_codes_as_often_as_the_prior_has_them() -> None:
     made = codes()
-    made.logits.copy_(torch.tensor([0.5, 0.3, 0.2, 1e-9, 1e-9, 1e-9, 1e-9]).log() / HASTE)
+    made.logits.copy_(torch.tensor([0.5, 0.3, 0.2, 1e-9, 1e-9, 1e-9, 1e-9]).log() / PRIOR_SPEED)
     drawn = made.draw_latents(20_000, torch.Generator().manual_seed(0))
     share = made.frequencies(drawn)
     torch.testing.assert_close(share[:3], torch.tensor([0.5, 0.3, 0.2]), atol=0.02, rtol=0)
@@ -432,12 +435,12 @@ def test_codes_are_not_held_and_cost_nothing() -> None:
     simulation = Simulation(who, RandomWalkTask(who))
     assert who.codes is not None
     far = 1.5 * who.codes
-    assert float(far.abs().max()) > 2 and torch.equal(simulation.hold(far), far)
+    assert float(far.abs().max()) > 2 and torch.equal(simulation.clamp(far), far)
     state = anywhere(0, CODES, who)
     _, terms = simulation.judge(state, far, simulation.move(state, far), NoGoal(state.yaw))
     assert not terms["latent"].any()
     free = character("plain")
-    assert float(Simulation(free, RandomWalkTask(free)).hold(torch.tensor([5.0]))) == 2
+    assert float(Simulation(free, RandomWalkTask(free)).clamp(torch.tensor([5.0]))) == 2
 
 
 def puppet() -> Character:

@@ -1,4 +1,4 @@
-"""The viewer: from keys to wishes, from poses to pictures."""
+"""The viewer: from keys to a desired velocity, from poses to pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from controller.motion.skeleton import Skeleton, forward_kinematics
 from controller.viewer.gl import quality, sun
 from controller.viewer.gl.body import Body
 from controller.viewer.gl.capsule import capsule
-from controller.viewer.gl.flag import FULL_SIZE, HEIGHT, LARGEST, placed
+from controller.viewer.gl.flag import FULL_SIZE, HEIGHT, LARGEST, place
 from controller.viewer.gl.marks import ground_marks
 from controller.viewer.input.clicks import ClickScript
 from controller.viewer.input.gamepad import Gamepad
@@ -57,14 +57,14 @@ def test_a_key_script_is_read_as_it_is_written(items: list[tuple[int, int, str]]
     script = KeyScript(tuple(items))
     assert KeyScript.parse(str(script)) == script
     assert KeyScript.parse(str(script).upper().replace(",", " , ")) == script
-    assert script.held(script.length) == frozenset()
+    assert script.at(script.length) == frozenset()
     for start, end, key in items:
-        assert key in script.held(start) and key in script.held(end - 1)
+        assert key in script.at(start) and key in script.at(end - 1)
 
 
-def test_the_end_of_a_range_is_not_held() -> None:
+def test_the_end_of_a_range_is_excluded() -> None:
     script = KeyScript.parse("0-150:w,60-120:shift,90-120:d")
-    assert [script.held(frame) for frame in (0, 60, 90, 120, 150)] == [
+    assert [script.at(frame) for frame in (0, 60, 90, 120, 150)] == [
         {"w"}, {"w", "shift"}, {"w", "shift", "d"}, {"w"}, set(),
     ]  # fmt: skip
 
@@ -72,7 +72,7 @@ def test_the_end_of_a_range_is_not_held() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("0-10:x", "'0-10:x' holds an unknown key"),
+        ("0-10:x", "'0-10:x' has an unknown key"),
         ("0-10:w,20-10:a", "'20-10:a' ends at frame 10"),
         ("5-5:w", "not after its start"),
         ("0-10", "'0-10' is not START-END:KEY"),
@@ -121,7 +121,7 @@ def drag(mouse: Mouse, button: int, *way: tuple[int, int]) -> None:
 
 
 def test_a_click_that_trembles_drags_nothing() -> None:
-    """Up to 5 pixels; and a drag begins where it is known to be one, without a jump."""
+    """Up to 5 pixels. A drag begins, without a jump, where it is longer than that."""
     mouse = Mouse()
     drag(mouse, 1, (100, 100), (103, 100), (103, 104))
     assert mouse.stroke is None and mouse.moved == {}
@@ -139,11 +139,11 @@ def test_a_stroke_goes_on_from_look_to_look_until_it_is_done() -> None:
     mouse = Mouse()
     drag(mouse, 1, (10, 10), (20, 10), (30, 12))
     assert mouse.stroke is not None and mouse.stroke.path == [(10, 10), (20, 10), (30, 12)]
-    mouse.look()
+    mouse.reset()
     assert mouse.stroke.start == (10, 10) and mouse.stroke.path == [] and not mouse.stroke.done
     mouse.release(1, (40, 12), 1.0)
     assert mouse.stroke.path == [(40, 12)] and mouse.stroke.done and mouse.clicks == []
-    mouse.look()
+    mouse.reset()
     assert mouse.stroke is None
 
 
@@ -161,7 +161,7 @@ def test_two_clicks_in_short_order_and_one_place_are_a_double_click() -> None:
     assert len(mouse.doubles) == 1
 
 
-def test_another_button_up_that_was_never_down_here_is_nothing() -> None:
+def test_a_release_without_a_press_is_ignored() -> None:
     mouse = Mouse()
     mouse.release(1, (3, 3), 0.0)
     assert mouse.clicks == [] and mouse.stroke is None
@@ -177,8 +177,7 @@ def panel() -> Panel:
 
 
 def knob(panel: Panel, unit: int, window: tuple[int, int]) -> tuple[int, int]:
-    """The pixel of the window under a slider's knob, found by asking what lies under every pixel of
-    its row."""
+    """The pixel of the window under a slider's knob, from a search of all pixels of the panel."""
     left, top, width, height = panel.place(window)
     pixels = [(x, y) for y in range(top, top + height, 2) for x in range(left, left + width)]
     hits = [
@@ -209,10 +208,10 @@ def test_every_slider_is_hit_where_it_is_and_none_beside_the_panel(
         and panel.hit((left, top + height + 1), window) is None
     )
     pixels = [(x, y) for y in range(top, top + height) for x in range(left, left + width)]
-    found = {hit.unit for pixel in pixels if (hit := panel.hit(pixel, window))}
-    assert found == set(range(32)) | {-1}
+    units = {hit.unit for pixel in pixels if (hit := panel.hit(pixel, window))}
+    assert units == set(range(32)) | {-1}
     for unit, value in ((0, -2.0), (ROWS, 2.0), (31, 0.5)):
-        panel.sliders.hold(unit, value)
+        panel.sliders.clamp(unit, value)
         hit = panel.hit(knob(panel, unit, window), window)
         assert (
             hit is not None
@@ -221,16 +220,16 @@ def test_every_slider_is_hit_where_it_is_and_none_beside_the_panel(
         )
 
 
-def test_a_panel_shows_what_its_sliders_are(panel: Panel) -> None:
+def test_a_panel_shows_its_sliders_values(panel: Panel) -> None:
     before = pygame.surfarray.array3d(panel.paint()).astype(int)
-    panel.sliders.hold(5, 1.5)
+    panel.sliders.clamp(5, 1.5)
     x, y = (
         part - start
         for part, start in zip(knob(panel, 5, (960, 540)), panel.place((960, 540)), strict=False)
     )
     after = pygame.surfarray.array3d(panel.paint()).astype(int)
     red, _, blue = after[x, y]
-    assert red > blue + 50 and np.abs(after - before)[x, y].max() > 50  # orange: held
+    assert red > blue + 50 and np.abs(after - before)[x, y].max() > 50  # orange: clamped
     assert panel.hit((0, 0), (960, 540)) is None and isinstance(
         panel.hit((900, 20), (960, 540)), Hit
     )
@@ -240,7 +239,9 @@ def test_a_panel_shows_what_its_sliders_are(panel: Panel) -> None:
 
 
 @given(st.floats(-10, 10), st.floats(0.02, 1.0), st.integers(1, 20))
-def test_a_spring_does_not_care_how_time_is_cut(target: float, half_life: float, cuts: int) -> None:
+def test_a_spring_does_not_depend_on_the_number_of_steps(
+    target: float, half_life: float, cuts: int
+) -> None:
     once = Spring(1.0, half_life)
     often = Spring(1.0, half_life)
     once.step(target, 0.3)
@@ -256,9 +257,9 @@ def test_a_spring_arrives_without_overshooting() -> None:
     assert np.all(path[:, 0] <= 1.0)
 
 
-def steer(steering: Steering, held: set[str], seconds: float = 1.0, azimuth: float = 0.0):
+def steer(steering: Steering, keys: set[str], seconds: float = 1.0, azimuth: float = 0.0):
     for _ in range(round(30 * seconds)):
-        wish = steering.step(Controls.of(held), azimuth, 1 / 30)
+        wish = steering.step(Controls.of(keys), azimuth, 1 / 30)
     return wish
 
 
@@ -274,7 +275,7 @@ def steer(steering: Steering, held: set[str], seconds: float = 1.0, azimuth: flo
     ],
 )
 def test_keys_point_into_the_world(key: str, way: tuple[float, float]) -> None:
-    """Before a camera that looks along +Z, left is +X."""
+    """For a camera that looks along +Z, left is +X."""
     wish = steer(Steering(), {key})
     np.testing.assert_allclose(wish.velocity, WALK * np.array(way), atol=1e-2)
     assert math.cos(wish.facing - math.atan2(*way)) == pytest.approx(1, abs=1e-3)
@@ -288,8 +289,8 @@ def test_keys_turn_with_the_camera(azimuth: float, key: str) -> None:
 
 
 def test_shift_ctrl_and_diagonals_set_the_speed() -> None:
-    held = ({"w", "shift"}, {"w", "ctrl"}, {"w", "a"}, {"w", "s"})
-    speeds = [np.hypot(*steer(Steering(), keys).velocity) for keys in held]
+    combinations = ({"w", "shift"}, {"w", "ctrl"}, {"w", "a"}, {"w", "s"})
+    speeds = [np.hypot(*steer(Steering(), keys).velocity) for keys in combinations]
     assert speeds == pytest.approx([FAST, SLOW, WALK, 0.0], abs=1e-2)
 
 
@@ -309,13 +310,13 @@ def test_the_facing_follows_the_way_of_travel_and_stays_when_standing() -> None:
     assert steer(steering, set()).facing == pytest.approx(math.pi / 2, abs=1e-2)
 
 
-def test_turning_while_walking_holds_the_facing_until_the_stick_is_let_go() -> None:
+def test_turning_while_walking_keeps_the_facing_until_the_stick_is_released() -> None:
     steering = Steering()
     steer(steering, {"w"})
     turned = steer(steering, {"w", "q"}, 0.5).facing
     assert 0.5 < turned < 1.1
-    held = steer(steering, {"w"}, 2.0).facing
-    assert held == pytest.approx(1.0, abs=0.1)
+    later = steer(steering, {"w"}, 2.0).facing
+    assert later == pytest.approx(1.0, abs=0.1)
     steer(steering, set(), 0.2)
     assert steer(steering, {"w"}).facing == pytest.approx(0.0, abs=1e-2)
 
@@ -328,7 +329,7 @@ def test_turning_on_the_spot() -> None:
 
 def test_with_the_facing_locked_s_walks_backward() -> None:
     steering = Steering()
-    steer(steering, {"f"}, 0.2)  # held for several steps, it switches once
+    steer(steering, {"f"}, 0.2)  # down for several steps, it switches once
     wish = steer(steering, {"s"})
     assert (
         steering.locked
@@ -369,7 +370,7 @@ def test_a_game_pad_is_read() -> None:
     first = pad.read()
     second = pad.read()
     assert (
-        first.move == (0.0, 1.0) and first.look == (0.0, 0.0) and first.held == {"q", "p", "shift"}
+        first.move == (0.0, 1.0) and first.look == (0.0, 0.0) and first.keys == {"q", "p", "shift"}
     )
     assert first.actions == ("pause",) and second.actions == ()  # once a press
 
@@ -440,9 +441,7 @@ def test_the_camera_looks_over_the_shoulder() -> None:
     camera.jump(np.array((2.0, 0.95, 3.0)))
     assert camera.eye[2] < 3.0 and camera.eye[1] > 1.0
     assert project(camera, (2.0, camera.aim[1], 3.0))[:2] == pytest.approx((0, 0), abs=1e-6)
-    assert (
-        project(camera, (3.0, 1.0, 3.0))[0] < 0
-    )  # +X is to the left of somebody who looks along +Z
+    assert project(camera, (3.0, 1.0, 3.0))[0] < 0  # +X is on the left when looking along +Z
     assert project(camera, (2.0, 1.7, 3.0))[1] > 0
     assert project(camera, (2.0, 1.0, 30.0))[2] > project(camera, (2.0, 1.0, 3.0))[2]
 
@@ -468,7 +467,7 @@ def test_the_camera_stays_above_ground_and_within_reach(
         )
 
 
-def test_the_camera_follows_softly_and_chases_on_wish() -> None:
+def test_the_camera_follows_smoothly_and_can_chase() -> None:
     camera = FollowCamera()
     camera.jump(np.zeros(3))
     camera.follow(np.array((1.0, 0.9, 0.0)), 0.0, 1 / 60)
@@ -482,7 +481,7 @@ def test_the_camera_follows_softly_and_chases_on_wish() -> None:
 
 
 @given(st.integers(1, 200), st.floats(-1.5, 1.5))
-def test_the_camera_flies_back_until_everybody_is_in_the_picture_and_back_again(
+def test_the_camera_moves_back_until_everyone_is_in_the_picture_and_returns(
     count: int, azimuth: float
 ) -> None:
     place = 15 * np.random.default_rng(count).standard_normal((count, 3))
@@ -496,8 +495,8 @@ def test_the_camera_flies_back_until_everybody_is_in_the_picture_and_back_again(
         camera.follow(root, 0.0, 1 / 30, place)
     matrix = camera.matrix(16 / 9)
     for x, y, z in (root, *place):
-        seen = matrix @ (x, y, z, 1.0)
-        assert seen[3] > 0 and np.abs(seen[:2] / seen[3]).max() < 1.0
+        clip = matrix @ (x, y, z, 1.0)
+        assert clip[3] > 0 and np.abs(clip[:2] / clip[3]).max() < 1.0
     camera.mode = "orbit"
     for _ in range(120):
         camera.follow(root, 0.0, 1 / 30, place)
@@ -517,7 +516,7 @@ def test_a_still_camera_lets_the_character_walk_away_until_another_mode_is_chose
     assert camera.aim == pytest.approx((5.0, 0.86, 5.0), abs=1e-3)
 
 
-def test_with_nobody_else_the_camera_that_sees_all_orbits() -> None:
+def test_without_others_the_mode_all_is_orbit() -> None:
     one = FollowCamera()
     two = FollowCamera()
     two.mode = "all"
@@ -555,7 +554,7 @@ def test_every_bone_has_flesh_that_keeps_its_length(seed: int) -> None:
     np.testing.assert_allclose(ends[thigh, 1][0], knee, atol=1e-5)
 
 
-def test_left_and_right_are_told_apart_by_colour() -> None:
+def test_left_and_right_have_different_colours() -> None:
     skeleton = synthetic.skeleton()
     body = Body.of(skeleton)
     left, right = (
@@ -566,7 +565,7 @@ def test_left_and_right_are_told_apart_by_colour() -> None:
 
 @given(st.integers(1, 12), st.integers(0, 1000))
 def test_a_body_for_any_skeleton(joints: int, seed: int) -> None:
-    """Unknown names, bones without length, a lone root: still a body, and a finite one."""
+    """Unknown names, bones without length and a lone root still give a finite body."""
     random = torch.Generator().manual_seed(seed)
     parents = tuple(
         [-1] + [int(torch.randint(0, joint, (1,), generator=random)) for joint in range(1, joints)]
@@ -605,7 +604,7 @@ def test_a_capsule_is_closed_and_faces_outward(segments: int, rings: int) -> Non
     assert np.all((normals * outward).sum(-1) >= -1e-6)
     volume = (
         normals * corners[:, 0]
-    ).sum() / 6  # of a closed surface; it comes near a smooth capsule's
+    ).sum() / 6  # of the closed surface, close to that of a smooth capsule
     assert 0.5 < volume / (np.pi * (1 + 4 / 3)) <= 1.0
 
 
@@ -629,15 +628,15 @@ def test_marks_show_wish_and_velocity() -> None:
     assert ring[0][2] == 0.5 and ring[1][3] < 0
     assert wish[0][2] == pytest.approx(0.0) and actual[0][2] == pytest.approx(math.pi / 2)
     assert wish[0][3] == pytest.approx(2 * actual[0][3])
-    assert len(ground_marks(Scene(start, facing=0.5))) == 1  # nobody moves: no arrows
+    assert len(ground_marks(Scene(start, facing=0.5))) == 1  # no velocity: no arrows
 
 
 @given(st.floats(-20, 20), st.floats(-20, 20), st.floats(0.2, 8))
-def test_the_flag_stands_upright_and_turns_its_pennant_to_whoever_looks(
+def test_the_flag_stands_upright_and_its_pennant_faces_the_camera(
     x: float, z: float, height: float
 ) -> None:
     eye = np.array((1.0, height, -2.0))
-    stone, pole, pennant = placed(np.array((x, z)), eye)
+    stone, pole, pennant = place(np.array((x, z)), eye)
     size = np.linalg.norm(pole[:, 1])
     assert 1 <= size <= LARGEST and (
         size == pytest.approx(1, abs=1e-5) or math.hypot(x - 1, z + 2) > FULL_SIZE
@@ -667,7 +666,7 @@ def test_the_flag_stands_upright_and_turns_its_pennant_to_whoever_looks(
     ],
 )
 def test_quality_suits_the_driver(driver: str, level: quality.Quality) -> None:
-    assert quality.suited_to(driver) == level
+    assert quality.for_driver(driver) == level
 
 
 # -- pictures --------------------------------------------------------------------------------------
@@ -681,11 +680,11 @@ SIZE = (320, 180)
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Screen]:
     try:
-        made = Screen(synthetic.skeleton(), SIZE, headless=True)
+        screen = Screen(synthetic.skeleton(), SIZE, headless=True)
     except DisplayError as error:
         pytest.skip(str(error))
-    yield made
-    made.close()
+    yield screen
+    screen.close()
 
 
 def standing(root: tuple[float, float] = (0.0, 0.0), **marks: object) -> Scene:
@@ -705,14 +704,14 @@ def shoot(screen: Screen, scene: Scene, azimuth: float = 0.0) -> np.ndarray:
 @pictures
 def test_the_character_is_in_the_picture(screen: Screen) -> None:
     empty = shoot(screen, standing((500.0, 0.0)))
-    drawn = shoot(screen, standing())
-    changed = np.abs(drawn - empty).max(axis=-1) > 12
+    picture = shoot(screen, standing())
+    changed = np.abs(picture - empty).max(axis=-1) > 12
     rows, columns = changed.nonzero()
     assert 0.02 < changed.mean() < 0.15
     assert 10 < rows.min() < 60 and 110 < rows.max() < 170  # head and feet, with room around them
     assert abs(columns.mean() - SIZE[0] / 2) < 30
     assert changed[70:80, 155:165].mean() > 0.8  # the trunk is in the middle
-    assert drawn[5].std(axis=0).max() < 2 and drawn[5].mean() > 120  # calm sky
+    assert picture[5].std(axis=0).max() < 2 and picture[5].mean() > 120  # calm sky
 
 
 @pictures
@@ -730,8 +729,8 @@ def test_it_moves_when_it_walks(screen: Screen) -> None:
 @pictures
 def test_its_shadow_darkens_the_ground_away_from_the_sun(screen: Screen) -> None:
     empty = shoot(screen, standing((500.0, 0.0)))
-    drawn = shoot(screen, standing())
-    darker = (empty - drawn).mean(axis=-1) > 15
+    picture = shoot(screen, standing())
+    darker = (empty - picture).mean(axis=-1) > 15
     matrix = screen.camera.matrix(SIZE[0] / SIZE[1])
 
     def at(x: float, z: float) -> tuple[int, int]:
@@ -748,7 +747,7 @@ def test_its_shadow_darkens_the_ground_away_from_the_sun(screen: Screen) -> None
 
 @pictures
 def test_a_scene_elsewhere_looks_the_same(screen: Screen) -> None:
-    """Whole metres away, camera and all, so that the grid lies the same, too."""
+    """Whole metres away, with the camera, so that the grid looks the same, too."""
     here = shoot(screen, standing())
     screen.camera.jump(np.array((40.0, 0.0, -30.0)))
     screen.renderer.draw(standing((40.0, -30.0)), screen.camera)
@@ -766,7 +765,7 @@ def test_arrows_are_drawn(screen: Screen) -> None:
 
 
 @pictures
-def test_a_flag_stands_over_the_ground_and_others_beside_the_one(screen: Screen) -> None:
+def test_a_flag_and_other_characters_are_drawn(screen: Screen) -> None:
     plain = shoot(screen, standing())
     flagged = shoot(screen, standing(stage=Stage(flag=np.array((1.0, 0.0)))))
     changed = np.abs(flagged - plain).max(-1) > 25
@@ -787,7 +786,7 @@ def test_a_flag_stands_over_the_ground_and_others_beside_the_one(screen: Screen)
 
 
 @pictures
-def test_a_crowd_is_as_large_as_wished_and_goes_again(screen: Screen) -> None:
+def test_a_crowd_of_any_size_is_drawn_and_disappears_again(screen: Screen) -> None:
     plain = shoot(screen, standing())
     pose = standing().pose
     for count in (3, 40, 7):
@@ -870,7 +869,7 @@ def test_high_quality_draws_the_same_scene_smoothly(screen: Screen) -> None:
 
 
 @pictures
-def test_the_window_reports_what_is_done_to_it(screen: Screen) -> None:
+def test_the_window_reports_what_the_user_does(screen: Screen) -> None:
     screen.window.poll()
     for event in (
         pygame.event.Event(pygame.KEYDOWN, key=pygame.K_w),
@@ -890,10 +889,10 @@ def test_the_window_reports_what_is_done_to_it(screen: Screen) -> None:
         pygame.event.Event(pygame.QUIT),
     ):
         pygame.event.post(event)
-    seen = screen.window.poll()
-    assert seen.held == {"w"} and seen.actions == ["pause", "quit"] and seen.zoom == 2
-    assert seen.orbit == pytest.approx((10 * ORBIT_PER_PIXEL, -5 * ORBIT_PER_PIXEL))
-    assert seen.dragged == pytest.approx((10 * ORBIT_PER_PIXEL, 1 * ORBIT_PER_PIXEL))
-    assert seen.clicks == [(53, 58)] and seen.doubles == []
-    assert seen.stroke is not None and seen.stroke.done and seen.stroke.path[0] == (50, 60)
-    assert screen.window.poll().held == frozenset()
+    result = screen.window.poll()
+    assert result.keys == {"w"} and result.actions == ["pause", "quit"] and result.zoom == 2
+    assert result.orbit == pytest.approx((10 * ORBIT_PER_PIXEL, -5 * ORBIT_PER_PIXEL))
+    assert result.dragged == pytest.approx((10 * ORBIT_PER_PIXEL, 1 * ORBIT_PER_PIXEL))
+    assert result.clicks == [(53, 58)] and result.doubles == []
+    assert result.stroke is not None and result.stroke.done and result.stroke.path[0] == (50, 60)
+    assert screen.window.poll().keys == frozenset()

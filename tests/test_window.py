@@ -16,11 +16,12 @@ from torch import Tensor
 from controller.core.errors import ConfigError
 from controller.dynamics import rollout
 from controller.dynamics.character import Character
-from controller.evaluation.diagnostics import unheld
+from controller.evaluation.diagnostics import unclamped
 from controller.model import variants
-from controller.model.convolutional import Halving, WindowVAE
+from controller.model.convolutional import ConvolutionalVAE, Halving
 from controller.model.mixture import MotionVAEConfig
-from controller.studies import failure_case
+from controller.studies import failure_case, study
+from controller.studies.sets import SETS
 from controller.training import train_mvae
 from controller.training.config import TrainConfig
 from controller.training.schedules import KlWeight, TeacherForcing
@@ -29,21 +30,21 @@ from controller.training.trainer import Trainer
 SMALL = MotionVAEConfig(
     variant="window", latent=6, hidden=48, window_past=5, window_future=3, window_channels=12
 )
-LEARNING = TrainConfig(
+LEARNING = TrainConfig.of(
     model=SMALL, epochs=4, teacher=TeacherForcing(hold_epochs=2, ramp_epochs=1),
     kl=KlWeight(ramp_epochs=2), rollouts_per_epoch=80, rollout=4, batch=32, learning_rate=5e-3,
     beta=0.01, free_steps=0,
 )  # fmt: skip
 
 
-def window_vae(**settings: object) -> WindowVAE:
+def window_vae(**settings: object) -> ConvolutionalVAE:
     torch.manual_seed(0)
     made = variants.build(layout().size, replace(SMALL, **settings), data().normalizer())  # type: ignore[arg-type]
-    assert isinstance(made, WindowVAE)
+    assert isinstance(made, ConvolutionalVAE)
     return made
 
 
-def scores(model: WindowVAE, length: int, batch: int = 4) -> Tensor:
+def scores(model: ConvolutionalVAE, length: int, batch: int = 4) -> Tensor:
     """Captured windows in the units that the model sees, ``(batch, length, D)``."""
     starts = 7 * torch.arange(batch)
     return model.normalizer.normalize(data().poses[starts[:, None] + torch.arange(length)])
@@ -51,7 +52,7 @@ def scores(model: WindowVAE, length: int, batch: int = 4) -> Tensor:
 
 @cache
 def learned() -> Trainer:
-    trainer = Trainer(data(), LEARNING, Path("nowhere"))
+    trainer = Trainer(data(), LEARNING)
     for _ in range(LEARNING.epochs):
         trainer.run_epoch()
     return trainer
@@ -63,11 +64,11 @@ def learned() -> Trainer:
 def test_the_encoder_sees_so_many_poses_on_either_side_of_the_current_one() -> None:
     model = window_vae()
     windows = torch.arange(20.0).reshape(1, 20, 1)
-    assert model.seen(windows, 5).flatten().tolist() == list(range(9))
-    assert model.seen(windows, 16).flatten().tolist() == list(range(11, 20))
+    assert model.encoder_input(windows, 5).flatten().tolist() == list(range(9))
+    assert model.encoder_input(windows, 16).flatten().tolist() == list(range(11, 20))
     default = variants.build(layout().size, MotionVAEConfig(variant="window"))
     assert (default.past, default.future) == (60, 60)
-    assert default.seen(torch.zeros(2, 121, 3), 60).shape == (2, 121, 3)
+    assert default.encoder_input(torch.zeros(2, 121, 3), 60).shape == (2, 121, 3)
 
 
 @pytest.mark.parametrize(("past", "future"), [(0, 1), (5, 3), (60, 60)])
@@ -75,7 +76,7 @@ def test_the_encoder_sees_so_many_poses_on_either_side_of_the_current_one() -> N
 def test_shapes(past: int, future: int) -> None:
     model = window_vae(window_past=past, window_future=future)
     window = scores(model, past + 1 + future)
-    mean, log_variance = model.encode(window[:, past], model.seen(window, past))
+    mean, log_variance = model.encode(window[:, past], model.encoder_input(window, past))
     assert mean.shape == log_variance.shape == (4, 6)
     assert model.decode(mean, window[:, past]).shape == (4, layout().size)
 
@@ -119,10 +120,10 @@ def test_what_it_learned_plays_in_the_frozen_environment_and_stays_sane(tmp_path
     path = tmp_path / "window.safetensors"
     made.save(path)
     character = Character.load(path)
-    assert isinstance(character.model, WindowVAE) and character.model.config == SMALL
+    assert isinstance(character.model, ConvolutionalVAE) and character.model.config == SMALL
     generator = torch.Generator().manual_seed(0)
     act = rollout.drawn_latents(character, generator)
-    loose = unheld(character)
+    loose = unclamped(character)
     run = rollout.record(loose, act, loose.reset(32, generator), lambda *_: None, 300)
     assert bool(run.alive.all())
     crowd = character.reset(5, generator)
@@ -189,16 +190,24 @@ def test_z_enters_once_or_every_layer(once: bool) -> None:
 
 # -- the failure and its cures ---------------------------------------------------------------------
 
-TINY = replace(
-    failure_case.CASE,
-    model=replace(failure_case.CASE.model, latent=4, hidden=16, window_past=4, window_future=4, window_channels=8),
-    rollout=3, batch=8,
-)  # fmt: skip
+TINY = failure_case.CASE.with_changes(
+    model=replace(
+        failure_case.CASE.model,
+        latent=4,
+        hidden=16,
+        window_past=4,
+        window_future=4,
+        window_channels=8,
+    ),
+    rollout=3,
+    batch=8,
+)
 
 
 def changes(one: TrainConfig, other: TrainConfig) -> set[str]:
     """Names of the settings in which two runs differ."""
-    found = {name for name in vars(one) if getattr(one, name) != getattr(other, name)} - {"model"}
+    mine, its = one.flat(), other.flat()
+    found = {name for name in mine if mine[name] != its[name]} - {"model"}
     return found | {
         name for name in vars(one.model) if getattr(one.model, name) != getattr(other.model, name)
     }
@@ -210,17 +219,16 @@ def test_each_cure_changes_one_setting_and_all_of_them_every_one() -> None:
         "through-time": "through_time", "decaying-rate": "final_learning_rate",
         "long-ramp": "teacher", "clipped": "gradient_norm", "low-beta": "beta",
     }  # fmt: skip
-    case = failure_case.configured("as-it-was", failure_case.CASE.rollouts_per_epoch)
-    assert (
-        case == failure_case.CASE and case.model.window_past + 1 + case.model.window_future == 121
-    )
-    assert set(failure_case.MENDS) == set(expected)
+    case = failure_case.configured("as-it-was")
+    assert case == failure_case.CASE
+    assert case.model.window_past + 1 + case.model.window_future == 121
+    assert set(failure_case.CURES) == set(expected)
+    everything = set(expected.values())
     for cure, setting in expected.items():
-        assert changes(case, failure_case.configured(f"only-{cure}", 100)) == {setting}
-        assert changes(case, failure_case.configured(f"all-but-{cure}", 100)) == set(
-            expected.values()
-        ) - {setting}
-    assert changes(case, failure_case.configured("all-mended", 100)) == set(expected.values())
+        assert changes(case, failure_case.configured(f"only-{cure}")) == {setting}
+        without = failure_case.configured(f"all-but-{cure}")
+        assert changes(case, without) == everything - {setting}
+    assert changes(case, failure_case.configured("all-mended")) == everything
 
 
 def test_the_cases_phases_are_reconstruction_then_kl_then_scheduled_sampling() -> None:
@@ -244,63 +252,44 @@ def test_losses_around_scheduled_sampling_by_hand() -> None:
     assert failure_case.losses(failure_case.CASE, []) == dict.fromkeys(early)
 
 
-def test_the_command_trains_tells_and_does_not_train_again(
+def test_a_run_that_stopped_has_its_reason_in_the_table() -> None:
+    row = {"run": "as-it-was", "before": 0.25, "stopped": "the loss explodes."}
+    *_, line = failure_case.table([row]).splitlines()
+    assert line.startswith("| as-it-was | 0.25 | – |") and line.endswith("| the loss explodes. |")
+
+
+def test_the_set_is_run_by_the_command_and_has_its_own_table(
     tmp_path: Path,
     data_file: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(failure_case, "CASE", TINY)
+    names = ["as-it-was", "only-normalised"]
+    for case in SETS["failure"].cases():
+        if case.name in names:
+            short = study.with_length(case, 1)
+            study.run(short, data_file, tmp_path / "failure" / case.name)
     page = tmp_path / "page.md"
-    out = tmp_path / "out"
     page.write_text("before <!-- failure case --> old <!-- end failure case --> after")
-    runs = ["as-it-was", "only-normalised"]
-    words = [
-        "case",
-        "--data",
-        data_file,
-        "--out",
-        out,
-        "--rollouts-per-epoch",
-        "1",
-        "--write",
-        page,
-        "--runs",
-        *runs,
-    ]
-    monkeypatch.setattr("sys.argv", [str(word) for word in words])
-    failure_case.main()
-    head, _, *rows = (out / "table.md").read_text().strip().splitlines()
-    assert [row.split("|")[1].strip() for row in rows] == runs
-    assert head.count("|") == rows[0].count("|") == len(failure_case.COLUMNS) + 1
-    assert (
-        rows[1] in page.read_text()
-        and page.read_text().startswith("before")
-        and "old" not in page.read_text()
-    )
-    found = strict_json((out / "table.json").read_text())
-    assert (
-        isinstance(found, list)
-        and found[1]["mended"] == ["normalised"]
-        and found[0]["stopped"] is None
-    )
-    assert len(json.loads((out / "as-it-was" / "history.json").read_text())) == 24
-    assert "epoch 24" in capsys.readouterr().out
-    failure_case.main()
-    assert "epoch" not in capsys.readouterr().out
-    others: list[str | Path] = [*words[1:5], "--rollouts-per-epoch", "2", "--runs", "as-it-was"]
-    assert "its settings are not this run's" in refusal(
-        failure_case.main, others, monkeypatch, capsys
-    )
+    words = ["study", "--set", "failure", "--data", data_file, "--out", tmp_path, "--write", page]
+    words += ["--runs", *names, "--rollouts-per-epoch"]
 
+    monkeypatch.setattr("sys.argv", [*map(str, words), "1"])
+    study.main()
+    text = (tmp_path / "failure.md").read_text()
+    head, _, *lines = text.strip().splitlines()
+    assert [line.split("|")[1].strip() for line in lines] == names
+    assert head.count("|") == lines[0].count("|") == len(failure_case.COLUMNS) + 1
+    assert page.read_text().startswith("before") and lines[1] in page.read_text()
+    assert "old" not in page.read_text()
+    table = strict_json((tmp_path / "table.json").read_text())
+    assert isinstance(table, dict)
+    rows = table["failure"]
+    assert rows[1]["mended"] == ["normalised"] and rows[0]["stopped"] is None
+    assert rows[0]["final"] > 0
+    assert len(json.loads((tmp_path / "failure/as-it-was/history.json").read_text())) == 24
 
-def test_an_unknown_run_is_one_sentence(
-    tmp_path: Path,
-    data_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    words = ["--data", data_file, "--out", tmp_path, "--runs", "only-luck"]
-    assert refusal(failure_case.main, words, monkeypatch, capsys).startswith(
-        "runs is 'only-luck'; allowed: as-it-was"
-    )
+    capsys.readouterr()  # what training has printed
+    refused = refusal(study.main, [*words[1:], "2"], monkeypatch, capsys)
+    assert "a run with other settings than as-it-was has now" in refused

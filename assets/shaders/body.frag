@@ -1,13 +1,14 @@
 in vec3 point;
 in vec3 direction;
-flat in vec4 paint;  // colour, and how far along the part a dark cuff reaches
+flat in vec4 paint;  // colour, and the distance along the part up to which its cuff is dark
 in float along;
 out vec4 pixel;
 
 const vec3 GRAPHITE = vec3(0.05, 0.055, 0.065);
 
 void main() {
-    float cuff = paint.w < 0.0 ? 0.0 : clamp(0.5 + (paint.w - along) / max(fwidth(along), 1e-5), 0.0, 1.0);
+    float cuff = paint.w < 0.0 ? 0.0
+        : clamp(0.5 + (paint.w - along) / max(fwidth(along), 1e-5), 0.0, 1.0);
     vec3 albedo = mix(paint.rgb, GRAPHITE, cuff);
     vec3 normal = normalize(direction);
     vec3 to_eye = eye.xyz - point;
@@ -20,7 +21,7 @@ void main() {
 #else
     float sunny = max(facing, 0.0);
 #endif
-    float near_ground = 0.55 + 0.45 * smoothstep(0.0, 0.35, point.y);  // less sky is seen from down there
+    float near_ground = 0.55 + 0.45 * smoothstep(0.0, 0.35, point.y);  // less sky light gets there
     float rim = 1.0 - max(dot(normal, to_eye), 0.0);
     rim *= rim * rim;
     float gloss = max(dot(normal, normalize(sun.xyz + to_eye)), 0.0);

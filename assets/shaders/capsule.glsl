@@ -1,13 +1,14 @@
-// A rounded cone from the unit capsule's vertices: two spheres and the cone that touches both.
+// Turns a unit capsule into a rounded cone: two spheres, and the cone that is tangent to both.
 
-layout(location = 0) in vec4 vertex;   // cos, sin around the axis; latitude 0..1 within a half; which half
-layout(location = 1) in vec4 row_x;    // part → world, a 3×4 matrix by rows
+layout(location = 0) in vec4 vertex;   // cos, sin around the axis; latitude 0..1 in its half; half
+layout(location = 1) in vec4 row_x;    // part → world, a 3×4 matrix in rows
 layout(location = 2) in vec4 row_y;
 layout(location = 3) in vec4 row_z;
 layout(location = 4) in vec4 shape;    // radius at the start, at the end, length, depth ÷ width
-layout(location = 5) in vec4 colour;   // and how far from the start it is dark
+layout(location = 5) in vec4 colour;   // and the length of the dark cuff at the start
 
-// Returns how far along the part the vertex lies; negative on the cap of its start.
+// Computes a vertex's position and normal. Returns its distance along the part, which is negative
+// on the cap at the start.
 float place(out vec3 world, out vec3 normal) {
     float tilt = asin(clamp((shape.x - shape.y) / max(shape.z, 1e-4), -0.98, 0.98));
     float quarter = 1.5707963;

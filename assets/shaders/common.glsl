@@ -1,13 +1,13 @@
-// What every shader shares: the frame's uniforms, the light, the fog.
+// Shared by all shaders: the frame's uniforms, the light, the fog.
 
 layout(std140) uniform Frame {
     mat4 camera;        // world → clip space
     mat4 rays;          // clip space → world
     mat4 sunlight;      // world → shadow map, all in 0..1
-    vec4 eye;           // xyz, how dense the fog is
+    vec4 eye;           // xyz: the camera; the fog's density
     vec4 sun;           // xyz: towards the sun
     vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers
-    vec4 soles[4];      // xyz, radius: what darkens the ground beneath it
+    vec4 soles[4];      // xyz, radius: balls that darken the ground below them
 };
 
 const vec3 HORIZON = vec3(0.50, 0.57, 0.63);
@@ -28,7 +28,7 @@ vec3 fogged(vec3 colour, float distance) {
     return mix(HORIZON, colour, clear_at(distance));
 }
 
-// Linear light to the screen. The square root is close enough to sRGB's curve and much cheaper.
+// From linear light to the screen's colour. The square root is close to sRGB's curve and cheaper.
 vec3 shown(vec3 light) {
     return sqrt(light * (1.0 + light * 0.18) / (1.0 + light * 0.42));
 }

@@ -1,4 +1,4 @@
-// A rectangle: a corner, both edges from there, and its colour. What body.frag paints, it paints.
+// A rectangle: a corner, the two edges from there, and a colour. body.frag shades it.
 
 layout(location = 0) in vec4 corner;
 layout(location = 1) in vec4 first;

@@ -4,17 +4,19 @@ out vec4 pixel;
 const vec3 FLOOR = vec3(0.135, 0.168, 0.205);
 const vec3 LINE = vec3(0.33, 0.37, 0.41);
 
-// The share of a pixel that lines of this width, one a metre, cover: a box filter over the pixel's footprint,
-// integrated exactly, so that the grid neither flickers nor crawls. After Quilez, "Filterable procedurals".
+// The part of a pixel that is covered by grid lines of this width, a metre apart. A box filter over
+// the pixel's footprint, integrated exactly, so that the grid neither flickers nor crawls.
+// Source: Quilez, "Filterable procedurals".
 float grid(vec2 at, vec2 footprint, float width) {
     vec2 size = max(footprint, vec2(1e-4));
     vec2 low = at + 0.5 * width - 0.5 * size, high = low + size;
-    vec2 covered = (floor(high) * width + min(fract(high), width) - floor(low) * width - min(fract(low), width)) / size;
+    vec2 covered = (floor(high) * width + min(fract(high), width)
+        - floor(low) * width - min(fract(low), width)) / size;
     return 1.0 - (1.0 - covered.x) * (1.0 - covered.y);
 }
 
 #if NEAR
-// Sky light that a ball of this radius takes away from the ground under it.
+// The part of the sky light that a ball (xyz, radius) takes from the ground below it.
 float occlusion(vec3 point, vec4 ball) {
     vec3 away = ball.xyz - point;
     float squared = dot(away, away);
@@ -26,7 +28,7 @@ void main() {
     vec3 ray = normalize(toward - eye.xyz);
     float distance = eye.y / max(-ray.y, 0.005);
     vec3 point = eye.xyz + ray * distance;
-    vec2 footprint = fwidth(point.xz);  // before any branch: neighbours must have come here, too
+    vec2 footprint = fwidth(point.xz);  // before any branch: all pixels must compute this
     if (ray.y > -0.01) {
         pixel = vec4(shown(mix(HORIZON, ZENITH, smoothstep(0.0, 0.55, ray.y))), 1.0);
         return;

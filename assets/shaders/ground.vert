@@ -1,7 +1,8 @@
-// The ground, in two pieces: the patch that the shadow map covers (NEAR), and for all the rest one triangle over the
-// whole picture, at the far plane, drawn only where nothing else is. Sky and ground out of the shadow's reach are cheap.
+// The ground, in two parts: the patch that the shadow map covers (NEAR); and one triangle over the
+// whole picture, at the far plane, which is drawn only where nothing else is. So the sky and the
+// ground outside the shadow map are cheap.
 
-out vec3 toward;  // a point of the world that the pixel looks at
+out vec3 toward;  // a point in the world, in the direction of the pixel
 
 void main() {
 #if NEAR

@@ -1,4 +1,4 @@
-// A rectangle in pixels, from the upper left corner.
+// A rectangle. Pixels count from the upper left corner of the window.
 
 uniform vec4 place;    // left, top, width, height
 uniform vec2 window;   // width, height

@@ -1,4 +1,4 @@
-in vec2 at;        // metres: left, forward along the mark
+in vec2 at;        // metres: to the left and forward in the mark's frame
 in vec2 ground;
 flat in vec3 colour;
 flat in float extent;
@@ -23,7 +23,7 @@ float wedge(vec2 p) {
     return max(dot(p - vec2(0.0, extent + 0.13), normalize(vec2(1.0, 0.9))), extent + 0.035 - p.y);
 }
 
-// A band that runs clockwise, as seen from above, as far as a share of a whole turn, beside a thin whole ring.
+// A band that runs clockwise, from above, through this share of a full turn, and a thin full ring.
 float dial(vec2 p, float share) {
     float turned = atan(-p.x, p.y) / 6.2831853;
     float band = abs(length(p) - extent) - 0.045;
@@ -33,7 +33,7 @@ float dial(vec2 p, float share) {
 
 void main() {
     float cover;
-    if (width == SOFT) {  // darkest under the feet
+    if (width == SOFT) {  // a shadow, darkest under the feet
         vec2 p = vec2(at.x / 0.19, (at.y - 0.40 * extent) / (0.55 * extent));
         cover = 0.42 * exp(-1.4 * dot(p, p)) + 0.35 * exp(-24.0 * dot(at, at));
     } else {
@@ -42,7 +42,8 @@ void main() {
         cover = 0.92 * clamp(0.5 - outside / max(fwidth(outside), 1e-5), 0.0, 1.0);
     }
     if (cover <= 0.0) discard;
-    vec3 light = colour * (SKY_LIGHT + SUN * sun.y * sunlit(vec3(ground.x, 0.0, ground.y), GROUND_BLUR));
-    float distance = length(vec3(ground.x, 0.0, ground.y) - eye.xyz);
+    vec3 point = vec3(ground.x, 0.0, ground.y);
+    vec3 light = colour * (SKY_LIGHT + SUN * sun.y * sunlit(point, GROUND_BLUR));
+    float distance = length(point - eye.xyz);
     pixel = vec4(shown(fogged(light, distance)), cover);
 }

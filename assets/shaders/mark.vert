@@ -1,6 +1,7 @@
 // A flat mark on the ground: (x, z, yaw, extent) and (red, green, blue, width).
-// Extent is an arrow's, or a shadow's, length or a ring's radius; width is half an arrow's thickness, or which other
-// kind of mark this is: -1 a ring with a wedge, -2 a ring, -3 a shadow, -4 less a share from 0 to 1 a dial.
+// Extent is the length of an arrow or a shadow, or the radius of a ring. Width is half an arrow's
+// thickness; a negative width is the kind of another mark: -1 a ring with a wedge, -2 a ring, -3 a
+// shadow, -4 minus a share from 0 to 1 a dial that shows this share.
 
 layout(location = 0) in vec4 mark;
 layout(location = 1) in vec4 paint;
@@ -13,7 +14,8 @@ flat out float width;
 void main() {
     vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
     if (paint.w >= 0.0) at = vec2(mix(-0.15, 0.15, corner.x), mix(-0.05, mark.w + 0.05, corner.y));
-    else if (paint.w == SOFT) at = vec2(mix(-0.5, 0.5, corner.x), mix(-0.5, mark.w + 0.3, corner.y));
+    else if (paint.w == SOFT)
+        at = vec2(mix(-0.5, 0.5, corner.x), mix(-0.5, mark.w + 0.3, corner.y));
     else at = (corner * 2.0 - 1.0) * (mark.w + 0.3);
     float s = sin(mark.z), c = cos(mark.z);
     ground = mark.xy + vec2(c * at.x + s * at.y, c * at.y - s * at.x);

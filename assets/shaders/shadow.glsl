@@ -1,4 +1,4 @@
-// How much of the sun reaches a point: 0 in full shadow, 1 in full light.
+// The part of the sun's light that reaches a point: 0 in full shadow, 1 in full light.
 
 uniform sampler2DShadow shadow_map;
 

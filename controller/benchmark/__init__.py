@@ -1,2 +1,4 @@
-"""How fast everything is on this machine: ``python -m controller benchmark``, see
-``docs/performance.md``."""
+"""The speed of everything on this machine: ``python -m controller benchmark``.
+
+See ``docs/performance.md``.
+"""

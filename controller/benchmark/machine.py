@@ -1,4 +1,4 @@
-"""On what was measured."""
+"""The machine that is measured."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import torch
 
 
 def processor() -> str:
-    """The processor's name, as the system tells it."""
+    """The processor's name, as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else []
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def described(device: torch.device) -> dict[str, Any]:
-    """The machine, its device and threads, and the versions of what computes on it."""
+def description(device: torch.device) -> dict[str, Any]:
+    """The machine, its device and threads, and the versions of the libraries that compute."""
     return {
         "machine": processor(),
         "cores": cores(),

@@ -1,6 +1,6 @@
-"""Memory that one character needs: ``python -m controller.benchmark.memory`` prints it as JSON.
+"""The memory that a program with one character needs, as one JSON object.
 
-A program of its own, so that nothing else that is measured counts.
+``python -m controller benchmark-memory`` runs in a process of its own, so that nothing else counts.
 """
 
 from __future__ import annotations
@@ -22,70 +22,68 @@ from controller.dynamics.character import Character
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.simulation import Simulation
 
-BEFORE = 2000
-"""Steps after which all that is made once is there."""
+WARM_UP = 2000
+"""Steps after which everything that is created only once exists."""
 KEYS = ("memory_mb", "memory_resident_mb", "growth_kb", "growth_steps", "growth_kb_per_1000_steps")
 
 
 @dataclass(frozen=True)
 class Options:
-    """How long to look."""
+    """How long to measure."""
 
     steps: int = 20_000
-    """Steps of the character, of which the first 2,000 do not count as growth."""
+    """Steps of the character. The first 2,000 do not count as growth."""
 
     def check(self) -> None:
-        if self.steps <= BEFORE:
-            raise ControllerError(f"--steps is {self.steps}; allowed: more than {BEFORE}")
+        """Raise :class:`ControllerError` if there are too few steps to measure growth."""
+        if self.steps <= WARM_UP:
+            raise ControllerError(f"--steps is {self.steps}; allowed: more than {WARM_UP}")
 
 
 def kilobytes(file: str, field: str) -> int:
-    """A field of a table of this process that Linux keeps; ControllerError on a system that keeps
-    none."""
+    """A field of one of the tables that Linux keeps about this process, in kB.
+
+    Raises ControllerError on a system that has no such table.
+    """
     path = Path("/proc/self") / file
-    found = (
-        re.search(rf"^{field}:\s*(\d+) kB", path.read_text(), re.MULTILINE)
-        if path.is_file()
-        else None
-    )
-    if found is None:
-        raise ControllerError(f"{path}: no {field} there: memory can only be measured on Linux")
-    return int(found[1])
+    text = path.read_text() if path.is_file() else ""
+    match = re.search(rf"^{field}:\s*(\d+) kB", text, re.MULTILINE)
+    if match is None:
+        raise ControllerError(f"{path} has no {field}: memory can only be measured on Linux")
+    return int(match[1])
 
 
 def resident() -> int:
-    """kB in memory now, counted page by page: the kernel's running count is late by hundreds of
-    kB."""
+    """kB in memory now, counted page by page: the kernel's running count lags by hundreds of kB."""
     return kilobytes("smaps_rollup", "Rss")
 
 
 @torch.inference_mode()
-def measured(steps: int) -> dict[str, Any]:
-    """``KEYS``: MB at most and after all, and how many kB were added after the first ``BEFORE``
-    steps."""
+def figures(steps: int) -> dict[str, Any]:
+    """The figures named in :data:`KEYS`: the peak and the final memory in MB, and the kB added
+    after the first :data:`WARM_UP` steps."""
     character = Character.load(shipped.MVAE)
     simulation = Simulation(character, JoystickTask(character))
-    control = Control(
-        simulation, Policy.load(shipped.policy_path("joystick"), character, "joystick"), 1
-    )
-    for _ in range(BEFORE):
+    policy = Policy.load(shipped.policy_path("joystick"), character, "joystick")
+    control = Control(simulation, policy, 1)
+
+    for _ in range(WARM_UP):
         control()
     before = resident()
-    counted = steps - BEFORE
+
+    counted = steps - WARM_UP
     for _ in range(counted):
         control()
     after = resident()
+
     growth = after - before
     peak = kilobytes("status", "VmHWM")
-    return dict(
-        zip(
-            KEYS, (peak / 1024, after / 1024, growth, counted, 1000 * growth / counted), strict=True
-        )
-    )
+    values = (peak / 1024, after / 1024, growth, counted, 1000 * growth / counted)
+    return dict(zip(KEYS, values, strict=True))
 
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     options.check()
     torch.set_num_threads(1)
-    print(json.dumps(measured(options.steps)))
+    print(json.dumps(figures(options.steps)))

@@ -1,4 +1,4 @@
-"""What both benchmark programs, this package's and the environments', may be told."""
+"""The options that both benchmark programs, this package's and the environments', share."""
 
 from __future__ import annotations
 
@@ -14,24 +14,19 @@ class Options:
     """How to measure, with the shipped weights. `docs/performance.md` explains every figure."""
 
     json: bool = False
-    """Print one JSON object in place of what a person reads."""
+    """Print one JSON object in place of tables."""
     quick: bool = False
-    """Fewer repeats, and no batch of 10,000: half a minute in all."""
+    """Fewer repeats, and no batch of 10,000: about half a minute in all."""
     threads: int = 1
-    """Threads of torch. One character's step uses one, the crowd of 500 two, whatever is given
-    here."""
+    """Threads of torch. One character's step always uses one, the crowd of 500 two."""
     device: str = "cpu"
-    """cpu or cuda: where the characters are. The viewer, memory and start of a program are the
-    CPU's on any."""
+    """cpu or cuda: where the characters are. The viewer, the memory and the start of a program are
+    always measured on the CPU."""
 
     def check(self) -> None:
         """Raise :class:`ConfigError` about the first option that makes no sense, before anything is
         measured."""
         devices.find(self.device)
         most = machine.cores()
-        require(
-            1 <= self.threads <= most,
-            "--threads",
-            self.threads,
-            f"1 to {most}, as many as there are cores",
-        )
+        allowed = f"1 to {most}, as many as there are cores"
+        require(1 <= self.threads <= most, "--threads", self.threads, allowed)

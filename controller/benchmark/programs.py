@@ -1,5 +1,4 @@
-"""What is measured in other processes: whole programs, and those of which this package must know
-nothing."""
+"""Measurements in other processes: whole programs, and those that this package must not import."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from controller.benchmark import memory, viewer
@@ -24,55 +23,59 @@ ENVIRONMENT_KEYS = (
     "ppo_samples_per_s", "shac_frames_per_s",
 )  # fmt: skip
 """What ``envs.benchmark`` measures."""
+RUN_ENVIRONMENTS = """
+from controller.core.errors import run_command
+from envs.benchmark import main
+run_command(main)
+"""
 
 
-def _run(words: Iterable[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+@dataclass(frozen=True)
+class Program:
+    """A program that prints its figures as one JSON object.
+
+    name    what it measures, for a message
+    words   what follows ``python`` on its command line
+    keys    the figures to take from it
+    """
+
+    name: str
+    words: tuple[str, ...]
+    keys: tuple[str, ...]
+
+    def figures(self, *options: str) -> dict[str, Any]:
+        """The figures by their keys; None for each of them if the program fails."""
+        command = [sys.executable, *self.words, *options]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            _warn(self.name, run.stderr)
+            return dict.fromkeys(self.keys)
+        figures = json.loads(run.stdout)
+        return {key: figures[key] for key in self.keys}
 
 
-def _without(what: str, said: str) -> None:
-    """Tell a person why something could not be measured, in a line."""
-    lines = said.strip().splitlines() or ["it says nothing"]
-    print(f"{what} not measured: {lines[-1].removeprefix('error: ')}", file=sys.stderr)
+ENVIRONMENTS = Program("environments", ("-c", RUN_ENVIRONMENTS, "--json"), ENVIRONMENT_KEYS)
+MEMORY = Program("memory", ("-m", "controller", "benchmark-memory"), memory.KEYS)
+VIEWER = Program("viewer", ("-m", "controller", "benchmark-viewer"), viewer.KEYS)
 
 
-def figures(module: str, keys: Iterable[str], *words: str) -> dict[str, Any]:
-    """The keys that ``python -m MODULE WORDS`` prints as JSON; None for each if it fails."""
-    done = _run(("-m", module, *words))
-    if done.returncode == 0:
-        found = json.loads(done.stdout)
-        return {key: found[key] for key in keys}
-    _without(module, done.stderr)
-    return dict.fromkeys(keys)
-
-
-def environment_figures(*words: str) -> dict[str, Any]:
-    """Those of the environments' faces and of the policy's training."""
-    return figures("envs.benchmark", ENVIRONMENT_KEYS, "--json", *words)
-
-
-def process_figures(quick: bool) -> dict[str, Any]:
-    """Those of memory, of the viewer, and of a start of ``play.py``: the latter last, when the
-    files it reads are in the system's memory and its functions compiled, as in every start but the
-    first."""
-    found = figures(
-        "controller.benchmark.memory", memory.KEYS, "--steps", "6000" if quick else "20000"
-    )
-    found |= figures(
-        "controller.benchmark.viewer", viewer.KEYS, "--frames", "100" if quick else "1000"
-    )
-    return found | {"cold_start_s": cold_start_s(1 if quick else 3)}
+def _warn(name: str, output: str) -> None:
+    """Print one line that says why something could not be measured."""
+    lines = output.strip().splitlines() or ["the program printed nothing"]
+    print(f"{name} not measured: {lines[-1].removeprefix('error: ')}", file=sys.stderr)
 
 
 def cold_start_s(repeats: int) -> float | None:
-    """From the start of a process until ``play.py`` has loaded everything, stepped once and drawn
-    its first picture, which is when it reports: the median. None if it cannot draw."""
+    """The median seconds from the start of ``play.py`` until it has loaded everything, made one
+    step, drawn its first picture and reported. None if it cannot draw.
+
+    Measure it last: then the files that it reads are in the system's memory and its functions are
+    compiled, as in every start but the first.
+    """
+    command = [sys.executable, "play.py", "--headless", "--frames", "1", "--fps-report"]
     times = []
     for _ in range(repeats):
-        began = time.perf_counter()
-        command = [sys.executable, "play.py", "--headless", "--frames", "1", "--fps-report"]
+        start = time.perf_counter()
         with subprocess.Popen(
             command,
             cwd=ROOT,
@@ -83,9 +86,10 @@ def cold_start_s(repeats: int) -> float | None:
         ) as program:
             assert program.stdout is not None
             report = program.stdout.readline()
-            times.append(time.perf_counter() - began)
-            _, said = program.communicate()
+            times.append(time.perf_counter() - start)
+            _, errors = program.communicate()
+
         if not report:
-            _without("cold start", said)
+            _warn("cold start", errors)
             return None
     return statistics.median(times)

@@ -1,5 +1,7 @@
-"""Time everything on this machine: ``python -m controller benchmark --json``. See
-``docs/performance.md``."""
+"""Time everything on this machine: ``python -m controller benchmark --json``.
+
+``docs/performance.md`` explains every figure.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,10 @@ from typing import Any
 import torch
 import tyro
 
-from controller.benchmark import machine, options, programs, report, steps, training
+from controller.benchmark import machine, programs, report, steps, training
 from controller.benchmark.limits import Limits, Work
+from controller.benchmark.options import Options as CommonOptions
+from controller.benchmark.plan import FULL, QUICK, Plan
 from controller.control import shipped
 from controller.control.policy import Policy
 from controller.core import devices, files
@@ -23,48 +27,72 @@ from controller.tasks.simulation import Simulation
 
 
 @dataclass(frozen=True)
-class Options(options.Options):
+class Options(CommonOptions):
     """What to measure, with the shipped weights. `docs/performance.md` explains every figure."""
 
     write: Path | None = None
     """Also put the tables between the marks <!-- figures --> and <!-- end figures --> of this
     Markdown file."""
 
+    @property
+    def plan(self) -> Plan:
+        """How much is measured."""
+        return QUICK if self.quick else FULL
+
     def check(self) -> None:
         super().check()
         if self.write:
-            files.marked(self.write, "figures")
+            files.split_block(self.write, "figures")
 
 
-def measured(given: Options) -> dict[str, Any]:
+def figures(options: Options) -> dict[str, Any]:
     """All figures, by their keys; None for what this machine cannot do."""
-    began = time.perf_counter()
-    plan = steps.QUICK if given.quick else steps.FULL
-    device = devices.find(given.device)
-    torch.set_num_threads(given.threads)
+    start = time.perf_counter()
+    keys = own_figures(options)
+    keys |= other_figures(options)
+    return keys | {"seconds_taken": time.perf_counter() - start}
+
+
+def own_figures(options: Options) -> dict[str, Any]:
+    """What is measured in this process: the machine, the steps and the motion VAE's training."""
+    plan = options.plan
+    device = devices.find(options.device)
+    torch.set_num_threads(options.threads)
     character = Character.load(shipped.MVAE, device)
     simulation = Simulation(character, JoystickTask(character))
     policy = Policy.load(shipped.policy_path("joystick"), character, "joystick")
-    weights = Work.of(character.model.decoder, policy.actor).weight_bytes
-    limits = Limits.measured(weights, device, plan.seconds)
-    found = steps.timings(simulation, policy, plan)
-    limits = limits.best(Limits.measured(weights, device, plan.seconds))
-    figures = (
-        machine.described(device) | vars(limits) | {"weight_bytes": weights, "quick": given.quick}
-    )
-    figures |= steps.figures(found, limits, simulation, policy)
-    figures |= steps.crowd(simulation, policy, machine.cores(), 2 * plan.seconds)
-    figures |= training.figures(character, 2 * plan.seconds)
-    words = ("--threads", str(given.threads), "--device", given.device)
-    figures |= programs.environment_figures(*words, *(("--quick",) if given.quick else ()))
-    figures |= programs.process_figures(given.quick)
-    return figures | {"seconds_taken": time.perf_counter() - began}
+    weight_bytes = Work.of(character.model.decoder, policy.actor).weight_bytes
+
+    # The limits are measured before and after the steps: another program may disturb one of them.
+    limits = Limits.measure(weight_bytes, device, plan.seconds, plan.square)
+    timings = steps.timings(simulation, policy, plan)
+    limits = limits.best(Limits.measure(weight_bytes, device, plan.seconds, plan.square))
+
+    keys = machine.description(device) | vars(limits)
+    keys |= {"weight_bytes": weight_bytes, "quick": options.quick}
+    keys |= steps.figures(timings, limits, simulation, policy)
+    keys |= steps.crowd(simulation, policy, machine.cores(), 2 * plan.seconds, plan.samples)
+    return keys | training.figures(character, 2 * plan.seconds, plan.samples)
+
+
+def other_figures(options: Options) -> dict[str, Any]:
+    """What is measured in other processes: environments, memory, viewer, and the start of
+    ``play.py``."""
+    plan = options.plan
+    words = ["--threads", str(options.threads), "--device", options.device]
+    if options.quick:
+        words.append("--quick")
+
+    keys = programs.ENVIRONMENTS.figures(*words)
+    keys |= programs.MEMORY.figures("--steps", str(plan.memory_steps))
+    keys |= programs.VIEWER.figures("--frames", str(plan.frames))
+    return keys | {"cold_start_s": programs.cold_start_s(plan.starts)}
 
 
 def main() -> None:
-    given = tyro.cli(Options, description=__doc__)
-    given.check()
-    figures = measured(given)
-    if given.write:
-        files.fill(given.write, "figures", report.tables(figures))
-    print(json.dumps(figures, allow_nan=False) if given.json else report.tables(figures))
+    options = tyro.cli(Options, description=__doc__)
+    options.check()
+    keys = figures(options)
+    if options.write:
+        files.fill(options.write, "figures", report.tables(keys))
+    print(json.dumps(keys, allow_nan=False) if options.json else report.tables(keys))

@@ -1,10 +1,8 @@
-"""The steps that are timed: parts of one, a game's, a crowd's, and a training's without any library
-around it."""
+"""The steps that are timed: parts of one, a game's, a crowd's, and an environment's without any
+library around it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,7 +10,8 @@ import torch
 from torch import Tensor
 
 from controller.benchmark.limits import Limits, Work
-from controller.benchmark.timing import Call, Timing, finished, measure, threads
+from controller.benchmark.plan import Plan
+from controller.benchmark.timing import Call, Timing, measure, synchronized, threads
 from controller.control.policy import Policy
 from controller.dynamics.character import Character
 from controller.tasks.simulation import LATENT_LIMIT, Simulation
@@ -20,27 +19,15 @@ from controller.tasks.simulation import LATENT_LIMIT, Simulation
 CROWD = 500
 CORE_BATCHES = (100, 1000)
 CORE_CALLS = 10
-"""Steps in a sample of the core: in some goals are drawn and in some not, and what a training feels
-is their mean."""
+"""Steps in a sample of the core: goals are drawn in some steps and not in others, and a training's
+speed depends on their mean."""
 LATENTS = 16
-"""Random latents, used in turn."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long each timing takes, in s, and for how many characters at once it is taken."""
-
-    seconds: float
-    batches: Sequence[int]
-
-
-QUICK = Plan(0.2, (1, 10, 100, 1000))
-FULL = Plan(2.0, (1, 10, 100, 1000, 10_000))
+"""Random latents, used in rotation."""
 
 
 class Control:
-    """What a game does 30 times a second for ``batch`` characters that hold to their goals:
-    observe, act, move, and the joints to draw."""
+    """What a game does 30 times a second for ``batch`` characters that keep their goals: observe,
+    act, move, and compute the joints to draw."""
 
     def __init__(self, simulation: Simulation, policy: Policy, batch: int) -> None:
         self.simulation = simulation
@@ -55,9 +42,9 @@ class Control:
 
 
 class Core:
-    """One step of an environment of ``batch`` characters without a library's face: decode,
-    integrate, reward, who fell, the next goals, observe. The latents are random, and given: no
-    policy is part of it."""
+    """One step of an environment of ``batch`` characters without a library's interface: decode,
+    integrate, reward, check for falls, draw the next goals, observe. The latents are random and
+    drawn beforehand: no policy is part of it."""
 
     def __init__(self, simulation: Simulation, batch: int) -> None:
         self.simulation = simulation
@@ -67,7 +54,7 @@ class Core:
         self.steps = 0
 
     def latent(self) -> Tensor:
-        """The next one."""
+        """The next latents, ``(batch, latent)``."""
         self.steps += 1
         return self.latents[self.steps % LATENTS]
 
@@ -90,51 +77,59 @@ def _generator(character: Character) -> torch.Generator:
 
 
 def random_latents(character: Character, batch: int) -> Tensor:
-    """(``LATENTS``, batch, latent), anywhere within the limit."""
-    drawn = torch.rand(LATENTS, batch, character.latent, generator=torch.Generator().manual_seed(0))
-    return (LATENT_LIMIT * (2 * drawn - 1)).to(character.reset_poses.device)
+    """(``LATENTS``, batch, latent), uniform within the limit."""
+    generator = torch.Generator().manual_seed(0)
+    uniform = torch.rand(LATENTS, batch, character.latent, generator=generator)
+    return (LATENT_LIMIT * (2 * uniform - 1)).to(character.reset_poses.device)
 
 
 @torch.inference_mode()
 def timings(simulation: Simulation, policy: Policy, plan: Plan) -> dict[tuple[str, int], Timing]:
     """The timing of each step, by its name and its number of characters."""
-    character = simulation.character
-    found = {}
-    device = character.reset_poses.device
+    device = simulation.character.reset_poses.device
+    results = {}
     for batch in plan.batches:
-        state, goal = simulation.reset(batch, _generator(character))
-        observation = simulation.observe(state, goal)
-        latent = random_latents(character, batch)[0]
-        calls: dict[str, Call] = {
-            "decoder": partial(character.model.decode, latent, state.pose),
-            "policy": partial(policy, observation),
-            "dynamics": Dynamics(simulation, batch),
-            "control_step": Control(simulation, policy, batch),
-        }
-        for name, call in calls.items():
-            found[name, batch] = measure(finished(call, device), plan.seconds)
+        for name, call in _calls(simulation, policy, batch).items():
+            timing = measure(synchronized(call, device), plan.seconds, least=plan.samples)
+            results[name, batch] = timing
+
     for batch in CORE_BATCHES:
-        core = finished(Core(simulation, batch), device)
-        found["core", batch] = measure(core, 2 * plan.seconds, CORE_CALLS)
-    return found
+        core = synchronized(Core(simulation, batch), device)
+        results["core", batch] = measure(core, 2 * plan.seconds, CORE_CALLS, plan.samples)
+    return results
+
+
+def _calls(simulation: Simulation, policy: Policy, batch: int) -> dict[str, Call]:
+    """The steps of a game and its parts for ``batch`` characters, by their names."""
+    character = simulation.character
+    state, goal = simulation.reset(batch, _generator(character))
+    observation = simulation.observe(state, goal)
+    latent = random_latents(character, batch)[0]
+    return {
+        "decoder": partial(character.model.decode, latent, state.pose),
+        "policy": partial(policy, observation),
+        "dynamics": Dynamics(simulation, batch),
+        "control_step": Control(simulation, policy, batch),
+    }
 
 
 def figures(
-    found: dict[tuple[str, int], Timing], limits: Limits, simulation: Simulation, policy: Policy
+    timings: dict[tuple[str, int], Timing], limits: Limits, simulation: Simulation, policy: Policy
 ) -> dict[str, Any]:
     """The timings with their floors, by key: ``NAME_us_bBATCH`` and so on."""
     decoder = simulation.character.model.decoder
-    moving = Work.of(decoder)
+    decoding = Work.of(decoder)
     work = {"policy": Work.of(policy.actor), "control_step": Work.of(decoder, policy.actor)}
     keys: dict[str, Any] = {}
-    for (name, batch), timing in found.items():
-        floor = work.get(name, moving).floor_us(batch, limits)
+    for (name, batch), timing in timings.items():
+        floor = work.get(name, decoding).floor_us(batch, limits)
         keys[f"{name}_us_b{batch}"] = timing.median_us
         keys[f"{name}_us_b{batch}_p99"] = timing.p99_us
         keys[f"{name}_floor_us_b{batch}"] = floor
         keys[f"{name}_floor_ratio_b{batch}"] = floor / timing.median_us
         if name in ("core", "dynamics"):
             keys[f"{name}_steps_per_s_b{batch}"] = timing.per_s(batch)
+
     keys["floor_ratio_b1"] = keys["control_step_floor_ratio_b1"]
     for batch in CORE_BATCHES:
         keys[f"floor_ratio_b{batch}"] = keys[f"core_floor_ratio_b{batch}"]
@@ -142,12 +137,15 @@ def figures(
 
 
 @torch.inference_mode()
-def crowd(simulation: Simulation, policy: Policy, cores: int, seconds: float) -> dict[str, Any]:
-    """ms of one step of a crowd on two threads, or on one where there is but one core."""
+def crowd(
+    simulation: Simulation, policy: Policy, cores: int, seconds: float, samples: int = 5
+) -> dict[str, Any]:
+    """ms of one step of a crowd on two threads, or on one if there is only one core."""
     count = min(2, cores)
     device = simulation.character.reset_poses.device
+    step = synchronized(Control(simulation, policy, CROWD), device)
     with threads(count):
-        timing = measure(finished(Control(simulation, policy, CROWD), device), seconds)
+        timing = measure(step, seconds, least=samples)
     return {
         f"crowd{CROWD}_ms": timing.median_us / 1e3,
         f"crowd{CROWD}_ms_p99": timing.p99_us / 1e3,

@@ -1,5 +1,7 @@
-"""The time that functions take: warmed up, called again and again, told as a median and a 99th
-percentile."""
+"""The time that functions take: they are warmed up, then called again and again.
+
+A timing has the median and the 99th percentile.
+"""
 
 from __future__ import annotations
 
@@ -14,32 +16,34 @@ import torch
 
 Call = Callable[[], Any]
 Clock = Callable[[], int]
-"""Tells the time in ns."""
+"""Returns the time in ns."""
 
 WARM_UP = 0.1
-"""Share of the time given to a measurement that is spent before it, so that caches, pools and
-clocks are as later."""
+"""Share of a measurement's time that is spent before it, so that caches, pools and clock rates have
+settled."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """µs of one call: the median of many samples, and what 99 % of them do not exceed."""
+    """µs of one call: the median and the 99th percentile of many samples."""
 
     median_us: float
     p99_us: float
 
     @classmethod
     def of(cls, samples: Sequence[float]) -> Timing:
-        """From samples in ns."""
+        """The timing of samples in ns."""
         ordered = sorted(samples)
         middle = len(ordered) // 2
-        median = (
-            ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-        )
-        return cls(median / 1e3, ordered[math.ceil(0.99 * len(ordered)) - 1] / 1e3)
+        if len(ordered) % 2:
+            median = ordered[middle]
+        else:
+            median = (ordered[middle - 1] + ordered[middle]) / 2
+        p99 = ordered[math.ceil(0.99 * len(ordered)) - 1]
+        return cls(median / 1e3, p99 / 1e3)
 
     def per_s(self, units: float = 1) -> float:
-        """How many a second, if one call does ``units``."""
+        """Units a second, if one call does ``units`` of them."""
         return units * 1e6 / self.median_us
 
 
@@ -50,56 +54,57 @@ def alternate(
     least: int = 5,
     clock: Clock = time.perf_counter_ns,
 ) -> dict[str, Timing]:
-    """The timing of each function, by its name, from about ``seconds`` for all of them and
-    ``least`` samples or more.
+    """Time each function, by its name, for about ``seconds`` in all, with at least ``least``
+    samples.
 
-    A sample is the mean of ``calls`` calls. The functions take turns, sample by sample, so that
-    whatever else the machine does meanwhile falls on all of them alike. The collector of garbage
-    stays on: its pauses are part of p99.
+    A sample is the mean of ``calls`` calls. The functions alternate, sample by sample, so that
+    whatever else the machine does meanwhile affects all of them alike. The garbage collector stays
+    on: its pauses are part of the 99th percentile.
     """
     samples: dict[str, list[float]] = {name: [] for name in functions}
 
-    def turn() -> None:
+    def sample_each() -> None:
         for name, function in functions.items():
-            began = clock()
+            start = clock()
             for _ in range(calls):
                 function()
-            samples[name].append((clock() - began) / calls)
+            samples[name].append((clock() - start) / calls)
 
-    def turns(nanoseconds: float, least: int) -> None:
+    def sample_for(nanoseconds: float, least: int) -> None:
         end = clock() + nanoseconds
-        taken = 0
-        while taken < least or clock() < end:
-            turn()
-            taken += 1
+        rounds = 0
+        while rounds < least or clock() < end:
+            sample_each()
+            rounds += 1
 
-    turns(1e9 * WARM_UP * seconds, 1)
-    for taken in samples.values():
-        taken.clear()
-    turns(1e9 * seconds, least)
-    return {name: Timing.of(taken) for name, taken in samples.items()}
+    sample_for(1e9 * WARM_UP * seconds, 1)
+    for values in samples.values():
+        values.clear()
+    sample_for(1e9 * seconds, least)
+    return {name: Timing.of(values) for name, values in samples.items()}
 
 
 def measure(function: Call, seconds: float, calls: int = 1, least: int = 5) -> Timing:
-    """:func:`alternate` for one function alone."""
+    """Time one function as :func:`alternate` does."""
     return alternate({"": function}, seconds, calls, least)[""]
 
 
-def finished(function: Call, device: torch.device) -> Call:
-    """``function``, and a wait until a GPU has done what it asked for; itself on the CPU."""
+def synchronized(function: Call, device: torch.device) -> Call:
+    """``function`` followed by a wait until the GPU has finished; on the CPU, ``function``
+    itself."""
     if device.type == "cpu":
         return function
 
-    def waited() -> None:
+    def call() -> None:
         function()
         torch.cuda.synchronize(device)
 
-    return waited
+    return call
 
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """``count`` threads of torch in the block, as many as before after it."""
+    """Let torch use ``count`` threads inside the block; restore the previous number after it."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,6 +1,7 @@
-"""Where a frame's time goes: ``python -m controller.benchmark.viewer`` prints it as JSON.
+"""Where the time of a frame goes, as one JSON object.
 
-A program of its own: an OpenGL driver brings threads that would disturb other measurements.
+``python -m controller benchmark-viewer`` runs in a process of its own: an OpenGL driver starts
+threads that would disturb other measurements.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import tyro
@@ -22,6 +23,7 @@ from controller.viewer.screen import Screen
 
 SIZE = (640, 360)
 WARM_UP = 30
+"""Frames that do not count."""
 KEYS = (
     "viewer_python_ms", "viewer_python_ms_p99", "viewer_step_ms", "viewer_raster_ms",
     "viewer_raster_ms_p99", "viewer_frames_per_s", "viewer_driver",
@@ -30,36 +32,45 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Options:
-    """How long to look."""
+    """How long to measure."""
 
     frames: int = 600
-    """Frames of one character walking straight ahead, each drawn off-screen at 640x360."""
+    """Frames of one character that walks straight ahead, each drawn off-screen at 640x360."""
     characters: int = 1
-    """More than one: a crowd of so many, all of them in the picture."""
+    """With more than one: a crowd of this size, all of it in the picture."""
 
     def check(self) -> None:
+        """Raise :class:`ConfigError` about the first option that makes no sense."""
         require(self.frames >= 1, "--frames", self.frames, "1 or more")
         require(1 <= self.characters <= MOST, "--characters", self.characters, f"1 to {MOST}")
 
 
-def frame(player: Player, screen: Screen) -> tuple[int, int, int]:
-    """Step and draw once; ns of the step, of asking for the picture after it, and of waiting for
-    that."""
-    began = time.perf_counter_ns()
+class FrameTime(NamedTuple):
+    """ns of one frame: the step, the calls that draw it, and the wait until it is drawn."""
+
+    step: int
+    calls: int
+    wait: int
+
+
+def frame(player: Player, screen: Screen) -> FrameTime:
+    """Step and draw once."""
+    start = time.perf_counter_ns()
     player.step({"w"})
-    stepped = time.perf_counter_ns()
+    after_step = time.perf_counter_ns()
     screen.draw(player.now, player.seconds)
-    asked = time.perf_counter_ns()
+    after_calls = time.perf_counter_ns()
     screen.renderer.finish()
-    return stepped - began, asked - stepped, time.perf_counter_ns() - asked
+    end = time.perf_counter_ns()
+    return FrameTime(after_step - start, after_calls - after_step, end - after_calls)
 
 
-def measured(frames: int, characters: int = 1) -> dict[str, Any]:
-    """``KEYS``; DisplayError where no OpenGL can be had.
+def figures(frames: int, characters: int = 1) -> dict[str, Any]:
+    """The figures named in :data:`KEYS`; DisplayError where OpenGL is not available.
 
-    A driver without a graphics card draws on this core, partly while it is asked. So Python's share
-    is taken with OpenGL told to discard what it would fill, and the rest is what whole frames take
-    longer.
+    Without a graphics card the driver draws on this processor's core, partly during the calls that
+    draw. So Python's share is measured while OpenGL is told to discard what it would fill, and the
+    rest is the time that whole frames take beyond that.
     """
     task = "joystick" if characters == 1 else "crowd"
     policies = [shipped.policy_path(task)]
@@ -68,17 +79,22 @@ def measured(frames: int, characters: int = 1) -> dict[str, Any]:
     screen = Screen(player.character.skeleton, SIZE, headless=True)
     screen.camera.mode = "orbit" if characters == 1 else "all"
     screen.camera.jump(player.root.numpy())
-    from OpenGL import GL  # which looks for the open window's driver
+    from OpenGL import GL  # only now: it looks for the driver of the open window
 
-    whole = [sum(frame(player, screen)) for _ in range(WARM_UP + frames)][WARM_UP:]
+    def frame_times() -> list[FrameTime]:
+        return [frame(player, screen) for _ in range(WARM_UP + frames)][WARM_UP:]
+
+    whole = [sum(times) for times in frame_times()]
     GL.glEnable(GL.GL_RASTERIZER_DISCARD)
-    shares = [frame(player, screen) for _ in range(WARM_UP + frames)][WARM_UP:]
-    step = Timing.of([part[0] for part in shares])
-    python = Timing.of([part[0] + part[1] for part in shares])
-    rest = Timing.of([max(0, time_ns - round(1e3 * python.median_us)) for time_ns in whole])
+    shares = frame_times()
+
+    step = Timing.of([times.step for times in shares])
+    python = Timing.of([times.step + times.calls for times in shares])
+    python_ns = round(1e3 * python.median_us)
+    raster = Timing.of([max(0, nanoseconds - python_ns) for nanoseconds in whole])
     values = (
-        python.median_us / 1e3, python.p99_us / 1e3, step.median_us / 1e3, rest.median_us / 1e3,
-        rest.p99_us / 1e3, Timing.of(whole).per_s(), screen.renderer.driver,
+        python.median_us / 1e3, python.p99_us / 1e3, step.median_us / 1e3, raster.median_us / 1e3,
+        raster.p99_us / 1e3, Timing.of(whole).per_s(), screen.renderer.driver,
     )  # fmt: skip
     return dict(zip(KEYS, values, strict=True))
 
@@ -87,4 +103,4 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     options.check()
     torch.set_num_threads(1)
-    print(json.dumps(measured(options.frames, options.characters)))
+    print(json.dumps(figures(options.frames, options.characters)))

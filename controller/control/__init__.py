@@ -1,1 +1,1 @@
-"""What acts: actors, policies, a navigator, Monte Carlo control, and the shipped weights."""
+"""Control of a character: actors, policies, the navigator, Monte Carlo control, shipped weights."""

@@ -1,4 +1,4 @@
-"""What acts: networks from observations to latents."""
+"""Actors: networks from observations to latents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from controller.model.gemm import Linear
 
 
 class Network(nn.Module):
-    """A ReLU network: observation ``(B, O)`` → ``(B, outputs)``."""
+    """A ReLU network: observation ``(B, O)`` → ``(B, outputs)``.
+
+    ``sizes`` are the arguments that build the same network again.
+    """
 
     def __init__(self, observation: int, hidden: Sequence[int], outputs: int) -> None:
         super().__init__()
@@ -27,13 +30,14 @@ class Network(nn.Module):
         self.sizes: dict[str, Any] = {"observation": observation, "hidden": list(hidden)}
 
     def widened(self, observation: int) -> Self:
-        """One that acts alike and sees further columns after its own, which it does not heed
-        yet."""
+        """A network that acts the same and has further columns in its observation, which it ignores
+        until it is trained."""
         wider = type(self)(**self.sizes | {"observation": observation})
         weights = self.state_dict()
         first = weights["body.0.weight"]
-        new = first.new_zeros(len(first), observation - first.shape[1])
-        wider.load_state_dict(weights | {"body.0.weight": torch.cat((first, new), dim=1)})
+        zeros = first.new_zeros(len(first), observation - first.shape[1])
+        weights["body.0.weight"] = torch.cat((first, zeros), dim=1)
+        wider.load_state_dict(weights)
         return wider
 
     def forward(self, observation: Tensor) -> Tensor:
@@ -44,7 +48,7 @@ class Actor(Network):
     """Observation ``(B, O)`` → mean latent ``(B, latent)`` within ±``limit``: a ReLU network and
     limit·tanh."""
 
-    has_kernels = True  # that is, controller.model.fast.kernels computes it
+    has_kernels = True  # controller.model.fast.kernels can compute it
 
     def __init__(self, observation: int, latent: int, hidden: Sequence[int], limit: float) -> None:
         super().__init__(observation, hidden, latent)
@@ -56,8 +60,8 @@ class Actor(Network):
 
 
 class CodeActor(Network):
-    """Observation ``(B, O)`` → a latent ``(B, latent)``, the one of K ``vectors`` to which a ReLU
-    network gives the highest logit: for a motion VAE whose latents are codes."""
+    """Observation ``(B, O)`` → latent ``(B, latent)`` for a motion VAE whose latents are codes: the
+    one of K ``vectors`` that gets the highest logit from a ReLU network."""
 
     has_kernels = False
 
@@ -74,7 +78,7 @@ class CodeActor(Network):
 def new_actor(
     character: Character, observation: int, hidden: Sequence[int], limit: float
 ) -> Actor | CodeActor:
-    """An untrained actor for a character, of the kind that its latents ask for."""
+    """An untrained actor of the kind that suits the character's latents."""
     if character.codes is None:
         return Actor(observation, character.latent, hidden, limit)
     actor = CodeActor(observation, character.latent, hidden, len(character.codes))

@@ -1,8 +1,8 @@
-"""Monte Carlo control: no training; try latents at random, a few frames deep, and act as the best
+"""Monte Carlo control: try random latents for a few frames, without training, and act as the best
 try began.
 
-The baseline of Ling et al. 2020, 5.1, which has 200 samples, four steps deep: as many steps of the
-decoder as here. docs/results.md has what each depth is worth.
+This is the baseline of Ling et al. 2020, section 5.1. They use 200 samples, four steps deep: as
+many steps of the decoder as here. docs/results.md compares the depths.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from controller.tasks.simulation import Simulation
 
 @dataclass(frozen=True)
 class MonteCarloConfig:
-    """How much is tried before each frame."""
+    """How much to try before each frame."""
 
     samples: int = 50
     """Tries for each character."""
     horizon: int = 16
-    """Frames that a try goes on."""
+    """Frames in a try."""
     deviation: float = 1.0
-    """Deviation of the latents tried; 1 as the decoder knows them. Codes are drawn as often as
-    captured motion has them, whatever the deviation."""
+    """Standard deviation of the latents tried; the decoder was trained with 1. Codes are drawn as
+    often as they occur in captured motion, whatever the deviation."""
     seed: int = 1
     """Seed of the tries."""
 
     def __post_init__(self) -> None:
         for name in ("samples", "horizon"):
-            require(
-                getattr(self, name) >= 1, f"monte_carlo.{name}", getattr(self, name), "1 or more"
-            )
-        require(
-            0 < self.deviation <= 10, "monte_carlo.deviation", self.deviation, "above 0, up to 10"
-        )
+            value = getattr(self, name)
+            require(value >= 1, f"monte_carlo.{name}", value, "1 or more")
+        in_range = 0 < self.deviation <= 10
+        require(in_range, "monte_carlo.deviation", self.deviation, "above 0, up to 10")
 
 
 class MonteCarlo:
-    """Acts at any task by trying: a state and a goal of B characters → latents ``(B, latent)``.
+    """Acts at any task by trying: states and goals of B characters → latents ``(B, latent)``.
 
-    A try is one latent drawn at random, after which z stays at 0, the mean of what it is drawn from
-    (a code: the same code), and what is best is the task's reward, summed over the frames of a try.
-    With latents drawn anew in every frame of a try, most of what sets one sum apart from another is
-    the luck of the later frames, which is thrown away when the next frame is tried anew, and to
-    look deeper makes the choice worse.
+    A try begins with one latent drawn at random. After it z stays at 0, the mean of its
+    distribution (a code stays the same). The best try has the highest sum of rewards over its
+    frames.
 
-    Goals stand still meanwhile: half a second later they are hardly others.
+    If every frame of a try drew its own latent, most of the difference between two sums would be
+    the luck of the later frames. That luck is lost, since the next frame begins new tries, and so
+    a greater depth would make the choice worse.
+
+    Goals do not move during a try: they change little in half a second.
     """
 
     def __init__(self, simulation: Simulation, config: MonteCarloConfig | None = None) -> None:
@@ -61,30 +61,30 @@ class MonteCarlo:
         self.generator = torch.Generator().manual_seed(self.config.seed)
 
     def draw(self, count: int) -> Tensor:
-        """``(count, latent)``: the latents with which tries begin."""
-        latents = self.simulation.character.draw_latents(count, self.generator)
-        return (
-            latents
-            if self.simulation.character.codes is not None
-            else self.config.deviation * latents
-        )
+        """Draw ``(count, latent)`` latents with which tries begin."""
+        character = self.simulation.character
+        latents = character.draw_latents(count, self.generator)
+        return self.config.deviation * latents if character.codes is None else latents
 
     @torch.inference_mode()
     def __call__(self, state: CharacterState, goal: Any) -> Tensor:
+        """Latents ``(B, latent)`` that the best tries of B characters begin with."""
         config = self.config
         simulation = self.simulation
         count = len(state)
         rows = torch.arange(count, device=state.yaw.device).repeat_interleave(config.samples)
         state = batch.select(state, rows)
         goal = batch.select(goal, rows)
+
         first = self.draw(len(rows)).to(state.pose.device)
         later = torch.zeros_like(first) if simulation.character.codes is None else first
-        won = torch.zeros_like(state.yaw)
+        total = torch.zeros_like(state.yaw)
         for frame in range(config.horizon):
             step = simulation.advance(state, goal, later if frame else first)
             state = step.state
-            won += step.reward.nan_to_num(nan=-1e3) - 1e3 * step.terminated
-        best = won.unflatten(0, (count, config.samples)).argmax(dim=1)
-        return first.unflatten(0, (count, config.samples))[
-            torch.arange(count, device=best.device), best
-        ]
+            total += step.reward.nan_to_num(nan=-1e3) - 1e3 * step.terminated
+
+        tries = (count, config.samples)
+        best = total.unflatten(0, tries).argmax(dim=1)
+        characters = torch.arange(count, device=best.device)
+        return first.unflatten(0, tries)[characters, best]

@@ -1,5 +1,4 @@
-"""A high-level policy: it wishes as somebody at the stick would, and a frozen joystick policy
-walks."""
+"""A high-level policy: it steers a frozen joystick policy, which does the walking."""
 
 from __future__ import annotations
 
@@ -15,19 +14,20 @@ from controller.motion import geometry
 from controller.tasks.joystick import JoystickConfig, JoystickTask
 
 MOST_TURN = math.pi / 2
-"""radians by which a wish is turned at most, once for where to go and face, once more for where to
-go alone."""
+"""radians: the largest angle by which the network turns the desired direction and facing together,
+and by which it then turns the direction alone."""
 
 
 class Navigator(Network):
-    """Observation ``(B, O)`` → latent ``(B, latent)``, by way of a wish to the ``pilot``, a frozen
-    joystick policy.
+    """Observation ``(B, O)`` → latent ``(B, latent)``, by way of a goal for a frozen joystick
+    policy.
 
-    The observation is of a task that extends the joystick: its goal begins with a wish. A ReLU
-    network sees all of it and corrects that wish: how fast to go, where to go and face, how far to
-    go aside of that. The pilot sees the pose and the corrected wish, which is never faster than it
-    was trained to go that way. Untrained, the network corrects next to nothing, so that it begins
-    with what the pilot is able to do alone. Differentiable through both.
+    The observation is of a task that extends the joystick's: its goal begins with a desired
+    velocity and facing. A ReLU network sees the whole observation and corrects that: how fast to
+    go, where to go and face, and how far to the side of the facing to go. The joystick policy sees
+    the pose and the corrected goal, whose velocity is never faster than it was trained to go in
+    that direction. Untrained, the network corrects next to nothing, so it begins with what the
+    joystick policy can do alone. It is differentiable through both.
     """
 
     has_kernels = False
@@ -35,39 +35,44 @@ class Navigator(Network):
     def __init__(
         self, observation: int, hidden: Sequence[int], pilot: dict[str, Any], stick: dict[str, Any]
     ) -> None:
-        """``pilot``: the sizes of the pilot's :class:`Actor`; ``stick``: the fields of the
-        :class:`JoystickConfig` it was trained with."""
+        """Build one from its sizes, which checkpoints hold by these names.
+
+        ``pilot``: the sizes of the joystick policy's :class:`Actor`; ``stick``: the fields of the
+        :class:`JoystickConfig` that it was trained with.
+        """
         super().__init__(observation, hidden, 3)
         self.pilot = Actor(**pilot).requires_grad_(False)
         self.stick = JoystickConfig(**stick)
         self.sizes |= {"pilot": pilot, "stick": stick}
+        self.pose_size: int = pilot["observation"] - JoystickTask.goal_size
 
     def wish(self, observation: Tensor) -> Tensor:
-        """(B, 4): velocity forward and to the left in m/s, cosine and sine of the angle from the
-        facing to the wished one, as the joystick task shows them."""
-        begin = self.pilot.sizes["observation"] - JoystickTask.goal_size
-        given = observation[:, begin : begin + JoystickTask.goal_size]
+        """(B, 4): the corrected goal as the joystick task shows it. Velocity forward and to the
+        left in m/s, then cosine and sine of the angle from the facing to the desired one."""
+        begin = self.pose_size
+        goal = observation[:, begin : begin + JoystickTask.goal_size]
         pace, turn, aside = super().forward(observation).unbind(dim=-1)
         turn = MOST_TURN * torch.tanh(turn)
         aside = MOST_TURN * torch.tanh(aside)
-        velocity = 2 * torch.sigmoid(pace)[:, None] * _turned(given[:, :2], turn + aside)
-        facing = _turned(given[:, 2:], turn)
-        return torch.cat((velocity * self._held(velocity, facing)[:, None], facing), dim=-1)
+
+        velocity = 2 * torch.sigmoid(pace)[:, None] * _turn(goal[:, :2], turn + aside)
+        facing = _turn(goal[:, 2:], turn)
+        slower = velocity * self._slowing(velocity, facing)[:, None]
+        return torch.cat((slower, facing), dim=-1)
 
     @torch.no_grad()
-    def _held(self, velocity: Tensor, facing: Tensor) -> Tensor:
-        """(B,) up to 1: by what to multiply velocities (B, 2) that are faster than the pilot knows
-        them."""
-        angle = torch.atan2(velocity[:, 1], velocity[:, 0]) - torch.atan2(
-            facing[:, 1], facing[:, 0]
-        )
+    def _slowing(self, velocity: Tensor, facing: Tensor) -> Tensor:
+        """(B,) factors up to 1 that bring velocities (B, 2) down to what the joystick policy was
+        trained with."""
+        direction = torch.atan2(velocity[:, 1], velocity[:, 0])
+        angle = direction - torch.atan2(facing[:, 1], facing[:, 0])
         return self.stick.slowing(velocity.norm(dim=-1), angle)
 
     def forward(self, observation: Tensor) -> Tensor:
-        pose = observation[:, : self.pilot.sizes["observation"] - JoystickTask.goal_size]
+        pose = observation[:, : self.pose_size]
         return self.pilot(torch.cat((pose, self.wish(observation)), dim=-1))
 
 
-def _turned(vector: Tensor, angle: Tensor) -> Tensor:
+def _turn(vector: Tensor, angle: Tensor) -> Tensor:
     """Vectors (B, 2), forward and left, turned to the left by ``angle`` (B,) radians."""
     return geometry.turn(vector.flip(-1), angle).flip(-1)

@@ -26,14 +26,17 @@ KIND = "policy"
 AnyActor = Actor | CodeActor | Navigator
 
 
-def built(sizes: dict[str, Any]) -> AnyActor:
-    """The actor, without its weights, of these ``sizes``."""
-    kind = CodeActor if "codes" in sizes else Navigator if "pilot" in sizes else Actor
-    return kind(**sizes)
+def build(sizes: dict[str, Any]) -> AnyActor:
+    """An actor of these ``sizes``, without its weights."""
+    if "codes" in sizes:
+        return CodeActor(**sizes)
+    if "pilot" in sizes:
+        return Navigator(**sizes)
+    return Actor(**sizes)
 
 
 def model_fingerprint(character: Character) -> str:
-    """SHA-256 over the decoder's weights and the statistics: a policy only fits the model it was
+    """SHA-256 of the decoder's weights and the statistics: a policy only fits the model that it was
     trained on."""
     digest = hashlib.sha256()
     for name, value in sorted(character.model.state_dict().items()):
@@ -43,8 +46,8 @@ def model_fingerprint(character: Character) -> str:
 
 
 class Policy:
-    """The deterministic policy, the actor's mean or first choice: observations ``(B, O)`` → latents
-    ``(B, latent)``."""
+    """The deterministic policy, which is the actor's mean or likeliest choice: observations
+    ``(B, O)`` → latents ``(B, latent)``."""
 
     def __init__(self, actor: AnyActor, header: dict[str, Any]) -> None:
         self.actor = actor.eval().requires_grad_(False)
@@ -53,6 +56,7 @@ class Policy:
 
     @property
     def task(self) -> str:
+        """The name of the task that it was trained for."""
         return self.header["task"]
 
     @cached_property
@@ -60,14 +64,15 @@ class Policy:
         return SoloActor(self.actor, cast(Actor, self.actor).limit)
 
     def __call__(self, observation: Tensor) -> Tensor:
-        """Latents for observations; ActionError if these have another width or dtype, or are not
+        """Latents for observations; ActionError if these have the wrong width or dtype, or are not
         finite."""
         if self.actor.has_kernels and solo.fits(observation):
-            return self._solo(observation)  # which checks it
+            return self._solo(observation)  # it checks them itself
         checks.check_rows("observation", observation, None, self._width, torch.float32)
         return self.actor(observation)
 
     def save(self, path: Path | str) -> None:
+        """Write a checkpoint."""
         checkpoint.save(path, KIND, self.header, dict(self.actor.state_dict()))
 
     @classmethod
@@ -79,49 +84,47 @@ class Policy:
         settings: dict[str, Any],
         **header: Any,
     ) -> Policy:
-        """A policy ready to be saved, with all that :meth:`load` needs and what else ``header``
-        tells."""
-        known = {
+        """A policy ready to be saved, with all fields that :meth:`load` needs and those of
+        ``header``."""
+        required = {
             "task": task,
             "settings": settings,
             "actor": actor.sizes,
             "model": model_fingerprint(character),
         }
-        return cls(actor, {**known, **header})
+        return cls(actor, {**required, **header})
 
     @classmethod
     def load_for(cls, path: Path | str, simulation: Simulation) -> Policy:
-        """Read a policy for a simulation's task, or for the one that this extends, :meth:`fitted`
-        to it. CheckpointError as for :meth:`load`."""
+        """Read a policy for a simulation's task, or for the task that this one extends, and fit it
+        to the simulation (see :meth:`fitted`). CheckpointError as for :meth:`load`."""
         task = simulation.task
         tasks = (task.name,) if task.extends is None else (task.name, task.extends)
         return cls.load(path, simulation.character, *tasks).fitted(simulation)
 
     def fitted(self, simulation: Simulation) -> Policy:
-        """The same policy for a simulation whose task extends its own: there it heeds the columns
-        that they share."""
+        """The same policy for a simulation whose task extends its own: there it uses the columns
+        that both tasks share."""
         if self.actor.sizes["observation"] == simulation.observation_size:
             return self
-        actor = self.actor.widened(simulation.observation_size).to(
-            simulation.character.reset_poses.device
-        )
+        device = simulation.character.reset_poses.device
+        actor = self.actor.widened(simulation.observation_size).to(device)
         return Policy(actor, self.header | {"actor": actor.sizes})
 
     @classmethod
     def load_at_task(
         cls, path: Path | str, character: Character, kind: type[Task[Any, Any]]
     ) -> tuple[Policy, Simulation]:
-        """Read a policy with the simulation that it acts in: of a task of this kind, in the
-        settings with which the policy was trained for it, or in its own defaults if the policy is
-        for the task that this one extends.
+        """Read a policy and build the simulation that it acts in, with a task of this kind.
 
-        CheckpointError as for :meth:`load`, or if there are no such settings.
+        The task has the settings that the policy was trained with; if the policy is for the task
+        that this one extends, the defaults. CheckpointError as for :meth:`load`, or if the settings
+        are missing or do not fit.
         """
         header = checkpoint.load_header(path, KIND)
+        own = header.get("task") == kind.name
         try:
-            config = (
-                kind.config_type(**header["settings"]) if header.get("task") == kind.name else None
-            )
+            config = kind.config_type(**header["settings"]) if own else None
         except (KeyError, TypeError) as error:
             raise CheckpointError(
                 f"{path}: not a complete policy checkpoint ({first_line(error)})"
@@ -131,18 +134,20 @@ class Policy:
 
     @classmethod
     def load(cls, path: Path | str, character: Character, *tasks: str) -> Policy:
-        """Read a policy; CheckpointError if it is for none of the tasks, or another motion VAE than
-        ``character``'s."""
+        """Read a policy for one of the ``tasks`` and for the motion VAE of ``character``.
+
+        Raises CheckpointError with a sentence that says what does not fit.
+        """
         header, tensors = checkpoint.load(path, KIND)
         try:
             sizes = header["actor"]
-            actor = built(sizes)
+            actor = build(sizes)
             checks.check_tensors(path, KIND, tensors, actor.state_dict())
             actor.load_state_dict(tensors)
             trained_for = header["task"]
             model = header["model"]
             width = sizes["observation"]
-            latents = actor(torch.zeros(1, sizes["observation"])).shape[1]
+            latents = actor(torch.zeros(1, width)).shape[1]
         except (KeyError, TypeError, RuntimeError) as error:
             raise CheckpointError(
                 f"{path}: not a complete policy checkpoint ({first_line(error)})"

@@ -1,40 +1,47 @@
-"""Where the shipped weights lie."""
+"""Where the shipped weights are."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from controller.core.errors import CheckpointError
+from controller.core.paths import ASSETS
 from controller.tasks import TASKS
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets"
+FOLDER = ASSETS
 MVAE = FOLDER / "mvae.safetensors"
 
 
 def policy_path(task: str) -> Path:
-    """The best shipped policy for a task: its own, or else that of the task which it extends;
-    CheckpointError if neither is shipped."""
+    """The best shipped policy for a task: its own, or else that of the task which it extends.
+
+    Raises CheckpointError if neither is shipped.
+    """
     return policy_paths(task)[0]
 
 
 def policy_paths(task: str, folder: Path | None = None) -> list[Path]:
-    """All shipped policies for a task, or those in a ``folder``, the best first: its own, then
-    those of the task which it extends, each time the best one and the others by name;
-    CheckpointError if none is shipped."""
+    """All policies for a task, shipped or in a ``folder``: first its own, then those of the task
+    which it extends. In each group the best one comes first, the others follow by name.
+
+    Raises CheckpointError if there is none.
+    """
+    folder = folder or FOLDER
     extended = TASKS[task].extends if task in TASKS else None
-    paths = [
-        path for name in (task, extended) if name for path in own_policies(name, folder or FOLDER)
-    ]
+    paths = own_policies(task, folder)
+    if extended:
+        paths += own_policies(extended, folder)
     if not paths:
+        address = TASKS.address(task) if task in TASKS else task
         raise CheckpointError(
-            f"{(folder or FOLDER) / task}.safetensors: no policy is shipped for the task {task!r}; "
-            f"train one with `python -m envs.train_policy --task {task}`"
+            f"{folder / task}.safetensors: no policy is shipped for the task {task!r}; train one "
+            f"with `python -m envs.train_policy --task {address}`, or name one with --policy"
         )
     return paths
 
 
 def own_policies(task: str, folder: Path) -> list[Path]:
-    """The policies in a folder that were trained for just this task, the best one first; none if
-    that is missing."""
+    """The policies in a folder that were trained for exactly this task, the best one first; empty
+    if there is no best one."""
     best = folder / f"{task}.safetensors"
     return [best, *sorted(folder.glob(f"{task}_*.safetensors"))] if best.is_file() else []

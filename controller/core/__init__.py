@@ -1,2 +1,1 @@
-"""What everything stands on: errors, whole files, checkpoints, devices, processes. Knows nothing of
-motion."""
+"""The foundation: errors, files, checkpoints, devices, processes. Knows nothing of motion."""

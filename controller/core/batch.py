@@ -1,4 +1,4 @@
-"""Dataclasses of tensors that share their first dimension: rows of them chosen or replaced."""
+"""Batches: dataclasses of tensors that share their first dimension, with operations on rows."""
 
 from __future__ import annotations
 
@@ -16,27 +16,31 @@ T = TypeVar("T", bound="DataclassInstance")
 
 
 def where(mask: Tensor, chosen: T, other: T) -> T:
-    """``chosen``'s rows where ``mask`` (B,) is true, ``other``'s (bit-identical) elsewhere."""
+    """The rows of ``chosen`` where ``mask`` (B,) is true, those of ``other`` elsewhere.
 
-    def pick(a: Tensor, b: Tensor) -> Tensor:
-        return torch.where(mask.view(-1, *[1] * (a.dim() - 1)), a, b)
+    Values are copied bit by bit.
+    """
 
-    return type(other)(
-        *(pick(getattr(chosen, f.name), getattr(other, f.name)) for f in fields(other))
-    )
+    def choose(a: Tensor, b: Tensor) -> Tensor:
+        rows = mask.view(-1, *[1] * (a.dim() - 1))
+        return torch.where(rows, a, b)
+
+    pairs = ((getattr(chosen, field.name), getattr(other, field.name)) for field in fields(other))
+    return type(other)(*(choose(a, b) for a, b in pairs))
 
 
 def select(batch: T, rows: Tensor | slice) -> T:
-    """The given rows."""
-    return type(batch)(*(getattr(batch, f.name)[rows] for f in fields(batch)))
+    """The rows with these indices."""
+    return type(batch)(*(getattr(batch, field.name)[rows] for field in fields(batch)))
 
 
 def detach(batch: T) -> T:
-    """The same values without their graph."""
-    return type(batch)(*(getattr(batch, f.name).detach() for f in fields(batch)))
+    """The same values, detached from the graph."""
+    return type(batch)(*(getattr(batch, field.name).detach() for field in fields(batch)))
 
 
 def cat(batches: Sequence[T]) -> T:
-    """All rows of several batches, one after another."""
-    kind = batches[0]
-    return type(kind)(*(torch.cat([getattr(b, f.name) for b in batches]) for f in fields(kind)))
+    """All rows of several batches, in order."""
+    first = batches[0]
+    names = [field.name for field in fields(first)]
+    return type(first)(*(torch.cat([getattr(batch, name) for batch in batches]) for name in names))

@@ -1,8 +1,8 @@
-"""Versioned checkpoints: one safetensors file whose metadata holds a JSON header. Never a pickle.
+"""Versioned checkpoints: safetensors files whose metadata contains a JSON header. Never a pickle.
 
-A file is written whole or not at all, and says what it is: ``kind`` ("motion-vae", "policy", …),
-the version of its layout, and whatever is needed to use it (configuration, skeleton, provenance,
-measured figures).
+A file is written completely or not at all. Its header says what it is (``kind``: "motion-vae",
+"policy", …), gives the version of its layout and whatever is needed to use it: configuration,
+skeleton, provenance, measured figures.
 """
 
 from __future__ import annotations
@@ -22,23 +22,26 @@ VERSION = 1
 
 
 def save(path: Path | str, kind: str, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write ``tensors`` with ``header`` (JSON-able) to ``path``, atomically."""
-    record = {"kind": kind, "version": VERSION, **header}
-    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Write ``tensors`` and ``header``, which must fit into JSON, to ``path`` atomically."""
+    text = json.dumps({"kind": kind, "version": VERSION, **header})
+    arrays = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with files.atomic(path) as temporary:
-        save_file(ready, temporary, metadata={"header": json.dumps(record)})
+        save_file(arrays, temporary, metadata={"header": text})
 
 
 def load(path: Path | str, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The header and tensors of a checkpoint of the given ``kind``; CheckpointError says what is
-    wrong."""
+    """The header and the tensors of a checkpoint of this ``kind``.
+
+    Raises CheckpointError if there is no such file, or it is damaged or of another kind.
+    """
     header = load_header(path, kind)
     with safe_open(path, framework="pt") as file:
-        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    return header, tensors
 
 
 def load_header(path: Path | str, kind: str) -> dict[str, Any]:
-    """The header alone, without reading the weights."""
+    """The header alone, without reading the weights. Raises CheckpointError as :func:`load`."""
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
@@ -47,6 +50,7 @@ def load_header(path: Path | str, kind: str) -> dict[str, Any]:
             header = json.loads((file.metadata() or {}).get("header", "null"))
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: not a readable checkpoint ({error})") from error
+
     if not isinstance(header, dict) or "kind" not in header:
         raise CheckpointError(
             f"{path}: weights without this project's header; a {kind} checkpoint is expected"

@@ -1,4 +1,4 @@
-"""Checks of tensors that come from outside, before compiled code trusts their shapes."""
+"""Checks of tensors from outside, made before compiled code relies on their shapes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from controller.core.errors import ActionError, CheckpointError
 
 
 def check_rows(name: str, values: Tensor, rows: int | None, width: int, dtype: torch.dtype) -> None:
-    """Check a batch of latents or observations: shape ``(rows, width)``, this ``dtype``, and finite
-    on the CPU. With ``rows`` None, any number of rows will do.
+    """Check a batch of latents or observations; raise ActionError if it is wrong.
 
-    On a GPU the values are not looked at: that would stop the device at every step, and nothing
-    there reads beyond an array. Raises ActionError.
+    Its shape must be ``(rows, width)`` (any number of rows if ``rows`` is None), its dtype
+    ``dtype``, and on the CPU its values finite. On a GPU the values are not checked: the CPU would
+    have to wait for the device at every step, and no code there reads beyond an array.
     """
     shape = values.shape
     if len(shape) != 2 or shape[1] != width or (rows is not None and shape[0] != rows):
         allowed = f"({'B' if rows is None else rows}, {width})"
         raise ActionError(f"{name} has shape {tuple(shape)}; allowed: {allowed}")
+
     if values.dtype != dtype:
         raise ActionError(f"{name} has dtype {_short(values.dtype)}; allowed: {_short(dtype)}")
-    # One sum shows that all values are finite; they are looked at one by one only where it is not.
+
+    # If the sum is finite, so is every value; only otherwise is each value checked.
     if values.is_cpu and not math.isfinite(values.detach().sum()):
         bad = ~torch.isfinite(values).all(dim=-1)
         if bool(bad.any()):
@@ -35,21 +37,24 @@ def check_rows(name: str, values: Tensor, rows: int | None, width: int, dtype: t
 
 def check_state(size: int, pose: Tensor, position: Tensor, yaw: Tensor) -> None:
     """Check a state of B characters: poses ``(B, size)``, positions ``(B, 2)``, yaws ``(B,)``.
-    Raises ActionError."""
+
+    Raises ActionError if a shape is wrong.
+    """
     rows = len(pose)
     if pose.shape != (rows, size) or position.shape != (rows, 2) or yaw.shape != (rows,):
-        found = ", ".join(str(tuple(part.shape)) for part in (pose, position, yaw))
-        raise ActionError(
-            f"the state has shapes {found}; allowed: ({rows}, {size}), ({rows}, 2), ({rows},)"
-        )
+        shapes = ", ".join(str(tuple(part.shape)) for part in (pose, position, yaw))
+        allowed = f"({rows}, {size}), ({rows}, 2), ({rows},)"
+        raise ActionError(f"the state has shapes {shapes}; allowed: {allowed}")
 
 
 def check_tensors(
     path: Path | str, kind: str, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> None:
-    """Check what was read from a checkpoint against the tensors that its header asks for: the same
-    names, shapes and dtypes, and finite wherever a tensor counts with fractions. Raises
-    CheckpointError."""
+    """Check the tensors read from a checkpoint against those that its header calls for.
+
+    Names, shapes and dtypes must be the same, and floating-point values finite. Raises
+    CheckpointError.
+    """
     start = f"{path}: not a complete {kind} checkpoint"
     missing = sorted(set(expected) - set(tensors))
     unknown = sorted(set(tensors) - set(expected))
@@ -59,22 +64,23 @@ def check_tensors(
         raise CheckpointError(
             f"{start}: the tensor {unknown[0]!r} does not belong to the model in the header"
         )
-    for name, wanted in expected.items():
-        found = tensors[name]
-        if found.shape != wanted.shape:
-            shapes = f"{tuple(found.shape)}; the header asks for {tuple(wanted.shape)}"
+
+    for name, reference in expected.items():
+        tensor = tensors[name]
+        if tensor.shape != reference.shape:
+            shapes = f"{tuple(tensor.shape)}; the header asks for {tuple(reference.shape)}"
             raise CheckpointError(f"{start}: the tensor {name!r} has shape {shapes}")
-        if found.dtype != wanted.dtype:
-            raise CheckpointError(
-                f"{start}: {name!r} has dtype {_short(found.dtype)}; allowed: "
-                f"{_short(wanted.dtype)}"
-            )
-        check_finite(start, name, found)
+        if tensor.dtype != reference.dtype:
+            dtypes = f"{_short(tensor.dtype)}; allowed: {_short(reference.dtype)}"
+            raise CheckpointError(f"{start}: {name!r} has dtype {dtypes}")
+        check_finite(start, name, tensor)
 
 
 def check_reset_poses(path: Path | str, kind: str, poses: Tensor, size: int) -> None:
-    """Check poses to start from: one or more finite float32 rows of ``size`` values. Raises
-    CheckpointError."""
+    """Check the poses to reset to: one or more finite float32 rows of ``size`` values.
+
+    Raises CheckpointError.
+    """
     start = f"{path}: not a complete {kind} checkpoint"
     if poses.dim() != 2 or len(poses) == 0 or poses.shape[1] != size:
         raise CheckpointError(
@@ -88,8 +94,7 @@ def check_reset_poses(path: Path | str, kind: str, poses: Tensor, size: int) -> 
 
 
 def check_finite(start: str, name: str, values: Tensor) -> None:
-    """Raise CheckpointError, with a sentence that begins so, if a tensor has a NaN or an
-    infinity."""
+    """Raise CheckpointError, its sentence beginning with ``start``, unless values are finite."""
     if values.is_floating_point() and not bool(torch.isfinite(values).all()):
         raise CheckpointError(f"{start}: the tensor {name!r} has values that are not finite")
 

@@ -1,4 +1,4 @@
-"""Where torch computes."""
+"""The device that torch computes on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from controller.core.errors import require
 
 
 def find(name: str | torch.device) -> torch.device:
-    """The device of that name, "cpu", "cuda" or "cuda:N"; ConfigError if this machine has none
-    such."""
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    there = ["cpu", *(["cuda"] if count else []), *(f"cuda:{index}" for index in range(count))]
-    require(str(name) in there, "device", str(name), ", ".join(there))
+    """The device with this name: "cpu", "cuda" or "cuda:N".
+
+    Raises ConfigError if this machine does not have it.
+    """
+    names = ["cpu"]
+    if torch.cuda.is_available() and torch.cuda.device_count():
+        names.append("cuda")
+        names += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+
+    require(str(name) in names, "device", str(name), ", ".join(names))
     return torch.device(name)

@@ -1,4 +1,4 @@
-"""The project's own errors: each carries one sentence that a person can act on."""
+"""The project's own errors. Each carries one sentence that a person can act on."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from collections.abc import Callable
 
 
 class ControllerError(Exception):
-    """Base of every error that is the user's to mend: a bad file, a bad setting, a missing
-    driver."""
+    """Base of every error that the user can fix: a bad file, a bad setting, a missing driver."""
 
 
 class FormatError(ControllerError):
-    """A file does not hold what its format promises. The message names the file and the line."""
+    """A file does not follow its format. The message names the file and the line."""
 
 
 class ConfigError(ControllerError):
-    """A setting is out of its range. The message names the field, what was found and what is
-    allowed."""
+    """A setting is out of range. The message names the field, its value and what is allowed."""
 
 
 class DataError(ControllerError):
@@ -33,25 +31,26 @@ class ActionError(ControllerError, ValueError):
 
 
 class DisplayError(ControllerError):
-    """No window or no OpenGL driver could be had."""
+    """A window could not be opened, or there is no usable OpenGL driver."""
 
 
-def require(condition: bool, field: str, found: object, allowed: str) -> None:
-    """Raise :class:`ConfigError` unless ``condition`` holds: ``FIELD is FOUND; allowed:
-    ALLOWED``."""
+def require(condition: bool, field: str, value: object, allowed: str) -> None:
+    """Raise :class:`ConfigError` unless ``condition`` is true: ``FIELD is VALUE; allowed: …``."""
     if not condition:
-        raise ConfigError(f"{field} is {found!r}; allowed: {allowed}")
+        raise ConfigError(f"{field} is {value!r}; allowed: {allowed}")
 
 
 def first_line(error: Exception) -> str:
-    """What another library's error says, without its further lines; its kind if it says nothing."""
+    """The first line of another library's error message; the error's type if it has no message."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
 def run_command(main: Callable[[], int | None]) -> None:
-    """Run a command's ``main`` and leave the process: 0, 2 with one sentence for a user's error,
-    130 for Ctrl-C."""
+    """Run a command's ``main`` and exit with its status.
+
+    A :class:`ControllerError` is printed as one sentence and exits with 2; Ctrl-C exits with 130.
+    """
     try:
         sys.exit(main() or 0)
     except ControllerError as error:

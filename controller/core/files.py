@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writing files completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from controller.core.errors import ControllerError
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes
-    otherwise.
+    """Yield a temporary path that replaces ``path`` when the block ends without an error.
 
-    The temporary name keeps the suffix, since writers choose their format by it. Raises
-    ControllerError if the folder does not exist or cannot be written to.
+    Otherwise the temporary file is removed. Its name keeps the suffix, since writers choose their
+    format by it. Raises ControllerError if the folder does not exist or cannot be written to.
     """
     path = Path(path)
     try:
@@ -31,7 +30,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     try:
         yield temporary
         with temporary.open("r+b") as file:
-            os.fsync(file.fileno())  # else a power cut may leave the new name with nothing in it
+            os.fsync(file.fileno())  # otherwise a power cut may leave an empty file
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
@@ -39,21 +38,23 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
 
 def write(path: Path | str, content: str | bytes) -> None:
-    """Write a whole file or nothing, text as UTF-8; ControllerError as for :func:`atomic`."""
+    """Write a file atomically, text as UTF-8. Raises ControllerError as :func:`atomic` does."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
     with atomic(path) as temporary:
-        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        temporary.write_bytes(data)
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed processes left of their writing to ``path``. Nothing may be writing to it
-    meanwhile."""
-    for left in path.parent.glob(f".{path.stem}-*{path.suffix}"):
-        left.unlink(missing_ok=True)
+    """Remove temporary files that killed processes left beside ``path``.
+
+    No other process may be writing to ``path`` at the same time.
+    """
+    for temporary in path.parent.glob(f".{path.stem}-*{path.suffix}"):
+        temporary.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder, with those above it, unless it is there; ControllerError if it cannot be
-    made."""
+    """Make a folder and its parents unless they exist. Raises ControllerError if that fails."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -61,23 +62,27 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def marked(path: Path, marker: str) -> tuple[str, str, str]:
-    """A text file in three: up to ``<!-- marker -->``, what stands between it and ``<!-- end marker
-    -->``, and from there on. ControllerError unless each mark is there once."""
+def split_block(path: Path, marker: str) -> tuple[str, str, str]:
+    """Split a text file at a block between ``<!-- marker -->`` and ``<!-- end marker -->``.
+
+    Returns the text before the block, the block, and the text after it; the marks belong to the
+    outer parts. Raises ControllerError unless each mark occurs exactly once.
+    """
     begin = f"<!-- {marker} -->"
     end = f"<!-- end {marker} -->"
     try:
-        whole = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ControllerError(f"{path}: cannot be read ({error})") from error
-    before, _, rest = whole.partition(begin)
+
+    before, _, rest = text.partition(begin)
     block, _, after = rest.partition(end)
-    if whole.count(begin) != 1 or whole.count(end) != 1 or end not in rest:
+    if text.count(begin) != 1 or text.count(end) != 1 or end not in rest:
         raise ControllerError(f"{path}: one block from {begin} to {end} is expected")
     return before + begin, block, end + after
 
 
 def fill(path: Path, marker: str, text: str) -> None:
-    """Put ``text`` into the block of :func:`marked`, in place of what was there."""
-    before, _, after = marked(path, marker)
+    """Replace the block that :func:`split_block` finds by ``text``."""
+    before, _, after = split_block(path, marker)
     write(path, f"{before}\n{text}\n{after}")

@@ -1,13 +1,15 @@
-"""Tables for pages and model cards."""
+"""Markdown tables for documentation and model cards."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 NONE = "–"
-"""What a cell says where nothing was measured."""
+"""The text of a cell for which nothing was measured."""
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown: its head, and the cells of each line below."""
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines))
+    """A Markdown table with the cells of its head and of each line below."""
+    rule = ["---"] * len(head)
+    rows = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *lines)]
+    return "\n".join(rows)

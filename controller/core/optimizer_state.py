@@ -1,4 +1,4 @@
-"""An optimiser's state as named tensors, for checkpoints without pickles."""
+"""An optimizer's state as named tensors, for checkpoints without pickles."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def optimizer_tensors(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str
 def load_optimizer(
     prefix: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
 ) -> None:
-    """Put back what :func:`optimizer_tensors` gave; rates and other settings stay as they are."""
+    """Restore what :func:`optimizer_tensors` returned. Learning rates and other settings stay."""
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith(f"{prefix}."):
             index, key = name[len(prefix) + 1 :].split(".")
             states.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict(
-        {"state": states, "param_groups": optimizer.state_dict()["param_groups"]}
-    )
+
+    settings = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": states, "param_groups": settings})

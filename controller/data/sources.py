@@ -16,7 +16,7 @@ from controller.motion.skeleton import Clip, Skeleton
 UNITS = (1.0, 0.01, 0.0254, 0.001)
 """Metres a unit that files are written in: metres, centimetres, inches, millimetres."""
 PLAUSIBLE_LEG_M = {"biped": (0.55, 1.5), "quadruped": (0.2, 2.0)}
-"""Between which lengths the bones from the root to a foot add up, by kind of character."""
+"""Between which lengths the bones from the hips to a foot add up, by kind of character."""
 NO_OVERRIDES = RoleOverrides()
 
 
@@ -33,7 +33,7 @@ def guess_unit(skeleton: Skeleton) -> float:
     """Metres a unit of a skeleton that was read with unit 1: the one that makes its longest leg a
     plausible one. Raises DataError if none does, or if the skeleton has no legs."""
     roles = Roles.of(skeleton)
-    longest = max(_length_to(skeleton, leg.contact) for leg in roles.legs)
+    longest = max(_length(skeleton, roles.hips, leg.contact) for leg in roles.legs)
     shortest_leg, longest_leg = PLAUSIBLE_LEG_M[roles.kind]
     for unit in UNITS:
         if shortest_leg < longest * unit < longest_leg:
@@ -44,10 +44,10 @@ def guess_unit(skeleton: Skeleton) -> float:
     )
 
 
-def _length_to(skeleton: Skeleton, joint: int) -> float:
-    """The length of all bones from the root to a joint."""
+def _length(skeleton: Skeleton, top: int, joint: int) -> float:
+    """The length of all bones from a joint up to ``top``, or to the root if that is not above."""
     length = 0.0
-    while skeleton.parents[joint] >= 0:
+    while joint != top and skeleton.parents[joint] >= 0:
         length += float(skeleton.offsets[joint].norm())
         joint = skeleton.parents[joint]
     return length

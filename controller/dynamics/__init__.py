@@ -1,1 +1,1 @@
-"""A character in motion: the frozen decoder as dynamics, and recordings of it."""
+"""The frozen decoder as dynamics: characters, their states, and rollouts."""

@@ -1,4 +1,4 @@
-"""A character: a pose and a place, and the one way it moves: the frozen decoder of a motion VAE."""
+"""A character: its pose, its place, and how it moves, by the frozen decoder of a motion VAE."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ from controller.motion.skeleton import Skeleton
 
 KIND = "motion-vae"
 RANGE_MARGIN = 1.0
-"""Deviations by which a pose may leave the range of the captured ones before it is held. Without it
-a policy that finds a way out of the data leaves the model, too, and the pose explodes; inside the
-data it never acts."""
-
-
+"""Standard deviations by which a pose may leave the captured range before it is clamped. Without
+the clamp, a policy that finds a way out of the data also leaves what the model has learned, and the
+pose explodes. Inside the data the clamp never acts."""
 MIN_HEIGHT = 0.5
 MAX_HEIGHT = 1.3
-"""m: hips outside this are a fall or an explosion."""
+"""m: hips outside this range mean a fall or an explosion."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class CharacterState:
 
     pose      (B, D) z-scored
     position  (B, 2) metres, (x, z) of the hips' projection on the ground
-    yaw       (B,) radians, the way each faces
+    yaw       (B,) radians, the direction each faces
     """
 
     pose: Tensor
@@ -53,10 +51,15 @@ class CharacterState:
 class Character:
     """The dynamics: :meth:`step` is the only place where a character moves.
 
-    Attributes: ``skeleton``, ``layout``, ``model`` (frozen), ``fps``, ``latent`` (its size),
-    ``codes`` ((K, latent), of which z is one; None where it may be any vector), ``reset_poses``
-    ((R, D) z-scored, poses to start from) and ``header`` (the checkpoint's: configuration,
-    provenance, figures).
+    skeleton     the bones
+    layout       the columns of a pose
+    model        the motion VAE, frozen
+    fps          steps a second
+    latent       size of the latent z
+    codes        (K, latent) the vectors that z may be; None if z may be any vector
+    reset_poses  (R, D) z-scored poses to start from
+    low, high    (D,) the range that poses are clamped to, z-scored
+    header       of the checkpoint: configuration, provenance, figures
     """
 
     def __init__(
@@ -84,15 +87,14 @@ class Character:
     @cached_property
     def _replay(self) -> Replay:
         state = self.reset(1)
-        return Replay(
-            self._step, state.pose.new_zeros(1, self.latent), state.pose, state.position, state.yaw
-        )
+        latent = state.pose.new_zeros(1, self.latent)
+        return Replay(self._step, latent, state.pose, state.position, state.yaw)
 
     def reset(self, batch: int, generator: torch.Generator | None = None) -> CharacterState:
         """``batch`` characters at the origin, facing +Z, each in a reset pose drawn at random."""
         device = self.reset_poses.device
-        drawn_on = device if generator is None else generator.device
-        rows = torch.randint(len(self.reset_poses), (batch,), generator=generator, device=drawn_on)
+        source = device if generator is None else generator.device
+        rows = torch.randint(len(self.reset_poses), (batch,), generator=generator, device=source)
         return CharacterState(
             self.reset_poses[rows.to(device)],
             torch.zeros(batch, 2, device=device),
@@ -100,20 +102,22 @@ class Character:
         )
 
     def draw_latents(self, count: int, generator: torch.Generator) -> Tensor:
-        """``(count, latent)`` latents for a random walk: from N(0, I), or codes as often as
-        captured motion has."""
+        """Draw ``(count, latent)`` latents for a random walk: from N(0, I), or codes as often as
+        they occur in captured motion."""
         return self.model.draw_latents(count, generator)
 
     def step(self, state: CharacterState, latent: Tensor) -> CharacterState:
-        """The next state, 1/30 s later, for latents ``(B, latent)``. One character alone takes a
-        faster path: a compiled one on the CPU, if there is one for its decoder, a recorded one on a
-        GPU.
+        """The next state, 1/30 s later, for latents ``(B, latent)``.
 
-        Raises ActionError if the latents or the state have another shape or dtype, or if a latent
-        is not finite."""
+        A single character takes a faster path: on the CPU a compiled one, if its decoder has one;
+        on a GPU a recorded one.
+
+        Raises ActionError if the latents or the state have the wrong shape or dtype, or if a latent
+        is not finite.
+        """
         row = latent, state.pose, state.position, state.yaw
         if self.model.has_kernels and solo.fits(*row):
-            return CharacterState(*self._solo.step(*row))  # which checks them
+            return CharacterState(*self._solo.step(*row))  # it checks them itself
         checks.check_state(self.layout.size, *row[1:])
         checks.check_rows("latent", latent, len(state), self.latent, state.pose.dtype)
         if solo.fits(*row, cuda=True):
@@ -140,31 +144,31 @@ class Character:
         return geometry.turn(velocity[..., [1, 0]], before)
 
     def joints(self, state: CharacterState) -> tuple[Tensor, Tensor]:
-        """World root positions ``(B, 3)`` and world joint rotations ``(B, J, 3, 3)``: all that
-        drawing needs."""
+        """World root positions ``(B, 3)`` and world joint rotations ``(B, J, 3, 3)``, which is all
+        that drawing needs.
+
+        Raises ActionError if the state has the wrong shape or dtype.
+        """
         if self.model.has_kernels and solo.fits(state.pose, state.position, state.yaw):
             return self._solo.joints(state.pose, state.position, state.yaw)
         checks.check_state(self.layout.size, state.pose, state.position, state.yaw)
         pose = self.model.normalizer.denormalize(state.pose)
         height = pose[..., self.layout.hip_height]
         root = torch.stack((state.position[..., 0], height, state.position[..., 1]), dim=-1)
-        return root, geometry.yaw_matrix(state.yaw)[..., None, :, :] @ self.layout.joint_rotations(
-            pose
-        )
+        facing = geometry.yaw_matrix(state.yaw)[..., None, :, :]
+        return root, facing @ self.layout.joint_rotations(pose)
 
     def alive(self, state: CharacterState) -> Tensor:
         """(B,) booleans: the pose is finite and the hips are between 0.5 and 1.3 m."""
         column = self.layout.hip_height
         normalizer = self.model.normalizer
         height = state.pose[:, column] * normalizer.std[column] + normalizer.mean[column]
-        finite = torch.isfinite(
-            state.pose.sum(dim=-1)
-        )  # a sum is a number only if all its parts are
+        finite = torch.isfinite(state.pose.sum(dim=-1))  # a sum is finite only if all parts are
         return (height > MIN_HEIGHT) & (height < MAX_HEIGHT) & finite
 
     def save(self, path: Path | str, **header: Any) -> None:
-        """Write a checkpoint: weights, statistics, reset poses, skeleton and what else ``header``
-        tells."""
+        """Write a checkpoint: weights, statistics, reset poses, skeleton, and the fields of
+        ``header``."""
         config = self.model.config
         record = {
             "config": {name: getattr(config, name) for name in config.__dataclass_fields__},
@@ -177,8 +181,11 @@ class Character:
 
     @classmethod
     def load(cls, path: Path | str, device: str | torch.device = "cpu") -> Character:
-        """Read a checkpoint; CheckpointError says in a sentence what is wrong with another file,
-        ConfigError if there is no such device."""
+        """Read a checkpoint.
+
+        Raises CheckpointError with a sentence that says what is wrong with the file, and
+        ConfigError if there is no such device.
+        """
         device = devices.find(device)
         header, tensors = checkpoint.load(path, KIND)
         try:

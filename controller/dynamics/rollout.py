@@ -1,4 +1,4 @@
-"""Recording a batch of characters for a while."""
+"""Rollouts of a batch of characters, recorded frame by frame."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from controller.motion import geometry
 from controller.motion.feet import Feet
 
 RANGE_DEVIATIONS = 3.0
+"""Standard deviations by which a joint of a sane character may leave its captured range."""
 
 Act = Callable[[CharacterState, Any], Tensor]
+"""Returns latents ``(B, latent)`` for the states and the goals of B characters."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Rollout:
     position  (T, B, 2) of the root on the ground;  yaw (T, B)
     velocity  (T, B, 2) of the root over the ground, m/s, in the world
     pose      (T, B, D) z-scored
-    alive     (B,) sane in every frame
+    alive     (B,) booleans: sane in every frame, that is, alive and :func:`in_range`
     """
 
     feet: Tensor
@@ -45,8 +47,8 @@ def record(
     goals: Callable[[int, CharacterState], Any],
     frames: int,
 ) -> Rollout:
-    """Run ``frames`` steps; ``goals(frame, state)`` gives the goals and ``act(state, goal)`` the
-    latents."""
+    """Run ``frames`` steps and record them; ``goals(frame, state)`` returns the goals and
+    ``act(state, goal)`` the latents."""
     feet = Feet(character.layout, state.pose.device)
     states = []
     alive = torch.ones(len(state), dtype=torch.bool)
@@ -54,19 +56,21 @@ def record(
         state = character.step(state, act(state, goals(frame, state)))
         alive &= character.alive(state).cpu() & in_range(character, state.pose).cpu()
         states.append(state)
-    pose = torch.stack([s.pose for s in states])
-    position = torch.stack([s.position for s in states])
-    yaw = torch.stack([s.yaw for s in states])
+
+    pose = torch.stack([state.pose for state in states])
+    position = torch.stack([state.position for state in states])
+    yaw = torch.stack([state.yaw for state in states])
+    velocity = torch.stack([character.world_velocity(state) for state in states])
+
     local = feet.positions(character.model.normalizer.denormalize(pose))
     ground = geometry.turn(local[..., [0, 2]], yaw[..., None]) + position[..., None, :]
     world = torch.stack((ground[..., 0], local[..., 1], ground[..., 1]), dim=-1)
-    velocity = torch.stack([character.world_velocity(s) for s in states])
     return Rollout(world.cpu(), position.cpu(), yaw.cpu(), velocity.cpu(), pose.cpu(), alive)
 
 
 @torch.inference_mode()
-def wandered(character: Character, act: Act, state: CharacterState, frames: int) -> CharacterState:
-    """Where characters are after so many steps without a goal."""
+def wander(character: Character, act: Act, state: CharacterState, frames: int) -> CharacterState:
+    """The state after ``frames`` steps without a goal."""
     for _ in range(frames):
         state = character.step(state, act(state, None))
     return state
@@ -74,8 +78,8 @@ def wandered(character: Character, act: Act, state: CharacterState, frames: int)
 
 @torch.inference_mode()
 def sane_fraction(character: Character, count: int, frames: int, seed: int) -> float:
-    """Share of ``count`` characters that stay sane (as :class:`Rollout` has it) in every one of
-    ``frames`` frames with latents drawn at random. Keeps no motion, so that it can be for long."""
+    """Share of ``count`` characters that stay sane (see :class:`Rollout`) in each of ``frames``
+    frames with latents drawn at random. It keeps no motion, so the rollout may be long."""
     generator = torch.Generator().manual_seed(seed)
     state = character.reset(count, generator)
     act = drawn_latents(character, generator)
@@ -87,7 +91,7 @@ def sane_fraction(character: Character, count: int, frames: int, seed: int) -> f
 
 
 def in_range(character: Character, pose: Tensor) -> Tensor:
-    """(B,) booleans: every joint position is within its captured range ± 3σ."""
+    """(B,) booleans: every joint position is within 3σ of its captured range."""
     part = character.layout.positions
     normalizer = character.model.normalizer
     low = normalizer.normalize(normalizer.low)[part]
@@ -97,7 +101,7 @@ def in_range(character: Character, pose: Tensor) -> Tensor:
 
 
 def drawn_latents(character: Character, generator: torch.Generator) -> Act:
-    """Latents drawn at random, from N(0, I) or of the codes, whatever the goal."""
+    """Act at random whatever the goal: latents from N(0, I), or codes."""
 
     def act(state: CharacterState, goal: Any) -> Tensor:
         return character.draw_latents(len(state), generator)

@@ -1,1 +1,1 @@
-"""How good motion and control are: figures, distances, diagnosis, trials, results."""
+"""Quality of motion and control: figures, distances, diagnosis, trials, results."""

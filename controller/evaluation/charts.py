@@ -27,7 +27,7 @@ TERMS = {
     "spread": "free steps: spread",
     "free_bones": "free steps: bones",
 }
-"""Terms of the loss, before they are weighed, and what they are called."""
+"""Terms of the loss, without their weights, and their labels."""
 COLOURS = (
     "#2e6cb8",
     "#ce543c",
@@ -64,11 +64,12 @@ STYLE: dict[Any, Any] = {
 SIZE = (5.6, 3.4)
 """Inches."""
 LEAST = 1e-5
-"""What a logarithmic axis shows at least: a silent unit's variance is nearly 0."""
+"""Lower end of a logarithmic axis: a silent unit's variance is nearly 0."""
 
 
 def chart(draw: Callable[[Figure], None], size: tuple[float, float] = SIZE) -> bytes:
-    """The SVG file of what ``draw`` draws; ControllerError if matplotlib is not installed."""
+    """The SVG file of a figure that ``draw`` fills. Raises ControllerError if matplotlib is not
+    installed."""
     try:
         import matplotlib.figure
     except ImportError as error:
@@ -82,13 +83,13 @@ def chart(draw: Callable[[Figure], None], size: tuple[float, float] = SIZE) -> b
 
 
 def column(history: History, name: str) -> list[float]:
-    """One figure of every epoch; NaN, which leaves a gap, where an epoch has none."""
+    """One figure of every epoch; NaN, which leaves a gap, if an epoch lacks it."""
     return [row.get(name, float("nan")) for row in history]
 
 
 def loss(history: History) -> bytes:
-    """The terms of the loss over epochs, and under them teacher forcing and the KL term's weight
-    β."""
+    """The terms of the loss over epochs, and below them teacher forcing and β, the weight of the KL
+    term."""
 
     def draw(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
@@ -114,8 +115,8 @@ def loss(history: History) -> bytes:
 
 
 def held_out(histories: Mapping[str, History]) -> bytes:
-    """Of one or more runs by name, over epochs: errors after one (dotted) and after all steps of a
-    rollout, and the KL."""
+    """Errors of one or more runs, by name, over epochs: after one step (dotted) and after all steps
+    of a rollout; below them the KL."""
 
     def draw(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.4, 1))
@@ -135,8 +136,8 @@ def held_out(histories: Mapping[str, History]) -> bytes:
 
 
 def units(kl: Sequence[float], variance: Sequence[float]) -> bytes:
-    """Each latent unit's KL in nats, the greatest first, and under it what decides whether the unit
-    is active: the variance of its posterior mean over the data, with the threshold."""
+    """Each latent unit's KL in nats, the greatest first. Below it the variance of the unit's
+    posterior mean over the data, with the threshold above which a unit is active."""
 
     def draw(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True)
@@ -145,12 +146,8 @@ def units(kl: Sequence[float], variance: Sequence[float]) -> bytes:
         colours = [COLOURS[0] if variance[unit] > ACTIVE_VARIANCE else SILENT for unit in order]
         above.bar(places, [kl[unit] for unit in order], color=colours)
         above.set(ylabel="KL, nats")
-        below.bar(
-            places,
-            [max(variance[unit], LEAST) - LEAST / 2 for unit in order],
-            bottom=LEAST / 2,
-            color=colours,
-        )
+        heights = [max(variance[unit], LEAST) - LEAST / 2 for unit in order]
+        below.bar(places, heights, bottom=LEAST / 2, color=colours)
         below.axhline(ACTIVE_VARIANCE, color=COLOURS[1], linestyle="--", linewidth=1.2)
         below.text(
             len(kl) - 0.5,
@@ -170,9 +167,11 @@ def units(kl: Sequence[float], variance: Sequence[float]) -> bytes:
 def free_running(
     curves: Mapping[str, Sequence[float]], forced: Mapping[str, float], frames: Sequence[int]
 ) -> bytes:
-    """Error in mm of one or more runs by name over the frames of a rollout that feeds itself
-    (``curves``, from frame 1 on), marked at some ``frames``, and dashed that of steps from captured
-    poses."""
+    """Errors in mm of one or more runs, by name, over the frames of a rollout that feeds itself.
+
+    ``curves`` begin at frame 1 and are marked at ``frames``. Dashed lines show ``forced``, the
+    errors of single steps from captured poses.
+    """
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
@@ -182,11 +181,8 @@ def free_running(
             axis.plot(
                 marked, [errors[frame - 1] for frame in marked], "o", color=colour, markersize=4
             )
-            for frame in marked if len(curves) == 1 else ():
-                error = errors[frame - 1]
-                axis.annotate(
-                    f"{error:.3g}", (frame, error), (0, 6), textcoords="offset points", ha="center"
-                )
+            if len(curves) == 1:
+                _label(axis, {frame: errors[frame - 1] for frame in marked})
             axis.axhline(forced[name], color=colour, linestyle="--", linewidth=1.2)
         axis.set(
             xscale="log",
@@ -208,9 +204,11 @@ def free_running(
 def scatter(
     runs: Sequence[Mapping[str, str]], places: Sequence[tuple[float, float]], axes: tuple[str, str]
 ) -> bytes:
-    """A mark for each run at its two figures, which ``axes`` name. Of a run's settings, by name,
-    the colour tells the value of the first, the shape that of the second, and a filled or hollow
-    mark that of the third."""
+    """A mark for each run at its two figures, whose names are in ``axes``.
+
+    ``runs`` has the settings of each run by name. The colour of a mark stands for the value of the
+    first setting, its shape for the second, and a filled or hollow mark for the third.
+    """
     values = {name: list(dict.fromkeys(run[name] for run in runs)) for name in runs[0]}
     looks: list[tuple[str, Sequence[str]]] = [
         ("color", _cycle()),
@@ -219,21 +217,24 @@ def scatter(
     ]
 
     def look(run: Mapping[str, str]) -> dict[str, Any]:
-        """How a run is marked, as far as its settings tell."""
-        told = zip(values, looks, strict=False)
-        chosen = {
-            key: ways[values[name].index(run[name]) % len(ways)]
-            for name, (key, ways) in told
-            if name in run
+        """The style of a mark, for those settings that ``run`` has."""
+        style: dict[str, Any] = {
+            "color": "#666666",
+            "marker": "o",
+            "linestyle": "",
+            "markersize": 7,
         }
-        return {"color": "#666666", "marker": "o", "linestyle": "", "markersize": 7} | chosen
+        for name, (key, ways) in zip(values, looks, strict=False):
+            if name in run:
+                style[key] = ways[values[name].index(run[name]) % len(ways)]
+        return style
 
     def draw(figure: Figure) -> None:
         axis = figure.subplots()
         for run, (x, y) in zip(runs, places, strict=True):
             axis.plot(x, y, **look(run))
-        for name, found in values.items():
-            for value in found:
+        for name in values:
+            for value in values[name]:
                 axis.plot([], [], label=f"{name}: {value}", **look({name: value}))
         axis.set(xlabel=axes[0], ylabel=axes[1])
         figure.legend(loc="outside right center")
@@ -241,8 +242,16 @@ def scatter(
     return chart(draw, (7.4, 3.8))
 
 
+def _label(axis: Axes, errors: Mapping[int, float]) -> None:
+    """Write the error of each frame above its mark."""
+    for frame, error in errors.items():
+        axis.annotate(
+            f"{error:.3g}", (frame, error), (0, 6), textcoords="offset points", ha="center"
+        )
+
+
 def _plain_numbers(axis: Axes) -> None:
-    """6 in place of 6 × 10⁰ beside a logarithmic axis of millimetres."""
+    """Write 6 instead of 6 × 10⁰ beside a logarithmic axis of millimetres."""
     from matplotlib.ticker import LogFormatter
 
     for which in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
@@ -250,5 +259,5 @@ def _plain_numbers(axis: Axes) -> None:
 
 
 def _cycle() -> list[Any]:
-    """More colours than anybody tells apart."""
+    """More colours than the eye can tell apart."""
     return [*COLOURS] * 4

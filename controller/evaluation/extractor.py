@@ -1,12 +1,12 @@
-"""What motion looks like from a distance: windows of poses → a few values each, in which motions
-are compared.
+"""The feature extractor: it embeds windows of poses in a few values each, in which motions can be
+compared.
 
-The extractor is the encoder half of an autoencoder of captured windows
-(``controller/training/train_extractor.py`` makes it) and stays as it is, whatever model is
-measured: figures taken with the same extractor can be compared. It sees root velocity, joint
-positions and joint velocities in the facing frame, so that it knows nothing of places and
-directions in the world; and of each foot its height and its slip over the ground, which people see
-first, and which are too small beside a stride to be noticed in positions and velocities.
+It is the encoder half of an autoencoder of captured windows, trained by
+``controller/training/train_extractor.py``. It stays the same for all models that are measured, so
+that their figures can be compared. Its input is root velocity, joint positions and joint velocities
+in the facing frame, so that places and directions in the world do not matter, and the height of
+each foot and its slip over the ground. These two are what people notice first, and they are too
+small beside a stride to show in positions and velocities.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from controller.motion.skeleton import Skeleton
 KIND = "motion-extractor"
 SHIPPED = shipped.FOLDER / "extractor.safetensors"
 LEVELS = 4
-"""Convolutions, each of which halves time."""
+"""Convolutions. Each one halves the number of time steps."""
 LIMIT = 10.0
-"""Deviations at which a value is cut off, so that a model that explodes gets a large figure and not
-an infinite one. Captured motion hardly gets there."""
+"""Standard deviations at which a value is clamped, so that a model that explodes gets a large
+figure instead of an infinite one. Captured motion hardly ever gets there."""
 HUGE = 1e6
-"""Values of poses in their own units (m, m/s, rad/s) are cut off there, so that slips can be
-computed from them."""
+"""Largest value of a pose in its own units (m, m/s, rad/s); larger ones are clamped, so that slip
+can be computed from them."""
 CHUNK = 512
 """Windows embedded at once: 32 MB of captured values."""
 
@@ -53,16 +53,12 @@ class ExtractorConfig:
     channels: int = 64
     """Width of the convolutions."""
     embedding: int = 32
-    """Values that a window becomes."""
+    """Values of an embedding."""
 
     def __post_init__(self) -> None:
         step = 2**LEVELS
-        require(
-            self.window > 0 and self.window % step == 0,
-            "window",
-            self.window,
-            f"a multiple of {step}",
-        )
+        whole = self.window > 0 and self.window % step == 0
+        require(whole, "window", self.window, f"a multiple of {step}")
         for name in ("channels", "embedding"):
             require(1 <= getattr(self, name) <= 1024, name, getattr(self, name), "1 to 1024")
 
@@ -70,9 +66,9 @@ class ExtractorConfig:
 class Extractor(nn.Module):
     """Windows of poses in their own units ``(N, window, D)`` → embeddings ``(N, embedding)``.
 
-    ``channels`` says which columns of :meth:`seen` are which, by name. ``centre`` (E,) and
-    ``whitening`` (E, E) make the captured windows' embeddings have mean 0 and the identity as their
-    covariance; without them the scale of each embedded value would be an accident of training.
+    ``channels`` names the columns of :meth:`inputs`. ``centre`` (E,) and ``whitening`` (E, E) give
+    the embeddings of captured windows mean 0 and the identity as covariance; without them the scale
+    of each embedded value would be an accident of training.
     """
 
     centre: Tensor
@@ -104,23 +100,28 @@ class Extractor(nn.Module):
         self.register_buffer("centre", torch.zeros(config.embedding))
         self.register_buffer("whitening", torch.eye(config.embedding))
 
-    def seen(self, windows: Tensor) -> Tensor:
-        """``(N, window, values)`` of poses ``(N, window, D)``, in their own units: a pose's values
-        up to the orientations, the heights of both toes in metres, and their slip,
-        :func:`metrics.foot_slip`, in cm a frame; in a window's first frame that of the second."""
+    def inputs(self, windows: Tensor) -> Tensor:
+        """Input ``(N, window, values)`` from poses ``(N, window, D)`` in their own units.
+
+        It consists of a pose's values up to the orientations, the heights of both toes in metres
+        and their slip, :func:`metrics.foot_slip`, in cm a frame. The first frame of a window
+        repeats the slip of the second.
+        """
         windows = windows.clamp(-HUGE, HUGE)
         feet = self.feet.positions(windows)
         moved = Feet.displacement(
             feet[:, :-1], feet[:, 1:], windows[:, 1:, self.layout.root_velocity]
         )
-        slip = metrics.foot_slip(moved, torch.maximum(feet[:, 1:, :, 1], feet[:, :-1, :, 1]))
+        heights = feet[..., 1]
+        slip = metrics.foot_slip(moved, torch.maximum(heights[:, 1:], heights[:, :-1]))
+        slip = torch.cat((slip[:, :1], slip), dim=1)
         pose = windows[..., : self.layout.orientations.start]
-        return torch.cat((pose, feet[..., 1], torch.cat((slip[:, :1], slip), dim=1)), dim=-1)
+        return torch.cat((pose, heights, slip), dim=-1)
 
     def scores(self, windows: Tensor) -> Tensor:
-        """``(N, window, D)`` poses in their own units → ``(N, values, window)`` z-scores within
-        ±:data:`LIMIT`."""
-        scores = self.normalizer.normalize(self.seen(windows))
+        """Z-scores ``(N, values, window)`` within ±:data:`LIMIT` from poses ``(N, window, D)`` in
+        their own units."""
+        scores = self.normalizer.normalize(self.inputs(windows))
         return scores.clamp(-LIMIT, LIMIT).transpose(-1, -2)
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -129,20 +130,20 @@ class Extractor(nn.Module):
 
     @torch.no_grad()
     def embed(self, poses: Tensor, clips: list[ClipEntry], count: int) -> Tensor:
-        """``count`` windows of a table of poses ``(N, D)``, in their own units, embedded: ``(count,
-        E)``.
+        """Embeddings ``(count, E)`` of windows of a table of poses ``(N, D)`` in their own units.
 
-        The windows begin at evenly spread rows of all at which one fits into its clip, and so cover
-        every clip in proportion to its length; some come twice where fewer fit. DataError if none
-        does.
+        The windows begin at evenly spread rows among all rows where a window fits into its clip, so
+        that they cover each clip in proportion to its length. If fewer than ``count`` fit, some
+        come twice. Raises DataError if none fits.
         """
-        begin = Windows(poses, clips, self.config.window).starts
-        begin = begin[torch.linspace(0, len(begin) - 1, count, dtype=torch.float64).round().long()]
+        starts = Windows(poses, clips, self.config.window).starts
+        places = torch.linspace(0, len(starts) - 1, count, dtype=torch.float64).round().long()
         frames = torch.arange(self.config.window)
-        return torch.cat([self(poses[chunk[:, None] + frames]) for chunk in begin.split(CHUNK)])
+        chunks = starts[places].split(CHUNK)
+        return torch.cat([self(poses[chunk[:, None] + frames]) for chunk in chunks])
 
     def save(self, path: Path | str, **header: Any) -> None:
-        """Write a checkpoint: weights, statistics, skeleton and what else ``header`` tells."""
+        """Write a checkpoint: weights, statistics, skeleton and the entries of ``header``."""
         record = {
             "config": asdict(self.config),
             "skeleton": self.layout.skeleton.to_dict(),
@@ -153,21 +154,20 @@ class Extractor(nn.Module):
 
     @classmethod
     def shipped(cls) -> Extractor | None:
-        """The one that is shipped, if it is there: figures need data of one's own, and may do
-        without."""
+        """Load the shipped extractor, or return None if it is not there."""
         return cls.load() if SHIPPED.is_file() else None
 
     @classmethod
     def load(cls, path: Path | str = SHIPPED) -> Extractor:
-        """Read a checkpoint; CheckpointError says in a sentence what is wrong with another file."""
+        """Read a checkpoint. Raises CheckpointError if the file is something else."""
         header, tensors = checkpoint.load(path, KIND)
         try:
             layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
-            made = cls(layout, ExtractorConfig(**header["config"]), header)
-            checks.check_tensors(path, KIND, tensors, made.state_dict())
-            made.load_state_dict(tensors)
+            extractor = cls(layout, ExtractorConfig(**header["config"]), header)
+            checks.check_tensors(path, KIND, tensors, extractor.state_dict())
+            extractor.load_state_dict(tensors)
         except (KeyError, TypeError, RuntimeError) as error:
             raise CheckpointError(
                 f"{path}: not a complete {KIND} checkpoint ({first_line(error)})"
             ) from error
-        return made.eval().requires_grad_(False)
+        return extractor.eval().requires_grad_(False)

@@ -1,7 +1,7 @@
-"""Measuring a character: the field's metrics on recorded motion, over fixed seeds.
+"""Measurements of a character: the field's metrics on recorded motion, with fixed seeds.
 
-Figures are those of the *drawn* character: joint positions by forward kinematics with fixed bone
-lengths, in the world. The point of a foot is its toe joint.
+Figures describe the *drawn* character: joint positions in the world by forward kinematics with
+fixed bone lengths. A foot is measured at its toe joint.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from controller.motion.pose import PoseLayout
 from controller.tasks.simulation import Simulation
 
 Control = Callable[[Tensor], Tensor] | MonteCarlo
-"""Who acts: a policy, observations to latents, or Monte Carlo control."""
+"""What controls a character: a policy (observations → latents), or Monte Carlo control."""
 PERCENTILES = (0.05, 0.5, 0.95)
-CLOSELY = 32
-"""Characters of a recording of which all joints are looked at."""
+CLOSE_CHARACTERS = 32
+"""Characters of a recording for which all joints are measured."""
 
 
 def world_joints(layout: PoseLayout, poses: Tensor, position: Tensor, yaw: Tensor) -> Tensor:
-    """Drawn joints in the world ``(..., J, 3)`` of poses ``(..., D)`` in their own units, their
+    """Drawn joints in the world ``(..., J, 3)`` from poses ``(..., D)`` in their own units and the
     roots' positions ``(..., 2)`` and yaws ``(...)``."""
     local = layout.posed_joints(poses)
     ground = geometry.turn(local[..., [0, 2]], yaw[..., None]) + position[..., None, :]
@@ -40,10 +40,11 @@ def world_joints(layout: PoseLayout, poses: Tensor, position: Tensor, yaw: Tenso
 
 
 def run_figures(character: Character, run: Rollout) -> dict[str, float]:
-    """Of any recording: :func:`ground_figures`, sane share, jerk and bone lengths (of the first 32
-    characters), 5/50/95 % of speeds and turn rates."""
-    poses = character.model.normalizer.denormalize(run.pose[:, :CLOSELY])
-    joints = world_joints(character.layout, poses, run.position[:, :CLOSELY], run.yaw[:, :CLOSELY])
+    """Figures of any recording: :func:`ground_figures`, the sane share, jerk and bone lengths (of
+    the first 32 characters), and 5/50/95 % of speeds and turn rates."""
+    close = (slice(None), slice(CLOSE_CHARACTERS))
+    poses = character.model.normalizer.denormalize(run.pose[close])
+    joints = world_joints(character.layout, poses, run.position[close], run.yaw[close])
     figures = ground_figures([run.feet], character.fps) | {
         "alive_fraction": float(run.alive.float().mean()),
         "jerk_m_s3": float(metrics.jerk(joints, character.fps).mean()),
@@ -62,7 +63,7 @@ def run_figures(character: Character, run: Rollout) -> dict[str, float]:
 def random_figures(
     character: Character, characters: int, frames: int, seed: int
 ) -> tuple[dict[str, float], Rollout]:
-    """Free-running rollouts with z drawn at random, and their :func:`run_figures`."""
+    """:func:`run_figures` of free rollouts with z drawn at random, and the rollouts."""
     generator = torch.Generator().manual_seed(seed)
     state = character.reset(characters, generator)
     run = record(character, drawn_latents(character, generator), state, lambda *_: None, frames)
@@ -72,37 +73,35 @@ def random_figures(
 def nearest_pose_cm(
     data: MotionDataset, normalizer: Any, pose: Tensor, sample: int = 2000, shortlist: int = 32
 ) -> float:
-    """Median over a sample of z-scored poses ``(..., D)`` of the mean joint distance in cm to the
-    nearest captured one.
+    """Mean joint distance in cm to the nearest captured pose: the median over a sample of z-scored
+    poses ``(..., D)``.
 
-    The nearest is searched among the ``shortlist`` nearest by root-mean-square distance, mirrored
-    poses included.
+    The search covers the ``shortlist`` poses that are nearest by root-mean-square distance. Mirror
+    images count as captured poses.
     """
     flat = pose.flatten(0, -2)
     rows = torch.linspace(0, len(flat) - 1, min(sample, len(flat))).long()
-    ours = data.layout.joint_positions(normalizer.denormalize(flat[rows]))
+    joints = data.layout.joint_positions(normalizer.denormalize(flat[rows]))
     captured = data.layout.joint_positions(data.split(held_out=False)[0])
+    count = min(shortlist, len(captured))
     distances = []
-    for chunk in ours.split(256):
-        near = (
-            torch.cdist(chunk.flatten(1), captured.flatten(1))
-            .topk(min(shortlist, len(captured)), largest=False)
-            .indices
-        )
-        distances.append((chunk[:, None] - captured[near]).norm(dim=-1).mean(dim=-1).amin(dim=-1))
+    for chunk in joints.split(256):
+        rough = torch.cdist(chunk.flatten(1), captured.flatten(1))
+        near = rough.topk(count, largest=False).indices
+        exact = (chunk[:, None] - captured[near]).norm(dim=-1).mean(dim=-1)
+        distances.append(exact.amin(dim=-1))
     return 100 * float(torch.cat(distances).median())
 
 
 def acting(simulation: Simulation, control: Control) -> Act:
-    """A policy, or Monte Carlo control, as what gives latents for states and goals."""
+    """A policy, or Monte Carlo control, as a function from states and goals to latents."""
 
     def act(state: CharacterState, goal: Any) -> Tensor:
-        latent = (
-            control(state, goal)
-            if isinstance(control, MonteCarlo)
-            else control(simulation.observe(state, goal))
-        )
-        return simulation.hold(latent)
+        if isinstance(control, MonteCarlo):
+            latent = control(state, goal)
+        else:
+            latent = control(simulation.observe(state, goal))
+        return simulation.clamp(latent)
 
     return act
 
@@ -110,7 +109,7 @@ def acting(simulation: Simulation, control: Control) -> Act:
 def steered_run(
     simulation: Simulation, act: Act, characters: int, frames: int, seed: int
 ) -> Rollout:
-    """Somebody acts at a task, with goals as in training."""
+    """Record characters that ``act`` controls at a task, with goals as in training."""
     generator = torch.Generator().manual_seed(seed)
     state, goal = simulation.reset(characters, generator)
 
@@ -125,8 +124,9 @@ def steered_run(
 def measure(
     simulation: Simulation, control: Control | None, characters: int, seconds: float, seed: int
 ) -> tuple[dict[str, float], Rollout]:
-    """The figures of a recording and of the task's own trial, if it has one, and the recording.
-    Without a ``control``, z is drawn at random. A figure of which nothing was measured is NaN."""
+    """The figures of a recording, with those of the task's own trial if it has one, and the
+    recording. Without a ``control``, z is drawn at random. A figure that could not be measured is
+    NaN."""
     character = simulation.character
     frames = round(seconds * simulation.character.fps)
     if control is None:
@@ -147,11 +147,10 @@ def evaluate(
     seed: int = 1,
     data: MotionDataset | None = None,
 ) -> dict[str, Any]:
-    """All figures of a task as one JSON-able dictionary. Without a ``policy``, z is drawn at
-    random.
+    """All figures of a task as one dictionary for JSON. Without a ``policy``, z is drawn at random.
 
-    A figure of which nothing was measured (no turn to the left among one character's) is None.
-    Raises DataError if ``data`` are of another skeleton than the character.
+    A figure that could not be measured is None: a single character, for example, may not have
+    turned left at all. Raises DataError if ``data`` are of another skeleton than the character.
     """
     character = simulation.character
     if data is not None:

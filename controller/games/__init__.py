@@ -1,28 +1,9 @@
 """The tasks as they are played at the window, by name."""
 
-from __future__ import annotations
+# In the order of the keys that choose them.
+from controller.games import joystick, target, path, maze  # isort: skip
+from controller.games import crowd, random_walk, monte_carlo  # isort: skip
+from controller.games.registry import GAMES, game
 
-from controller.games.base import Game
-from controller.games.crowd import CrowdGame
-from controller.games.joystick import JoystickGame
-from controller.games.maze import MazeGame
-from controller.games.monte_carlo import MonteCarloGame
-from controller.games.path import PathGame
-from controller.games.random_walk import RandomGame
-from controller.games.target import TargetGame, TimedTargetGame
-
-GAMES: dict[str, type[Game]] = {
-    game.name: game
-    for game in (
-        JoystickGame,
-        TargetGame,
-        TimedTargetGame,
-        PathGame,
-        MazeGame,
-        CrowdGame,
-        RandomGame,
-        MonteCarloGame,
-    )
-}
-KEYS = {name: str(number) for number, name in enumerate(GAMES, start=1)}
-"""The key that chooses each."""
+__all__ = ["GAMES", "game"]
+__all__ += ["crowd", "joystick", "maze", "monte_carlo", "path", "random_walk", "target"]

@@ -1,9 +1,9 @@
-"""A task in somebody's hands: its goal is set by a person and never drawn at random."""
+"""A task in the user's hands: its goal is set with keys and mouse, never at random."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 import torch
 from torch import Tensor
@@ -11,46 +11,58 @@ from torch import Tensor
 from controller.control.policy import Policy
 from controller.dynamics.character import Character, CharacterState
 from controller.games.settings import Settings
-from controller.tasks.base import Task
+from controller.tasks.base import Goal, Task
 from controller.tasks.simulation import Simulation
 from controller.viewer.input.steering import Controls, Wish
 from controller.viewer.scene.sliders import Sliders
 from controller.viewer.scene.stage import Stage
 
 
-class Game:
+class Game(Generic[Goal]):
     """A task as it is played at the window: what keys and mouse do to its goal, and one step
-    towards that.
+    towards that goal.
 
-    A game takes the character over as it stands and hands it on as it goes, so that tasks change in
+    A game takes over the character as it stands and hands it on as it goes, so tasks can change in
     mid-walk.
 
-    name       what commands and the window call it; the task's name unless it says otherwise
-    task_type  whose goals, observations and wishes it plays
-    pages      for the window's help: lines of "what to do, a tab, what that does"
-    drawable   whether a line dragged over the ground means something
-    piloted    whether a policy acts
-    status     what there is to say in words
-    clock      what a large clock shows, empty for none
-    sliders    what may be set by hand; None for nothing
-    followed   the row, of the states played, of the character that the camera follows
-    wish       what a person steers for, shown around the character; None where nobody steers
+    name         what commands call it; the task's name by default
+    title        what the window calls it; the name in words by default
+    does         what a person does in it, for the help and the table of tasks
+    task_type    the task that it plays
+    pages        for the window's help: lines of "what to do, a tab, what that does"; ``{key}``
+                 stands for the key that chooses the game
+    drawable     whether a line dragged over the ground means something
+    uses_policy  whether a policy acts
+    who          who acts in it, as the evaluation's results call it; None for the best policy
+    status       the state of the game in words
+    clock        what a large clock shows; empty for none
+    sliders      what the user may set by hand; None for nothing
+    followed     the row, among the states played, of the character that the camera follows
+    wish         the velocity and facing that the user steers for, shown around the character; None
+                 if the user does not steer
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    does: ClassVar[str] = ""
     task_type: ClassVar[type[Task[Any, Any]]]
     pages: ClassVar[tuple[str, ...]] = ()
     drawable: ClassVar[bool] = False
-    piloted: ClassVar[bool] = True
+    uses_policy: ClassVar[bool] = True
+    who: ClassVar[str | None] = None
     status = ""
     clock = ""
     sliders: Sliders | None = None
     followed = 0
     wish: Wish | None = None
+    goal: Goal
 
     def __init_subclass__(cls) -> None:
-        if "name" not in vars(cls):
+        names = vars(cls)
+        if "name" not in names and hasattr(cls, "task_type"):
             cls.name = cls.task_type.name
+        if "title" not in names and hasattr(cls, "name"):
+            cls.title = cls.name.replace("_", " ")
 
     def __init__(
         self, character: Character, generator: torch.Generator, settings: Settings
@@ -58,53 +70,53 @@ class Game:
         self.character = character
         self.generator = generator
         self.settings = settings
-        self.task = self.task_type(character)
+        self.task: Task[Goal, Any] = self.task_type(character)
         self.simulation = Simulation(character, self.task)
-        self.goal: Any = None
         self.policy: Policy | None = None
 
-    def board(self, policy: Policy) -> None:
-        """Let this policy act from here on, one trained for the task or for the one that it
-        extends."""
+    def use_policy(self, policy: Policy) -> None:
+        """Let this policy act from now on. It must have been trained for the task or for the one
+        that the task extends."""
         self.policy = policy.fitted(self.simulation)
 
     def enter(self, state: CharacterState) -> CharacterState:
-        """Begin with that one character: its goal. Returns all the characters that play, it among
-        them."""
+        """Begin with one character and set its goal. Returns the states of all characters that
+        play, this one among them."""
         return state
 
-    def another(self) -> None:
-        """The game is chosen once more: it begins as another one next, where there are several."""
+    def next_variant(self) -> None:
+        """Called when the game is chosen while it is being played: prepare the next maze or
+        shape."""
 
     def press(self, keys: Set[str]) -> None:
-        """Keys of ``STEERING_KEYS`` that went down in this step."""
+        """React to the keys of ``STEERING_KEYS`` that went down in this step."""
 
     def steer(self, controls: Controls, azimuth: float) -> None:
-        """What a person holds in this step, before a camera that looks along the yaw
+        """React to the controls of this step, seen from a camera that looks along the yaw
         ``azimuth``."""
 
     def point(self, state: CharacterState, x: float, z: float) -> None:
-        """Somebody points at the ground there, in metres."""
+        """React to the user pointing at (x, z) on the ground, in metres."""
 
-    def gather(self, state: CharacterState, x: float, z: float) -> None:
-        """Somebody points there who overlooks all that play."""
+    def point_all(self, state: CharacterState, x: float, z: float) -> None:
+        """React to the user pointing at the ground while the camera shows all characters."""
         self.point(state, x, z)
 
     def trace(self, state: CharacterState, line: Sequence[tuple[float, float]], done: bool) -> None:
-        """Somebody draws a line over the ground, points (x, z) in metres; ``done`` when it is drawn
-        to its end."""
+        """React to a line drawn over the ground: new points (x, z) in metres, and whether it is
+        complete."""
 
     def step(self, state: CharacterState) -> CharacterState:
-        """The states 1/30 s later."""
+        """Return the states 1/30 s later."""
         after = self.simulation.move(state, self.latent(state))
         self.goal = self.task.follow_goal(after, self.goal)
         return after
 
     def latent(self, state: CharacterState) -> Tensor:
-        """The latents that go with the states: the policy's."""
+        """Return the latents that drive the next step: the policy's."""
         assert self.policy is not None
         return self.policy(self.simulation.observe(state, self.goal))
 
     def stage(self) -> Stage:
-        """What is to be seen on the ground."""
+        """Return what is visible on the ground."""
         return Stage()

@@ -1,4 +1,4 @@
-"""Joystick: somebody holds the stick."""
+"""Joystick: the user steers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import torch
 from controller.control.policy import Policy
 from controller.dynamics.character import Character, CharacterState
 from controller.games.base import Game
+from controller.games.registry import game
 from controller.games.settings import Settings
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
 from controller.viewer.input.steering import Controls, Steering, Wish
 
 
-class JoystickGame(Game):
-    """The character goes as the stick says, no faster than the policy was ever asked to."""
+@game
+class JoystickGame(Game[JoystickGoal]):
+    """The character goes as the stick says, but no faster than the policy was trained to."""
 
     task_type = JoystickTask
+    does = "steers, and may lock the way it faces"
 
     def __init__(
         self, character: Character, generator: torch.Generator, settings: Settings
@@ -24,26 +27,26 @@ class JoystickGame(Game):
         self.steering = Steering()
         self.stick = JoystickConfig()
 
-    def board(self, policy: Policy) -> None:
-        super().board(policy)
+    def use_policy(self, policy: Policy) -> None:
+        super().use_policy(policy)
         self.stick = JoystickConfig(**policy.header["settings"])
 
     def enter(self, state: CharacterState) -> CharacterState:
         self.steering.reset(float(state.yaw))
-        self.hold(self.steering.wish())
+        self.set_wish(self.steering.wish())
         return state
 
     def steer(self, controls: Controls, azimuth: float) -> None:
-        self.hold(self.steering.step(controls, azimuth, 1 / self.character.fps))
+        self.set_wish(self.steering.step(controls, azimuth, 1 / self.character.fps))
 
-    def hold(self, wish: Wish) -> None:
-        """Make the wish the goal, but no faster than the policy was ever asked to go in that
-        direction."""
+    def set_wish(self, wish: Wish) -> None:
+        """Make the wish the goal, slowed to what the policy was trained for in that direction."""
         velocity = torch.tensor(wish.velocity, dtype=torch.float32)[None]
         facing = torch.tensor([wish.facing])
         angle = torch.atan2(velocity[:, 0], velocity[:, 1]) - facing
-        slower = self.stick.slowing(velocity.norm(dim=-1), angle)
-        self.goal = JoystickGoal(velocity * slower[:, None], facing)
+
+        slowing = self.stick.slowing(velocity.norm(dim=-1), angle)
+        self.goal = JoystickGoal(velocity * slowing[:, None], facing)
         self.wish = Wish(self.goal.velocity[0].numpy(), wish.facing)
 
     @property

@@ -1,4 +1,4 @@
-"""Maze: somebody looks for a maze and sets its exit."""
+"""Maze: the user picks a maze and sets its exit."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ import torch
 
 from controller.dynamics.character import CharacterState
 from controller.games.base import Game
+from controller.games.registry import game
 from controller.tasks import sight
 from controller.tasks.labyrinth import Labyrinth
-from controller.tasks.maze import MazeTask
+from controller.tasks.maze import MazeGoal, MazeTask
 from controller.viewer.scene.stage import Stage
 
 
-class MazeGame(Game):
-    """A maze with a number, each time the game is chosen the next one, laid around the character,
-    who stands in one corner; the exit is in the opposite one until somebody points at another
-    cell."""
+@game
+class MazeGame(Game[MazeGoal]):
+    """A numbered maze, laid around the character, who stands in one corner. Choosing the game again
+    lays the next one. The exit is in the opposite corner until the user points at another cell."""
 
     task_type = MazeTask
+    task: MazeTask
+    does = "picks a maze, drags the exit"
     pages = (
-        "5 again\tthe next maze",
+        "{key} again\tthe next maze",
         "click or drag in the maze\tthe exit is there",
         "V\tmaze: show the rays by which it sees the walls",
     )
@@ -30,52 +33,44 @@ class MazeGame(Game):
     number = 1
     looking = False
 
-    @property
-    def maze(self) -> MazeTask:
-        """The task."""
-        assert isinstance(self.task, MazeTask)
-        return self.task
-
-    def another(self) -> None:
+    def next_variant(self) -> None:
         self.number += 1
 
     def enter(self, state: CharacterState) -> CharacterState:
-        config = self.maze.config
-        self.labyrinth = Labyrinth.draw(
-            1, config.rows, config.columns, torch.Generator().manual_seed(self.number)
-        )
+        config = self.task.config
+        generator = torch.Generator().manual_seed(self.number)
+        self.labyrinth = Labyrinth.draw(1, config.rows, config.columns, generator)
         opposite = config.rows - 1, config.columns - 1
-        self.goal = self.maze.goal_in(state, self.labyrinth, exit=opposite)
-        self.eye = state
+        self.goal = self.task.goal_in(state, self.labyrinth, exit=opposite)
+        self.state = state
         return state
 
     def press(self, keys: Set[str]) -> None:
         self.looking ^= "v" in keys
 
     def point(self, state: CharacterState, x: float, z: float) -> None:
-        self.goal = self.maze.leading_to(
-            self.goal, self.labyrinth, self.goal.cell(torch.tensor([[x, z]]))
-        )
+        cell = self.goal.cell(torch.tensor([[x, z]]))
+        self.goal = self.task.leading_to(self.goal, self.labyrinth, cell)
 
     def trace(self, state: CharacterState, line: Sequence[tuple[float, float]], done: bool) -> None:
         if line:
             self.point(state, *line[-1])
 
     def step(self, state: CharacterState) -> CharacterState:
-        self.eye = super().step(state)
-        return self.eye
+        self.state = super().step(state)
+        return self.state
 
     @property
     def status(self) -> str:  # type: ignore[override]
-        left = float(self.goal.to_go(self.eye.position))
-        touched = ", touching a wall" if bool(self.maze.failed(self.eye, self.goal)) else ""
-        return f"number {self.number}, {left:.1f} m to go{touched}"
+        metres = float(self.goal.to_go(self.state.position))
+        touching = ", touching a wall" if bool(self.task.failed(self.state, self.goal)) else ""
+        return f"number {self.number}, {metres:.1f} m to go{touching}"
 
     def stage(self) -> Stage:
         flag = self.goal.exit[0].numpy()
         walls = self.goal.walls[0].numpy()
         if not self.looking:
             return Stage(flag=flag, walls=walls)
-        ends = sight.ray_ends(self.eye.position, self.eye.yaw, self.goal.walls)[0]
-        eyes = self.eye.position.expand_as(ends)
+        ends = sight.ray_ends(self.state.position, self.state.yaw, self.goal.walls)[0]
+        eyes = self.state.position.expand_as(ends)
         return Stage(flag=flag, walls=walls, rays=np.stack((eyes.numpy(), ends.numpy()), axis=1))

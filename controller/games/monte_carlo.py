@@ -1,23 +1,29 @@
-"""Monte Carlo control: nothing is trained; the best of many tries acts."""
+"""Monte Carlo control: no training; the best of many random tries acts."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from controller.control.monte_carlo import MonteCarlo
 from controller.dynamics.character import Character, CharacterState
+from controller.games.registry import game
 from controller.games.settings import Settings
 from controller.games.target import TargetGame
 
 
+@game
 class MonteCarloGame(TargetGame):
-    """The target's flag, and whatever of many random tries comes nearest to what the target's
-    reward asks for."""
+    """The target's flag, approached by whichever random try earns most of the target's reward."""
 
-    name = "monte_carlo"
-    piloted = False
+    name: ClassVar[str] = "monte_carlo"
+    title: ClassVar[str] = "Monte Carlo control"
+    does = "clicks, as for the target; no policy: the best of many random tries acts"
     pages = ()
+    uses_policy = False
+    who = "monte_carlo"
 
     def __init__(
         self, character: Character, generator: torch.Generator, settings: Settings

@@ -1,10 +1,11 @@
-"""A character in someone's hands: keys in, scenes out."""
+"""A character in the user's hands: keys in, scenes out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,47 +13,51 @@ from controller.control import shipped
 from controller.core import batch
 from controller.core.errors import CheckpointError
 from controller.dynamics.character import Character, CharacterState
-from controller.games import GAMES, KEYS, Game
-from controller.games.pilot import Pilot
+from controller.games.base import Game
+from controller.games.named_policy import NamedPolicy
+from controller.games.registry import GAMES
 from controller.games.settings import Settings
 from controller.viewer.input.steering import Controls
 from controller.viewer.scene.pose import Pose
 from controller.viewer.scene.scene import Scene
 from controller.viewer.scene.spring import Spring
 
-SHOWN_HALF_LIFE = (
-    0.1  # s; hips sway with every step, and an arrow that sways with them is hard to read
-)
+VELOCITY_HALF_LIFE = 0.1
+"""s: smooths the arrow that shows the velocity. Hips sway with every step, and an arrow that sways
+with them is hard to read."""
 
 
 class Player:
-    """A character in a game, stepped at 30 Hz by whoever holds the keys: a person, a script, a
-    test.
+    """A character in a game, stepped at 30 Hz by a person, a script or a test.
 
-    Attributes: ``state``, all that play; ``before`` and ``now``, the scenes of the two newest
-    states; ``root`` (3,) and ``rotations`` (J, 3, 3), root position and global joint rotations of
-    the character that is followed; ``game``, what is played; ``pilots``, whose policies are able to
-    play it, and ``chosen``, the index of the one that acts; ``complaint``, why the game chosen last
-    is not played, empty if it is.
+    state       the states of all characters that play
+    before      the scene of the second newest state
+    now         the scene of the newest state
+    root        (3,) root position of the character that is followed
+    rotations   (J, 3, 3) its global joint rotations
+    game        what is played
+    policies    the policies that can play it
+    chosen      the index of the policy that acts
+    complaint   why the game chosen last is not played; empty if it is
     """
 
     def __init__(
         self,
         character: Character,
-        pilots: Sequence[Pilot] = (),
+        policies: Sequence[NamedPolicy] = (),
         seed: int = 0,
         task: str = "joystick",
         settings: Settings | None = None,
     ) -> None:
         self.character = character
-        self._named = list(pilots)
+        self._named = list(policies)
         self._settings = settings or Settings()
         self.seconds = 1 / character.fps
-        self._shown = Spring((0.0, 0.0), SHOWN_HALF_LIFE)
+        self._velocity = Spring((0.0, 0.0), VELOCITY_HALF_LIFE)
         self._random = torch.Generator().manual_seed(seed)
-        self._games: dict[str, Game] = {}
-        self._crews: dict[str, list[Pilot]] = {}
-        self._held: Set[str] = frozenset()
+        self._games: dict[str, Game[Any]] = {}
+        self._policies: dict[str, list[NamedPolicy]] = {}
+        self._keys: Set[str] = frozenset()
         self.chosen = 0
         self.complaint = ""
         self.state = character.reset(1, self._random)
@@ -69,95 +74,100 @@ class Player:
         task: str = "joystick",
         settings: Settings | None = None,
     ) -> Player:
-        """From checkpoints; where none of the named policies plays a task, the shipped ones for it
-        do.
+        """Load a character and policies from checkpoints. A task that none of these policies can
+        play is played by the shipped ones.
 
-        CheckpointError says what is wrong with them.
+        Raises CheckpointError if one of the checkpoints is missing or wrong.
         """
         character = Character.load(mvae)
-        return cls(
-            character, [Pilot.load(path, character) for path in policies], seed, task, settings
-        )
+        named = [NamedPolicy.load(path, character) for path in policies]
+        return cls(character, named, seed, task, settings)
 
     @torch.inference_mode()
     def _warm_up(self) -> None:
-        """Act once for each policy and forget it: what is compiled or loaded on first use is not to
-        delay a step."""
-        for _ in self.pilots:
+        """Take one step with each policy and discard it, so that what is compiled or loaded on
+        first use does not delay a step later."""
+        for _ in self.policies:
             self.next_policy()
             self.game.step(self.state)
-        self._begin(self._own())
+        self._begin(self._followed())
 
     @property
-    def pilots(self) -> list[Pilot]:
-        """Whose policies are able to play this game, those first that were trained for it; none
-        where nobody acts."""
-        return self._crews[self.game.name]
+    def policies(self) -> list[NamedPolicy]:
+        """The policies that can play this game, those trained for it first; empty if the game uses
+        none."""
+        return self._policies[self.game.name]
 
     @property
-    def pilot(self) -> Pilot | None:
-        """The one that acts."""
-        return self.pilots[self.chosen] if self.pilots else None
+    def policy(self) -> NamedPolicy | None:
+        """The policy that acts."""
+        return self.policies[self.chosen] if self.policies else None
 
     def next_policy(self) -> None:
-        """Let the next policy act from here on; after the last comes the first. The character moves
-        on as it is."""
-        self._board(self.chosen + 1)
+        """Let the next policy act from now on; after the last comes the first. The character moves
+        on from its current state."""
+        self._select_policy(self.chosen + 1)
 
-    def _board(self, chosen: int) -> None:
-        if self.pilots:
-            self.chosen = chosen % len(self.pilots)
-            self.game.board(self.pilots[self.chosen].policy)
+    def _select_policy(self, index: int) -> None:
+        if self.policies:
+            self.chosen = index % len(self.policies)
+            self.game.use_policy(self.policies[self.chosen].policy)
 
-    def _crew(self, game: Game) -> list[Pilot]:
-        """Who is able to play a game. Policies that nobody named are loaded when their game is
-        first chosen."""
-        if not game.piloted:
+    def _policies_for(self, game: Game[Any]) -> list[NamedPolicy]:
+        """Return the policies that can play a game: the named ones, or else the shipped ones, which
+        are loaded when their game is first chosen.
+
+        Raises CheckpointError if there is none.
+        """
+        if not game.uses_policy:
             return []
-        able = [pilot for pilot in self._named if pilot.plays(game.task)]
+        able = [policy for policy in self._named if policy.plays(game.task)]
         if not able:
-            able = [
-                Pilot.load(path, self.character) for path in shipped.policy_paths(game.task.name)
-            ]
-        return sorted(able, key=lambda pilot: pilot.policy.task != game.task.name)
+            paths = shipped.policy_paths(game.task.name)
+            able = [NamedPolicy.load(path, self.character) for path in paths]
+        return sorted(able, key=lambda named: named.policy.task != game.task.name)
 
-    def _play(self, task: str) -> None:
-        """Make that game the one that is played; CheckpointError if there is no policy for it."""
-        if task not in self._games:
-            game = GAMES[task](self.character, self._random, self._settings)
-            self._crews[task] = self._crew(game)
-            self._games[task] = game
-        self.game = self._games[task]
-        self._board(0)
+    def _play(self, name: str) -> None:
+        """Make that game the one that is played. Raises CheckpointError if there is no policy for
+        it, ConfigError if there is no such game."""
+        kind = GAMES.find(name)
+        if kind.name not in self._games:
+            game = kind(self.character, self._random, self._settings)
+            self._policies[kind.name] = self._policies_for(game)
+            self._games[kind.name] = game
+        self.game = self._games[kind.name]
+        self._select_policy(0)
 
     @torch.inference_mode()
-    def choose(self, task: str) -> None:
-        """Play a game of ``controller.games.GAMES`` from here on; the same once more begins anew.
+    def choose(self, name: str) -> None:
+        """Play a game of :data:`GAMES` from now on. Choosing the current one begins its next
+        variant.
 
-        The character moves on as it is. Without a policy for it, all stays, and ``complaint`` says
-        so.
+        The character moves on from its current state. Without a policy for the game nothing
+        changes, and ``complaint`` says why.
         """
-        own = self._own()
-        before = self.game
+        followed = self._followed()
         self.complaint = ""
-        if task == before.name:
-            before.another()
+        if name == self.game.name:
+            self.game.next_variant()
         else:
             try:
-                self._play(task)
+                self._play(name)
             except CheckpointError as error:
                 self.complaint = str(error)
                 return
-        self.state = self.game.enter(own)
+        self.state = self.game.enter(followed)
 
     @torch.inference_mode()
     def point(self, x: float, z: float, *, overlooking: bool = False) -> None:
-        """Point at the ground there, in metres; ``overlooking`` all that play, perhaps."""
-        (self.game.gather if overlooking else self.game.point)(self.state, x, z)
+        """Point at (x, z) on the ground, in metres; ``overlooking`` if the camera shows all
+        characters."""
+        point = self.game.point_all if overlooking else self.game.point
+        point(self.state, x, z)
 
     @torch.inference_mode()
     def trace(self, line: Sequence[tuple[float, float]], done: bool) -> None:
-        """Draw a line over the ground, points (x, z) in metres."""
+        """Draw a line over the ground: points (x, z) in metres."""
         self.game.trace(self.state, line, done)
 
     @torch.inference_mode()
@@ -167,54 +177,62 @@ class Player:
 
     def _begin(self, state: CharacterState) -> None:
         self.state = self.game.enter(state)
-        self._shown.reset((0.0, 0.0))
-        self._look()
-        self.before = self.now  # nothing lies between there and here
+        self._velocity.reset((0.0, 0.0))
+        self._update_scene()
+        self._cut()
 
-    def _own(self) -> CharacterState:
+    def _cut(self) -> None:
+        """Drop the scene before this one, so that the picture does not sweep between the two."""
+        self.before = self.now
+
+    def _followed(self) -> CharacterState:
         """The state (1) of the character that is followed."""
         return batch.select(self.state, slice(self.game.followed, self.game.followed + 1))
 
     @torch.inference_mode()
     def step(
-        self, held: Set[str], azimuth: float = 0.0, move: tuple[float, float] = (0.0, 0.0)
+        self, keys: Set[str], azimuth: float = 0.0, move: tuple[float, float] = (0.0, 0.0)
     ) -> None:
-        """1/30 s with these keys held and this stick (right, forward), before a camera that looks
-        along ``azimuth``."""
-        pressed = held - self._held
-        self._held = held
+        """Take one step of 1/30 s with these keys down and this stick (right, forward), before a
+        camera that looks along ``azimuth``."""
+        pressed = keys - self._keys
+        self._keys = keys
         game = self.game
         followed = self.game.followed
+
         if "p" in pressed:
             self.next_policy()
         if "r" in pressed:
             return self.reset()
-        for task in GAMES:
-            if KEYS[task] in pressed:
-                self.choose(task)
+        for key in sorted(pressed):
+            name = GAMES.at_key(key)
+            if name is not None:
+                self.choose(name)
+
         self.game.press(pressed)
-        self.game.steer(Controls.of(held, move), azimuth)
+        self.game.steer(Controls.of(keys, move), azimuth)
         self.state = self.game.step(self.state)
-        if not bool(self.character.alive(self._own())):
+        if not bool(self.character.alive(self._followed())):
             return self.reset()
+
         self.before = self.now
-        self._look()
+        self._update_scene()
         if self.game is not game or self.game.followed != followed:
-            self.before = self.now  # nothing lies between two people
+            self._cut()
         return None
 
-    def _look(self) -> None:
-        """Make the newest state's scene."""
-        root, rotations = self.character.joints(self.state)
-        row = self.game.followed
+    def _update_scene(self) -> None:
+        """Make the scene of the newest state."""
         game = self.game
+        row = game.followed
+        root, rotations = self.character.joints(self.state)
         self.root = root[row]
         self.rotations = rotations[row]
-        velocity = self._shown.step(
-            self.character.world_velocity(self.state)[row].numpy(), self.seconds
-        ).copy()
+
+        velocity = self.character.world_velocity(self.state)[row].numpy()
+        arrow = self._velocity.step(velocity, self.seconds).copy()
         poses = Pose.from_matrices(root, rotations)
         yaw = float(self.state.yaw[row])
+        scene = Scene(poses[row], yaw, arrow, stage=game.stage(), others=poses.without(row))
         wish = game.wish
-        scene = Scene(poses[row], yaw, velocity, stage=game.stage(), others=poses.without(row))
         self.now = scene if wish is None else replace(scene, wish=wish.velocity, facing=wish.facing)

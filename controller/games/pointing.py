@@ -1,4 +1,4 @@
-"""What the mouse means, by what lies under it: a slider, the ground, or nothing but the camera."""
+"""What the mouse means, by what lies under it: a slider, the ground, or else the camera."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from controller.viewer.screen import Screen
 
 
 class Pointing:
-    """Passes a mouse on to a player and a screen."""
+    """Passes the mouse on to a player and a screen."""
 
     def __init__(self, player: Player, screen: Screen) -> None:
         self.player = player
         self.screen = screen
 
-    def obey(self, seen: Input) -> None:
-        """Do what the mouse asked for."""
+    def apply(self, inputs: Input) -> None:
+        """Do what the mouse asks for."""
         camera = self.screen.camera
-        camera.orbit(*seen.orbit)
-        camera.zoom(seen.zoom)
-        for pixel in seen.clicks:
+        camera.orbit(*inputs.orbit)
+        camera.zoom(inputs.zoom)
+        for pixel in inputs.clicks:
             self._click(pixel)
-        for pixel in seen.doubles:
+        for pixel in inputs.doubles:
             self._click(pixel, double=True)
-        if seen.stroke:
-            self._drag(seen.stroke, seen.dragged)
+        if inputs.stroke:
+            self._drag(inputs.stroke, inputs.dragged)
 
     def _click(self, pixel: Pixel, double: bool = False) -> None:
         hit = self._hit(pixel)
@@ -35,7 +35,7 @@ class Pointing:
             if hit.what == "slider" and double:
                 sliders.release(hit.unit)
             elif hit.what == "slider":
-                sliders.hold(hit.unit, hit.value)
+                sliders.clamp(hit.unit, hit.value)
             elif hit.what == "switch":
                 sliders.switch()
             elif hit.what == "release":
@@ -49,9 +49,8 @@ class Pointing:
         if hit and sliders:
             if hit.what == "slider" and stroke.path:
                 panel = self.screen.hud.panel(sliders)
-                sliders.hold(
-                    hit.unit, panel.value_at(hit.unit, stroke.path[-1], self.screen.window.size)
-                )
+                value = panel.value_at(hit.unit, stroke.path[-1], self.screen.window.size)
+                sliders.clamp(hit.unit, value)
         elif self.player.game.drawable and self._ground(stroke.start):
             line = [point for pixel in stroke.path if (point := self._ground(pixel))]
             self.player.trace(line, stroke.done)
@@ -59,11 +58,11 @@ class Pointing:
             self.screen.camera.orbit(*dragged)
 
     def _hit(self, pixel: Pixel) -> Hit | None:
-        """What of the panel lies there; None where none is."""
+        """The part of the panel that lies there; None if there is none."""
         sliders = self.player.game.sliders
-        return (
-            self.screen.hud.panel(sliders).hit(pixel, self.screen.window.size) if sliders else None
-        )
+        if not sliders:
+            return None
+        return self.screen.hud.panel(sliders).hit(pixel, self.screen.window.size)
 
     def _ground(self, pixel: Pixel) -> tuple[float, float] | None:
         return self.screen.camera.ground_at(pixel, self.screen.window.size)

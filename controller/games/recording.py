@@ -22,21 +22,17 @@ from controller.motion.skeleton import Clip, Skeleton, to_local
 
 MOTION = formats.writable()
 PICTURES = (".png", ".gif", ".mp4")
-GIF_EVERY = 2  # frames; 15 a second look smooth and halve the file
-GIF_MILLISECONDS = (
-    70,
-    60,
-    70,
-)  # a gif counts in hundredths, and three of these make three frames of 1/15 s
+GIF_EVERY = 2
+"""Frames of play per frame of a .gif: 15 a second look smooth and halve the file."""
+GIF_MILLISECONDS = (70, 60, 70)
+"""Durations of a .gif's frames. A .gif counts in hundredths of a second; these three make three
+frames of 1/15 s."""
 
 
 def check(paths: Iterable[Path]) -> None:
-    """Raise :class:`ConfigError` about the first path that could not be written when the time
-    comes.
-
-    That is: an unknown suffix, a folder that is not there, a film without the library that writes
-    films.
-    """
+    """Raise :class:`ConfigError` about the first path that could not be written at the end: it has
+    an unknown suffix, its folder does not exist or is read-only, or it is a film and the library
+    that writes films is missing."""
     for path in paths:
         suffix = path.suffix.lower()
         if suffix not in MOTION + PICTURES:
@@ -54,8 +50,8 @@ def check(paths: Iterable[Path]) -> None:
 
 
 class Recording:
-    """What was played, written to files when the block ends well; if it ends with an error, no file
-    is touched.
+    """Records play and writes the files when its block ends. If the block ends with an error, no
+    file is touched.
 
     ::
 
@@ -77,24 +73,24 @@ class Recording:
         self._rotations: list[Tensor] = []
 
     def __len__(self) -> int:
-        """How many frames were added, kept or not."""
+        """How many frames were added, whether or not they were stored."""
         return self._frames
 
     def add(self, root: Tensor, rotations: Tensor) -> None:
-        """One frame of motion: the root (3,) in metres and global joint rotations (J, 3, 3). It is
-        kept only if a file wants it: a game that records nothing may run all day."""
+        """Add a frame of motion: the root (3,) in metres and global joint rotations (J, 3, 3). It
+        is stored only if a file needs it, so that a game that records nothing may run all day."""
         self._frames += 1
         if self._motions:
             self._roots.append(root)
             self._rotations.append(rotations)
 
     def add_picture(self, picture: np.ndarray) -> None:
-        """One frame of pictures: (height, width, 3) uint8, the same size each time."""
+        """Add a picture: (height, width, 3) uint8, the same size each time."""
         for writer in self._pictures:
             writer.add(picture)
 
     def clip(self) -> Clip:
-        """The motion so far."""
+        """Return the motion so far."""
         rotations = to_local(self.skeleton.parents, torch.stack(self._rotations))
         return Clip("recording", self.skeleton, torch.stack(self._roots), rotations, self.fps)
 
@@ -132,14 +128,13 @@ class LastPicture:
 
 
 class Gif:
-    """A .gif of every second frame. All share one palette, so that what stands still stays the
-    same, and small."""
+    """A .gif of every second frame. All frames share one palette, so that what does not move stays
+    the same and takes little space."""
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path = path
-        self.frames: list[
-            bytes
-        ] = []  # packed: a minute of pictures would not fit into memory otherwise
+        # Compressed, because a minute of pictures would not fit into memory otherwise.
+        self.frames: list[bytes] = []
         self.count = 0
 
     def add(self, picture: np.ndarray) -> None:
@@ -172,8 +167,8 @@ class Gif:
 
 
 def shared_palette(pixels: np.ndarray) -> Any:
-    """255 colours for (height, width, 3) pixels: half of them where most pixels are, for smooth
-    skies, half of them spread over all the colours there are, for small things that stand out."""
+    """Choose 255 colours for (height, width, 3) pixels: half of them where most pixels are, for
+    smooth skies, and half spread over all colours present, for small things that stand out."""
     from PIL import Image
 
     sheet = Image.fromarray(pixels)

@@ -1,4 +1,4 @@
-"""What may be chosen about games beforehand."""
+"""Settings of the games, chosen before they begin."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from controller.control.monte_carlo import MonteCarloConfig
 from controller.core.errors import require
 
 MOST = 200
-"""Characters of a crowd, in the window."""
+"""The largest number of characters of a crowd in the window."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The size of the crowd, and how hard Monte Carlo control tries.
+    """The size of the crowd, and how many random tries Monte Carlo control makes.
 
-    Half a second of looking ahead gets to a target where four frames, as in the paper, do not; with
-    so few tries it keeps up with 30 Hz on one core.
+    Looking half a second ahead reaches a target where the paper's four frames do not. With so few
+    tries, Monte Carlo control keeps up with 30 Hz on one core.
     """
 
     characters: int = 30

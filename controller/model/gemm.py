@@ -1,9 +1,9 @@
-"""Matrix products that take oneDNN's kernel where torch would take MKL's.
+"""Matrix products by oneDNN's kernel where torch would use MKL's.
 
 On AMD's AVX-512 processors MKL's float32 product runs at less than half of oneDNN's speed (110
-against 250 GFLOP/s on one core of an EPYC, torch 2.13). torch exposes oneDNN's through an operator
-meant for its compiler; where that is missing, and for anything but float32 on a CPU, torch's own
-product serves.
+against 250 GFLOP/s on one core of an EPYC, torch 2.13). torch exposes oneDNN's kernel through an
+operator meant for its compiler. Where that operator is missing, and for anything but float32 on a
+CPU, torch's own product is used.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 WORTH = 1_500_000
-"""Multiply-adds below which MKL's product is as fast: oneDNN's operator takes some ten microseconds
-to begin, and where a gradient is wanted a function in Python as many again."""
+"""Multiply-adds below which MKL's product is as fast. oneDNN's operator takes some ten microseconds
+to start, and a function in Python that provides the gradient takes as many again."""
 
 
 def _has_onednn() -> bool:
@@ -35,9 +35,11 @@ ONEDNN = torch.backends.mkldnn.is_available() and _has_onednn()
 
 
 def _suits(left: Tensor, outputs: int) -> bool:
-    """Whether oneDNN's is the product for (B, I) ``left`` and so many outputs. For one row reading
-    the weights is all the work, and MKL's matrix-vector product does it best. Torch's compiler
-    chooses for itself."""
+    """Whether to use oneDNN for (B, I) ``left`` and this many outputs.
+
+    With one row, reading the weights is all the work, and MKL's matrix-vector product is best at
+    that. Torch's compiler chooses its kernels itself.
+    """
     return (
         ONEDNN
         and not torch.compiler.is_compiling()
@@ -50,8 +52,10 @@ def _suits(left: Tensor, outputs: int) -> bool:
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
-    """``left @ right`` of two matrices, by the faster kernel. Not differentiable by itself."""
-    return _onednn(left, right.t(), None) if _suits(left, right.shape[1]) else left @ right
+    """``left @ right`` of two matrices, by the faster kernel. Has no gradient of its own."""
+    if _suits(left, right.shape[1]):
+        return _onednn(left, right.t(), None)
+    return left @ right
 
 
 class _Product(torch.autograd.Function):
@@ -63,9 +67,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
         left, right = ctx.saved_tensors
-        gradient = gradients[
-            0
-        ].contiguous()  # oneDNN takes a thousand times as long for rows that lie apart
+        # oneDNN takes a thousand times as long for rows that are not contiguous.
+        gradient = gradients[0].contiguous()
         to_left = product(gradient, right.t()) if ctx.needs_input_grad[0] else None
         to_right = product(left.t(), gradient) if ctx.needs_input_grad[1] else None
         return to_left, to_right
@@ -80,69 +83,33 @@ def addmm(bias: Tensor, left: Tensor, right: Tensor) -> Tensor:
 
 
 class _Blended(torch.autograd.Function):
-    """:func:`blended`, which keeps only what it is given: the scaled inputs are made again for the
-    weights' gradient, already turned as its product wants them."""
+    """:func:`blended`, saving nothing but its arguments.
+
+    The scaled inputs, many times as large, are computed again for the gradient of the weights, in
+    the transposed layout that this product needs.
+    """
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(inputs, blend, weight, bias)
-        return blend_inputs(inputs, blend, weight, bias)
+        return product(_scaled(inputs, blend), weight.flatten(0, 1)).addmm_(blend, bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         inputs, blend, weight, bias = ctx.saved_tensors
         gradient = gradients[0].contiguous()
-        if ctx.needs_input_grad[2]:
-            to_parameters, to_inputs, to_blend = blended_back(gradient, inputs, blend, weight, bias)
-            return to_inputs, to_blend, *to_parameters
-        return *_blended_to_given(gradient, inputs, blend, weight, bias), None, None
 
+        to_scaled = product(gradient, weight.flatten(0, 1).t())
+        to_scaled = to_scaled.unflatten(1, weight.shape[:2])  # (B, E, I)
+        to_inputs = torch.bmm(blend[:, None], to_scaled)[:, 0]
+        to_blend = (to_scaled * inputs[:, None]).sum(dim=2).addmm_(gradient, bias.t())
+        if not ctx.needs_input_grad[2]:
+            return to_inputs, to_blend, None, None
 
-def blend_inputs(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """:func:`blended` by one product, of the inputs scaled by each expert's share. Not
-    differentiable by itself."""
-    return product(_scaled(inputs, blend), weight.flatten(0, 1)).addmm_(blend, bias)
-
-
-def blend_outputs(
-    inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor
-) -> tuple[Tensor, Tensor]:
-    """:func:`blended` by a product for each expert, and what each makes of the inputs ``(B, E,
-    O)``, of which the gradient to the shares is easily made."""
-    outputs = torch.stack([product(inputs, expert) for expert in weight], dim=1)
-    return torch.baddbmm((blend @ bias)[:, None], blend[:, None], outputs).squeeze_(1), outputs
-
-
-def blended_back(
-    gradient: Tensor, inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor
-) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
-    """From the gradient to blended outputs ``(B, O)`` those to weight and bias, to the inputs and
-    to the shares."""
-    return blended_to_parameters(gradient, inputs, blend), *_blended_to_given(
-        gradient, inputs, blend, weight, bias
-    )
-
-
-def _blended_to_given(
-    gradient: Tensor, inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor
-) -> tuple[Tensor, Tensor]:
-    to_inputs, to_scaled = blended_to_inputs(gradient, blend, weight)
-    return to_inputs, (to_scaled * inputs[:, None]).sum(dim=2).addmm_(gradient, bias.t())
-
-
-def blended_to_inputs(gradient: Tensor, blend: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """From the gradient to blended outputs ``(B, O)`` those to the inputs ``(B, I)`` and, before
-    they are blended, to each expert's ``(B, E, I)``."""
-    to_scaled = product(gradient, weight.flatten(0, 1).t()).unflatten(1, weight.shape[:2])
-    return torch.bmm(blend[:, None], to_scaled)[:, 0], to_scaled
-
-
-def blended_to_parameters(gradient: Tensor, inputs: Tensor, blend: Tensor) -> tuple[Tensor, Tensor]:
-    """From the gradient to blended outputs ``(B, O)`` those to the weights ``(E, I, O)`` and biases
-    ``(E, O)``."""
-    turned = blend.t().contiguous()
-    scaled = turned[:, None] * inputs.t().contiguous()  # (E, I, B)
-    return product(scaled.flatten(0, 1), gradient).unflatten(0, scaled.shape[:2]), turned @ gradient
+        shares = blend.t().contiguous()
+        scaled = shares[:, None] * inputs.t().contiguous()  # (E, I, B)
+        to_weight = product(scaled.flatten(0, 1), gradient).unflatten(0, weight.shape[:2])
+        return to_inputs, to_blend, to_weight, shares @ gradient
 
 
 def _scaled(inputs: Tensor, blend: Tensor) -> Tensor:
@@ -151,8 +118,8 @@ def _scaled(inputs: Tensor, blend: Tensor) -> Tensor:
 
 
 def blended(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Linear layers of E experts, their outputs blended, differentiable: ``(B, I)``, shares ``(B,
-    E)``, ``(E, I, O)`` and ``(E, O)`` → ``(B, O)``.
+    """Blend the outputs of E linear layers; differentiable. Inputs ``(B, I)``, shares ``(B, E)``,
+    weights ``(E, I, O)`` and biases ``(E, O)`` → ``(B, O)``.
 
     Blending the experts' *outputs* equals blending their weights, and is one matrix product for the
     whole batch: the inputs, scaled by each expert's share and laid side by side, times all experts'
@@ -160,37 +127,17 @@ def blended(inputs: Tensor, blend: Tensor, weight: Tensor, bias: Tensor) -> Tens
     """
     if inputs.dtype != weight.dtype or not _suits(inputs, weight.shape[0] * weight.shape[2]):
         return torch.addmm(blend @ bias, _scaled(inputs, blend), weight.flatten(0, 1))
-    outcome: Tensor = _Blended.apply(inputs, blend, weight, bias)
-    return outcome
-
-
-def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``nn.Linear`` of ``(B, I)`` by the faster product. Not differentiable by itself."""
-    return (
-        _onednn(inputs, weight, bias)
-        if _suits(inputs, len(weight))
-        else functional.linear(inputs, weight, bias)
-    )
-
-
-def linear_back(
-    gradient: Tensor, inputs: Tensor, weight: Tensor
-) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """From the gradient to a linear layer's outputs ``(B, O)`` those to weight and bias, and to the
-    inputs."""
-    return linear_to_parameters(gradient, inputs), product(gradient, weight)
-
-
-def linear_to_parameters(gradient: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """From the gradient to a linear layer's outputs ``(B, O)`` those to weight and bias."""
-    return product(gradient.t(), inputs), gradient.sum(dim=0)
+    outputs: Tensor = _Blended.apply(inputs, blend, weight, bias)
+    return outputs
 
 
 class _LinearProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(inputs, weight)
-        return linear(inputs, weight, bias)
+        if _suits(inputs, len(weight)):
+            return _onednn(inputs, weight, bias)
+        return functional.linear(inputs, weight, bias)
 
     @staticmethod
     def backward(
@@ -199,10 +146,9 @@ class _LinearProduct(torch.autograd.Function):
         inputs, weight = ctx.saved_tensors
         gradient = gradients[0].contiguous()
         to_inputs = product(gradient, weight) if ctx.needs_input_grad[0] else None
-        to_weight, to_bias = (
-            linear_to_parameters(gradient, inputs) if ctx.needs_input_grad[1] else (None, None)
-        )
-        return to_inputs, to_weight, to_bias
+        if not ctx.needs_input_grad[1]:
+            return to_inputs, None, None
+        return to_inputs, product(gradient.t(), inputs), gradient.sum(dim=0)
 
 
 class Linear(nn.Linear):

@@ -10,11 +10,11 @@ from torch import Tensor
 from controller.core import processes
 
 LOG_VARIANCE_RANGE = (-12.0, 6.0)
-"""To which a posterior's log-variance is held, so that neither it nor its inverse leaves single
-precision."""
+"""Range to which a posterior's log-variance is clamped, so that the variance and its inverse fit
+single precision."""
 
 
-class _Held(torch.autograd.Function):
+class _Clamped(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, log_variance: Tensor) -> Tensor:
         return log_variance.clamp(*LOG_VARIANCE_RANGE)
@@ -24,15 +24,15 @@ class _Held(torch.autograd.Function):
         return gradients[0]
 
 
-def held(log_variance: Tensor) -> Tensor:
-    """A log-variance within :data:`LOG_VARIANCE_RANGE`, with the gradient as if it were not held.
+def clamped(log_variance: Tensor) -> Tensor:
+    """A log-variance clamped to :data:`LOG_VARIANCE_RANGE`, with the gradient of the identity.
 
-    Where the KL term weighs nothing for a while, log-variances fall below that range. With the
-    gradient of ``clamp``, which is 0 there, they would stay when it weighs something: at 5.5 nats a
-    unit, whatever β is.
+    While the KL term has no weight, log-variances fall below that range. The gradient of ``clamp``
+    is 0 there, so they would stay below it when the term gets its weight: at 5.5 nats a unit,
+    whatever β is.
     """
-    outcome: Tensor = _Held.apply(log_variance)
-    return outcome
+    result: Tensor = _Clamped.apply(log_variance)
+    return result
 
 
 def kl_per_unit(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -51,8 +51,8 @@ def kl_loss(mean: Tensor, log_variance: Tensor, free_bits: float) -> Tensor:
     """Mean over latent units of max(λ, KLⱼ): a unit's first λ = ``free_bits`` nats are free (Kingma
     et al. 2016).
 
-    KLⱼ is that of the whole batch: where processes share one, they settle together which units have
-    more than λ.
+    KLⱼ is that of the whole batch. Processes that share a batch agree on which units have more than
+    λ.
     """
     units = kl_per_unit(mean, log_variance)
     if not free_bits:

@@ -1,15 +1,14 @@
-"""The motion VAE: encoder, and a decoder that mixes experts (Ling et al. 2020, section 4 and figure
-4).
+"""The motion VAE: an encoder, and a decoder that mixes experts (Ling et al. 2020, section 4 and
+figure 4).
 
 Everything here works on z-scored poses ``(B, D)``; :class:`MotionVAE` carries the statistics as
-buffers. The other kinds of model (:mod:`controller.model.variants`) are subclasses and keep its
-protocol: ``encode``, ``decode``, ``loss``.
+buffers. The other variants (:mod:`controller.model.variants`) are subclasses that follow its
+protocol: ``encoder_input``, ``encode``, ``decode``, ``loss``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -18,36 +17,35 @@ from torch.nn import functional
 
 from controller.core.errors import require
 from controller.model.gemm import Linear, blended
-from controller.model.kl import aggregate, held, kl_loss, kl_per_unit
+from controller.model.kl import aggregate, clamped, kl_loss, kl_per_unit
 from controller.model.normalizer import Normalizer
-from controller.model.step import mixture_step
 
 ROWS = 256
-"""Characters decoded at once on a CPU when no gradient is wanted: more do not fit its caches with
-what is made of them on the way, six times the width of a layer's inputs each."""
+"""Characters decoded at once on a CPU when no gradient is needed. Intermediate results are six
+times as wide as a layer's inputs; those of more characters do not fit the caches."""
 
 Variant = Literal["mixture", "plain", "specialists", "codes", "window"]
 
 
 @dataclass(frozen=True)
 class MotionVAEConfig:
-    """Kind and sizes of the networks. The defaults are the paper's. What a kind has no use for is
-    ignored."""
+    """Variant and sizes of the networks. The defaults are the paper's. A variant ignores the fields
+    that it does not use."""
 
     variant: Variant = "mixture"
-    """mixture: experts blended by a gate. plain: one decoder. specialists: decoders of which the
-    gate picks one. codes: z is one of so many vectors, and an action a number. window: the encoder
-    sees past and future."""
+    """mixture: experts blended by a gate. plain: one decoder. specialists: several decoders, of
+    which the gate selects one. codes: z is one of a fixed number of vectors, and an action is a
+    number. window: the encoder sees past and future."""
     latent: int = 32
     """Units of the latent z."""
     hidden: int = 256
-    """Width of the encoder's and of each expert's two hidden layers."""
+    """Width of the two hidden layers of the encoder and of each expert."""
     experts: int = 6
     """Experts of the decoder, or specialists."""
     gate_hidden: int = 64
     """Width of the gate's two hidden layers."""
     codes: int = 64
-    """Codes of the variant of that name."""
+    """Number of codes of the variant codes."""
     normalise: bool = True
     """Whether the networks see z-scored poses, or poses in their own units."""
     window_past: int = 60
@@ -57,41 +55,37 @@ class MotionVAEConfig:
     window_channels: int = 64
     """Width of its convolutions."""
     latent_once: bool = False
-    """Whether z enters only the first layer of a plain or window variant's decoder, where it is
-    easily ignored."""
+    """Whether z enters only the first layer of the decoder of a plain or window variant, where it
+    is easily ignored."""
 
     def __post_init__(self) -> None:
-        require(
-            self.variant in get_args(Variant), "variant", self.variant, ", ".join(get_args(Variant))
-        )
+        variants = get_args(Variant)
+        require(self.variant in variants, "variant", self.variant, ", ".join(variants))
         require(2 <= self.codes <= 4096, "codes", self.codes, "2 to 4096")
-        for name in (
-            "latent",
-            "hidden",
-            "experts",
-            "gate_hidden",
-            "window_future",
-            "window_channels",
-        ):
+
+        sizes = ("latent", "hidden", "experts", "gate_hidden", "window_future", "window_channels")
+        for name in sizes:
             require(1 <= getattr(self, name) <= 4096, name, getattr(self, name), "1 to 4096")
         require(0 <= self.window_past <= 4096, "window_past", self.window_past, "0 to 4096")
+
+        can_skip = self.variant in ("plain", "window")
         allowed = f"False with the variant {self.variant!r}"
-        require(
-            not self.latent_once or self.variant in ("plain", "window"),
-            "latent_once",
-            True,
-            allowed,
-        )
+        require(can_skip or not self.latent_once, "latent_once", True, allowed)
 
 
 class StepFeatures(nn.Module):
-    """(previous pose, next pose) → the next pose and what two layers, which it enters, too, make of
-    both: ``(B, pose + hidden)``."""
+    """(previous pose, next pose) → ``(B, pose + hidden)``: the next pose, and the output of two
+    layers that see both poses.
 
-    def __init__(self, pose: int, config: MotionVAEConfig) -> None:
+    ``linear`` is the class of the layers.
+    """
+
+    def __init__(
+        self, pose: int, config: MotionVAEConfig, linear: type[nn.Linear] = Linear
+    ) -> None:
         super().__init__()
-        self.first = Linear(2 * pose, config.hidden)
-        self.second = Linear(pose + config.hidden, config.hidden)
+        self.first = linear(2 * pose, config.hidden)
+        self.second = linear(pose + config.hidden, config.hidden)
 
     def features(self, previous: Tensor, following: Tensor) -> Tensor:
         hidden = functional.elu(self.first(torch.cat((following, previous), dim=-1)), inplace=True)
@@ -100,21 +94,24 @@ class StepFeatures(nn.Module):
 
 
 class Encoder(StepFeatures):
-    """(previous pose, next pose) → mean and log-variance of z, ``(B, latent)``; the next pose
+    """(previous pose, next pose) → mean and log-variance of z, ``(B, latent)``. The next pose
     enters every layer."""
 
-    def __init__(self, pose: int, config: MotionVAEConfig) -> None:
-        super().__init__(pose, config)
-        self.mean = Linear(pose + config.hidden, config.latent)
-        self.log_variance = Linear(pose + config.hidden, config.latent)
+    def __init__(
+        self, pose: int, config: MotionVAEConfig, linear: type[nn.Linear] = Linear
+    ) -> None:
+        super().__init__(pose, config, linear)
+        self.mean = linear(pose + config.hidden, config.latent)
+        self.log_variance = linear(pose + config.hidden, config.latent)
 
     def forward(self, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.features(previous, following)
-        return self.mean(hidden), held(self.log_variance(hidden))
+        features = self.features(previous, following)
+        return self.mean(features), clamped(self.log_variance(features))
 
 
 class ExpertLinear(nn.Module):
-    """One linear layer of all experts, blended by ``(B, E)`` coefficients that sum to 1."""
+    """One linear layer of every expert: inputs ``(B, I)`` and shares ``(B, E)``, which sum to 1,
+    → blended outputs ``(B, O)``."""
 
     def __init__(self, experts: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -128,41 +125,50 @@ class ExpertLinear(nn.Module):
 
 class Decoder(nn.Module):
     """(z, previous pose) → next pose. z enters every layer of every expert, so that it cannot be
-    ignored."""
+    ignored.
 
-    def __init__(self, pose: int, config: MotionVAEConfig) -> None:
+    ``linear`` is the class of the gate's layers, ``expert_linear`` that of the experts'.
+    """
+
+    def __init__(
+        self,
+        pose: int,
+        config: MotionVAEConfig,
+        linear: type[nn.Linear] = Linear,
+        expert_linear: type[ExpertLinear] = ExpertLinear,
+    ) -> None:
         super().__init__()
         self.gate = nn.Sequential(
-            Linear(config.latent + pose, config.gate_hidden),
+            linear(config.latent + pose, config.gate_hidden),
             nn.ELU(inplace=True),
-            Linear(config.gate_hidden, config.gate_hidden),
+            linear(config.gate_hidden, config.gate_hidden),
             nn.ELU(inplace=True),
-            Linear(config.gate_hidden, config.experts),
+            linear(config.gate_hidden, config.experts),
         )
-        self.first = ExpertLinear(config.experts, config.latent + pose, config.hidden)
-        self.second = ExpertLinear(config.experts, config.latent + config.hidden, config.hidden)
-        self.output = ExpertLinear(config.experts, config.latent + config.hidden, pose)
+        self.first = expert_linear(config.experts, config.latent + pose, config.hidden)
+        self.second = expert_linear(config.experts, config.latent + config.hidden, config.hidden)
+        self.output = expert_linear(config.experts, config.latent + config.hidden, pose)
 
     def blend(self, latent: Tensor, previous: Tensor) -> Tensor:
-        """The experts' shares ``(B, E)`` of the next pose, not negative, summing to 1."""
+        """The experts' shares ``(B, E)`` of the next pose: none is negative, and they sum to 1."""
         return self._blend(torch.cat((latent, previous), dim=-1))
 
-    def _blend(self, shown: Tensor) -> Tensor:
-        return torch.softmax(self.gate(shown), dim=-1)
+    def _blend(self, inputs: Tensor) -> Tensor:
+        return torch.softmax(self.gate(inputs), dim=-1)
 
     def forward(self, latent: Tensor, previous: Tensor) -> Tensor:
-        shown = torch.cat((latent, previous), dim=-1)
-        blend = self._blend(shown)
-        hidden = functional.elu(self.first(shown, blend), inplace=True)
-        hidden = functional.elu(
-            self.second(torch.cat((latent, hidden), dim=-1), blend), inplace=True
-        )
+        inputs = torch.cat((latent, previous), dim=-1)
+        blend = self._blend(inputs)
+
+        hidden = functional.elu(self.first(inputs, blend), inplace=True)
+        inputs = torch.cat((latent, hidden), dim=-1)
+        hidden = functional.elu(self.second(inputs, blend), inplace=True)
         return self.output(torch.cat((latent, hidden), dim=-1), blend)
 
 
-class Step(NamedTuple):
-    """One training step of a batch: the ``predicted`` next poses (B, D), and two scalar losses:
-    that of the ``reconstruction``, and that of the ``latent``, which β weighs."""
+class StepLoss(NamedTuple):
+    """One training step of a batch: the ``predicted`` next poses (B, D) and two scalar losses, of
+    the ``reconstruction`` and of the ``latent``. β weighs the latter."""
 
     predicted: Tensor
     reconstruction: Tensor
@@ -173,14 +179,11 @@ class MotionVAE(nn.Module):
     """Encoder, decoder and statistics, for poses of ``pose`` values.
 
     ``past`` and ``future`` say how many captured poses before and after the current one the encoder
-    may see: here the one that it is to encode.
+    may see. Here it sees one, the next pose, which it encodes.
     """
 
     past = 0
     future = 1
-    written_out = True
-    """Whether a step of training is :func:`mixture_step` where that can be; compiled networks are
-    not."""
 
     def __init__(
         self, pose: int, config: MotionVAEConfig, normalizer: Normalizer | None = None
@@ -199,27 +202,27 @@ class MotionVAE(nn.Module):
 
     @property
     def codes(self) -> Tensor | None:
-        """The vectors ``(K, latent)`` of which z is one; None where it is any vector, with N(0, I)
-        for its prior."""
+        """The vectors ``(K, latent)`` that z may be, or None if z may be any vector, with the prior
+        N(0, I)."""
         return None
 
     @property
     def has_kernels(self) -> bool:
-        """Whether :mod:`controller.model.fast.kernels` computes this decoder: it knows the mixture
-        of experts alone."""
+        """Whether :mod:`controller.model.fast.kernels` can compute this decoder: it has the mixture
+        of experts only."""
         return type(self.decoder) is Decoder
 
     # -- the protocol ------------------------------------------------------------------------------
 
-    def seen(self, windows: Tensor, current: int) -> Tensor:
-        """What the encoder may see of captured windows ``(B, W, D)`` when pose ``current`` is the
-        one to go on from: here the next pose, ``(B, D)``."""
+    def encoder_input(self, windows: Tensor, current: int) -> Tensor:
+        """What the encoder may see of captured windows ``(B, W, D)`` in a step from pose
+        ``current``: here the next pose, ``(B, D)``."""
         return windows[:, current + 1]
 
-    def encode(self, previous: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Posterior mean and log-variance ``(B, latent)`` of the step from a z-scored pose, given
-        what is ``seen``."""
-        return self.encoder(previous, seen)
+    def encode(self, previous: Tensor, encoder_input: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean and log-variance ``(B, latent)`` of the step from z-scored poses
+        ``previous`` (B, D)."""
+        return self.encoder(previous, encoder_input)
 
     def decode(self, latent: Tensor, previous: Tensor) -> Tensor:
         """The next z-scored pose ``(B, D)``."""
@@ -229,33 +232,20 @@ class MotionVAE(nn.Module):
         return torch.cat([self.decoder(z, pose) for z, pose in parts])
 
     def loss(
-        self, previous: Tensor, following: Tensor, seen: Tensor, noise: Tensor, free_bits: float
-    ) -> Step:
+        self,
+        previous: Tensor,
+        following: Tensor,
+        encoder_input: Tensor,
+        noise: Tensor,
+        free_bits: float,
+    ) -> StepLoss:
         """A step from ``previous`` towards the captured ``following`` (B, D) with z = mean +
         σ·noise: the mean squared error in deviations, and the mean over latent units of the KL
         divergence."""
-        if self._is_written_out(previous, free_bits):
-            return Step(*mixture_step(self._parameters_in_order, previous, following, seen, noise))
-        mean, log_variance = self.encode(previous, seen)
+        mean, log_variance = self.encode(previous, encoder_input)
         latent = torch.addcmul(mean, torch.exp(0.5 * log_variance), noise)
-        return Step(
-            *self.reconstruct(latent, previous, following), kl_loss(mean, log_variance, free_bits)
-        )
-
-    def _is_written_out(self, poses: Tensor, free_bits: float) -> bool:
-        """Whether :func:`mixture_step` is this step: of just these networks on a CPU, not compiled,
-        and no autocast. Of a frozen decoder it would make gradients in vain."""
-        if type(self.encoder) is not Encoder or type(self.decoder) is not Decoder or free_bits:
-            return False
-        if not self.decoder.output.weight.requires_grad:
-            return False
-        return (
-            self.written_out and poses.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-        )
-
-    @cached_property
-    def _parameters_in_order(self) -> list[nn.Parameter]:
-        return [*self.encoder.parameters(), *self.decoder.parameters()]
+        predicted, reconstruction = self.reconstruct(latent, previous, following)
+        return StepLoss(predicted, reconstruction, kl_loss(mean, log_variance, free_bits))
 
     def reconstruct(
         self, latent: Tensor, previous: Tensor, following: Tensor
@@ -267,8 +257,10 @@ class MotionVAE(nn.Module):
 
     def draw_latents(self, count: int, generator: torch.Generator) -> Tensor:
         """``(count, latent)`` latents for a random walk, drawn from the prior."""
-        drawn = torch.randn(count, self.config.latent, generator=generator, device=generator.device)
-        return drawn.to(self.normalizer.mean.device)
+        latents = torch.randn(
+            count, self.config.latent, generator=generator, device=generator.device
+        )
+        return latents.to(self.normalizer.mean.device)
 
     # -- what is measured --------------------------------------------------------------------------
 
@@ -277,13 +269,12 @@ class MotionVAE(nn.Module):
         return self.decoder.blend(latent, previous) if isinstance(self.decoder, Decoder) else None
 
     def information(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """How much z tells of a step, in nats, averaged over posteriors ``(B, latent)``: their KL
-        from the prior."""
+        """How much z says about a step, in nats: the KL of posteriors ``(B, latent)`` from the
+        prior, averaged over them."""
         return kl_per_unit(mean, log_variance).sum()
 
     def mismatch(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """KL in nats of the mixture of posteriors ``(B, latent)``, taken for one normal
-        distribution, from the prior: how badly :meth:`draw_latents` finds the latents of real
-        steps."""
+        """KL in nats from the prior of the mixture of posteriors ``(B, latent)``, treated as one
+        normal distribution: how poorly :meth:`draw_latents` matches the latents of real steps."""
         centre, variance = aggregate(mean, log_variance)
         return kl_per_unit(centre[None], variance.log()[None]).sum()

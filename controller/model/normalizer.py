@@ -1,5 +1,5 @@
-"""Statistics of the training poses, kept as buffers of a module so that a checkpoint carries its
-own."""
+"""Statistics of the training poses, kept as buffers of a module so that every checkpoint carries
+its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Normalizer(nn.Module):
-    """Pose ↔ z-scores, and the range in which captured poses lie.
+    """Pose ↔ z-scores, and the range of captured poses.
 
     ``mean``, ``std`` (positive), ``low`` and ``high`` are ``(D,)`` in the pose's own units.
     """
@@ -20,7 +20,8 @@ class Normalizer(nn.Module):
 
     def __init__(self, mean: Tensor, std: Tensor, low: Tensor, high: Tensor) -> None:
         super().__init__()
-        if not (mean.shape == std.shape == low.shape == high.shape) or not bool((std > 0).all()):
+        same_shape = mean.shape == std.shape == low.shape == high.shape
+        if not same_shape or not bool((std > 0).all()):
             raise ValueError(
                 "mean, std, low and high must have one shape, and std must be positive everywhere"
             )
@@ -34,14 +35,14 @@ class Normalizer(nn.Module):
         return scores * self.std + self.mean
 
     def unscaled(self) -> Normalizer:
-        """One that leaves poses in their own units; their range stays."""
+        """A normalizer that leaves poses in their own units, with the same range."""
         return Normalizer(
             torch.zeros_like(self.mean), torch.ones_like(self.std), self.low, self.high
         )
 
     @classmethod
     def blank(cls, size: int) -> Normalizer:
-        """Zero mean, unit deviation, unbounded: a place for a checkpoint's buffers to be loaded
-        into."""
+        """Zero mean, unit deviation, no bounds: a placeholder into which a checkpoint's buffers are
+        loaded."""
         inf = torch.full((size,), torch.inf)
         return cls(torch.zeros(size), torch.ones(size), -inf, inf)

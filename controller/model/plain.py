@@ -1,5 +1,5 @@
-"""The plain VAE: one decoder, without experts (Ling et al. 2020, in whose code it is the first
-variant)."""
+"""The plain VAE: one decoder, without experts (the first variant in the code of Ling et al.
+2020)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ from controller.model.mixture import MotionVAE, MotionVAEConfig
 
 
 class PlainDecoder(nn.Module):
-    """(z, previous pose) → next pose, by three layers. z enters every one of them, so that it
-    cannot be ignored; with ``latent_once`` it enters the first only."""
+    """(z, previous pose) → next pose, by three layers. z enters every layer, so that it cannot be
+    ignored; with ``latent_once`` it enters only the first."""
 
     def __init__(self, pose: int, config: MotionVAEConfig) -> None:
         super().__init__()
-        self.again = (
-            0 if config.latent_once else config.latent
-        )  # units of z that enter the later layers
+        self.later_latent = 0 if config.latent_once else config.latent
         self.first = Linear(config.latent + pose, config.hidden)
-        self.second = Linear(self.again + config.hidden, config.hidden)
-        self.output = Linear(self.again + config.hidden, pose)
+        self.second = Linear(self.later_latent + config.hidden, config.hidden)
+        self.output = Linear(self.later_latent + config.hidden, pose)
 
     def forward(self, latent: Tensor, previous: Tensor) -> Tensor:
         hidden = functional.elu(self.first(torch.cat((latent, previous), dim=-1)))
-        again = latent[..., : self.again]
-        hidden = functional.elu(self.second(torch.cat((again, hidden), dim=-1)))
-        return self.output(torch.cat((again, hidden), dim=-1))
+        later = latent[..., : self.later_latent]
+        hidden = functional.elu(self.second(torch.cat((later, hidden), dim=-1)))
+        return self.output(torch.cat((later, hidden), dim=-1))
 
 
 class PlainVAE(MotionVAE):

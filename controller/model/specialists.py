@@ -1,5 +1,5 @@
-"""A mixture of specialists: decoders that compete for steps, of which the gate picks one (Jacobs,
-Jordan, Nowlan and Hinton, *Adaptive Mixtures of Local Experts*, 1991)."""
+"""A mixture of specialists: decoders that compete for steps; the gate selects one (Jacobs, Jordan,
+Nowlan and Hinton, *Adaptive Mixtures of Local Experts*, 1991)."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from controller.model.mixture import Decoder, MotionVAE
 
 
 class SpecialistDecoder(Decoder):
-    """(z, previous pose) → next pose, by the one of E decoders to which the gate gives most.
+    """(z, previous pose) → next pose, by the one of E decoders with the largest gate coefficient.
 
-    It is the mixture of experts with all of the blend for one of them.
+    It is the mixture of experts with the whole blend given to one of them.
     """
 
     def coefficients(self, latent: Tensor, previous: Tensor) -> Tensor:
-        """The gate's coefficients ``(B, E)``, positive, summing to 1."""
+        """The gate's coefficients ``(B, E)``, positive, with a sum of 1."""
         return super()._blend(torch.cat((latent, previous), dim=-1))
 
     def _blend(self, inputs: Tensor) -> Tensor:
-        picked = self.gate(inputs).argmax(dim=-1)
-        return functional.one_hot(picked, self.first.weight.shape[0]).to(inputs.dtype)
+        selected = self.gate(inputs).argmax(dim=-1)
+        return functional.one_hot(selected, self.first.weight.shape[0]).to(inputs.dtype)
 
     def every(self, latent: Tensor, previous: Tensor) -> Tensor:
-        """What each of them makes of a step: ``(B, E, D)``."""
+        """The next pose of every specialist: ``(B, E, D)``."""
         layers = [
-            zip(m.weight.unbind(), m.bias.unbind(), strict=True)
-            for m in (self.first, self.second, self.output)
+            zip(layer.weight.unbind(), layer.bias.unbind(), strict=True)
+            for layer in (self.first, self.second, self.output)
         ]
         poses = []
         for first, second, output in zip(*layers, strict=True):
@@ -45,8 +45,8 @@ class SpecialistDecoder(Decoder):
 
 
 class SpecialistsVAE(MotionVAE):
-    """A motion VAE whose decoders specialise. When playing, and in free steps, the one that the
-    gate picks acts."""
+    """A motion VAE whose decoders specialise. In play and in free steps, the specialist that the
+    gate selects decodes."""
 
     decoder: SpecialistDecoder
 
@@ -56,15 +56,18 @@ class SpecialistsVAE(MotionVAE):
     def reconstruct(
         self, latent: Tensor, previous: Tensor, following: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The pose of the one that is picked, from which a rollout goes on, and the competitive
-        loss Σ cₖ·‖xₖ − x‖² with the gate's coefficients c, the squared error a mean over pose
+        """The pose of the selected specialist, from which a rollout goes on, and the competitive
+        loss Σ cₖ·‖xₖ − x‖² with the gate's coefficients c. The squared error is a mean over pose
         values.
 
-        Not the error of the blend Σ cₖ·xₖ: each decoder is to be right by itself, and is told so
-        the more, the more steps of that kind are given to it (Jacobs et al. 1991, equation 1.2).
+        It is not the error of the blend Σ cₖ·xₖ: each specialist must be right by itself, and
+        learns more from the kinds of step in which its coefficient is larger (Jacobs et al. 1991,
+        equation 1.2).
         """
         coefficients = self.decoder.coefficients(latent, previous)
         poses = self.decoder.every(latent, previous)
         errors = (poses - following[:, None]).square().mean(dim=-1)
-        picked = poses[torch.arange(len(poses), device=poses.device), coefficients.argmax(dim=-1)]
-        return picked, (coefficients * errors).sum(dim=-1).mean()
+
+        rows = torch.arange(len(poses), device=poses.device)
+        selected = poses[rows, coefficients.argmax(dim=-1)]
+        return selected, (coefficients * errors).sum(dim=-1).mean()

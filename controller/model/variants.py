@@ -1,9 +1,9 @@
-"""The kinds of motion VAE, by name."""
+"""The variants of the motion VAE, by name."""
 
 from __future__ import annotations
 
 from controller.model.codes import CodeVAE
-from controller.model.convolutional import WindowVAE
+from controller.model.convolutional import ConvolutionalVAE
 from controller.model.mixture import MotionVAE, MotionVAEConfig, Variant
 from controller.model.normalizer import Normalizer
 from controller.model.plain import PlainVAE
@@ -14,12 +14,12 @@ VARIANTS: dict[Variant, type[MotionVAE]] = {
     "plain": PlainVAE,
     "specialists": SpecialistsVAE,
     "codes": CodeVAE,
-    "window": WindowVAE,
+    "window": ConvolutionalVAE,
 }
 
 
 def build(pose: int, config: MotionVAEConfig, normalizer: Normalizer | None = None) -> MotionVAE:
-    """An untrained model of the kind that ``config`` names, for poses of ``pose`` values."""
+    """An untrained model of the variant that ``config`` names, for poses of ``pose`` values."""
     if normalizer is not None and not config.normalise:
         normalizer = normalizer.unscaled()
     return VARIANTS[config.variant](pose, config, normalizer)

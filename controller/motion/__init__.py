@@ -1,2 +1,2 @@
-"""Skeletons and their motion: rotations, kinematics, the pose vector, feet, and the field's
+"""Skeletons and their motion: rotations, kinematics, roles of joints, the pose vector, feet and
 measures."""

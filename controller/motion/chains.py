@@ -31,6 +31,11 @@ class Chain:
     hangs: bool
     parts: dict[str, Parts]
 
+    def joints(self, region: str) -> dict[str, int]:
+        """Part → joint. Unnamed arms that hang to the ground are built like legs."""
+        like_leg = self.hangs and not self.parts[region].named
+        return dict(self.parts["leg" if like_leg else region].joints)
+
     def points(self, region: str) -> tuple[bool, float]:
         """How much speaks for the region: first whether names do, then all points."""
         return self.parts[region].named > 0, self.parts[region].score

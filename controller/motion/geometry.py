@@ -1,8 +1,8 @@
 """Batched rotations, yaw frames and root integration.
 
-Conventions: metres, radians, right-handed, Y up. At yaw 0 a character faces +Z and its left is +X;
-yaw turns about +Y, so a positive yaw turns left. Quaternions are (w, x, y, z). Every function takes
-any leading batch dimensions, keeps the dtype it is given and works on CPU and GPU tensors alike.
+Conventions: metres, radians, right-handed, Y up. At yaw 0 a character faces +Z and its left is +X.
+Yaw turns about +Y, so a positive yaw turns left. Quaternions are (w, x, y, z). Every function takes
+any leading batch dimensions, keeps the dtype of its input and works on CPU and GPU tensors alike.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 AXES = {"X": 0, "Y": 1, "Z": 2}
+"""Axis → coordinate."""
 
 
 def wrap_angle(angle: Tensor) -> Tensor:
@@ -21,8 +22,7 @@ def wrap_angle(angle: Tensor) -> Tensor:
 
 
 def axis_rotation(axis: str, angle: Tensor) -> Tensor:
-    """Rotation matrices ``(..., 3, 3)`` about one coordinate axis, ``axis`` being "X", "Y" or
-    "Z"."""
+    """Rotation matrices ``(..., 3, 3)`` about the coordinate axis "X", "Y" or "Z"."""
     i = AXES[axis]
     j = (i + 1) % 3
     k = (i + 2) % 3
@@ -38,7 +38,8 @@ def axis_rotation(axis: str, angle: Tensor) -> Tensor:
 
 
 def euler_to_matrix(angles: Tensor, order: str) -> Tensor:
-    """Intrinsic Euler angles ``(..., 3)`` in the order written, e.g. "ZXY" → R = Rz·Rx·Ry."""
+    """Rotation matrices ``(..., 3, 3)`` of intrinsic Euler angles ``(..., 3)`` in this order: "ZXY"
+    is R = Rz·Rx·Ry."""
     matrix = axis_rotation(order[0], angles[..., 0])
     for index, axis in enumerate(order[1:], start=1):
         matrix = matrix @ axis_rotation(axis, angles[..., index])
@@ -49,20 +50,19 @@ def matrix_to_euler(matrix: Tensor, order: str = "ZXY") -> Tensor:
     """Intrinsic Euler angles ``(..., 3)`` of rotation matrices, for any of the six orders of three
     axes.
 
-    At gimbal lock (middle angle ±90°) the third angle is set to 0 and the first takes the whole
-    turn.
+    At gimbal lock (middle angle ±90°) the third angle is 0 and the first is the whole turn.
     """
     i, j, k = (AXES[axis] for axis in order)
     sign = 1.0 if (j - i) % 3 == 1 else -1.0
     middle = torch.asin((sign * matrix[..., i, k]).clamp(-1, 1))
+
     locked = matrix[..., i, k].abs() > 1 - 1e-7
-    first = torch.where(
-        locked,
-        torch.atan2(sign * matrix[..., k, j], matrix[..., j, j]),
-        torch.atan2(-sign * matrix[..., j, k], matrix[..., k, k]),
-    )
+    whole_turn = torch.atan2(sign * matrix[..., k, j], matrix[..., j, j])
+    first = torch.atan2(-sign * matrix[..., j, k], matrix[..., k, k])
+    first = torch.where(locked, whole_turn, first)
     third = torch.atan2(-sign * matrix[..., i, j], matrix[..., i, i])
-    return torch.stack((first, middle, torch.where(locked, torch.zeros_like(third), third)), dim=-1)
+    third = torch.where(locked, torch.zeros_like(third), third)
+    return torch.stack((first, middle, third), dim=-1)
 
 
 def matrix_to_6d(matrix: Tensor) -> Tensor:
@@ -100,6 +100,7 @@ def matrix_to_quaternion(matrix: Tensor) -> Tensor:
     squares = torch.stack(
         (1 + t0 + t1 + t2, 1 + t0 - t1 - t2, 1 - t0 + t1 - t2, 1 - t0 - t1 + t2), dim=-1
     )
+
     wx = m[..., 2, 1] - m[..., 1, 2]
     wy = m[..., 0, 2] - m[..., 2, 0]
     wz = m[..., 1, 0] - m[..., 0, 1]
@@ -115,22 +116,23 @@ def matrix_to_quaternion(matrix: Tensor) -> Tensor:
         ),
         dim=-2,
     )
+
     best = squares.argmax(dim=-1)[..., None, None].expand(*squares.shape[:-1], 1, 4)
     quaternion = torch.nn.functional.normalize(candidates.gather(-2, best).squeeze(-2), dim=-1)
     return torch.where(quaternion[..., :1] < 0, -quaternion, quaternion)
 
 
 def slerp(start: Tensor, end: Tensor, amount: Tensor) -> Tensor:
-    """Spherical interpolation of unit quaternions along the shorter arc; ``amount`` in [0, 1]
-    broadcasts."""
+    """Spherical interpolation of unit quaternions ``(..., 4)`` along the shorter arc. ``amount`` in
+    [0, 1] broadcasts to ``(..., 1)``."""
     cosine = (start * end).sum(-1, keepdim=True)
     end = torch.where(cosine < 0, -end, end)
     angle = torch.acos(cosine.abs().clamp(max=1.0))
     sine = torch.sin(angle)
     amount = amount.expand_as(angle)
-    near = (
-        sine < 1e-5
-    )  # the two are (almost) one: a straight line is exact enough, and sin() would divide by 0
+
+    # If the two are almost equal, a straight line is exact enough, and the sine would divide by 0.
+    near = sine < 1e-5
     safe = torch.where(near, torch.ones_like(sine), sine)
     first = torch.where(near, 1 - amount, torch.sin((1 - amount) * angle) / safe)
     second = torch.where(near, amount, torch.sin(amount * angle) / safe)
@@ -138,29 +140,28 @@ def slerp(start: Tensor, end: Tensor, amount: Tensor) -> Tensor:
 
 
 def rotation_between(source: Tensor, target: Tensor) -> Tensor:
-    """The smallest rotation ``(..., 3, 3)`` that turns direction ``source`` into ``target`` (not
-    opposite)."""
+    """The smallest rotation ``(..., 3, 3)`` from the direction ``source`` to ``target``, ``(...,
+    3)`` each. The two must not be opposite."""
     a = torch.nn.functional.normalize(source, dim=-1)
     b = torch.nn.functional.normalize(target, dim=-1)
-    half = torch.nn.functional.normalize(
-        torch.cat((1 + (a * b).sum(-1, keepdim=True), torch.linalg.cross(a, b)), -1), dim=-1
-    )
-    return quaternion_to_matrix(half)
+    cosine = (a * b).sum(-1, keepdim=True)
+    quaternion = torch.cat((1 + cosine, torch.linalg.cross(a, b)), -1)
+    return quaternion_to_matrix(torch.nn.functional.normalize(quaternion, dim=-1))
 
 
 def yaw_matrix(yaw: Tensor) -> Tensor:
-    """Rotation matrices ``(..., 3, 3)`` about +Y."""
+    """Rotation matrices ``(..., 3, 3)`` about +Y by ``yaw`` (...) radians."""
     return axis_rotation("Y", yaw)
 
 
 def yaw_of(forward: Tensor) -> Tensor:
-    """The yaw of directions ``(..., 3)``: 0 along +Z, +π/2 along +X."""
+    """The yaw (...) in radians of directions ``(..., 3)``: 0 along +Z, +π/2 along +X."""
     return torch.atan2(forward[..., 0], forward[..., 2])
 
 
 def turn(vector: Tensor, yaw: Tensor) -> Tensor:
-    """Ground vectors ``(..., 2)`` as (x, z), turned by ``yaw`` about +Y: from a yaw frame into the
-    world."""
+    """Ground vectors ``(..., 2)`` as (x, z), turned by ``yaw`` (...) about +Y: from a yaw frame to
+    the world."""
     cos = torch.cos(yaw)
     sin = torch.sin(yaw)
     x = vector[..., 0]
@@ -171,13 +172,14 @@ def turn(vector: Tensor, yaw: Tensor) -> Tensor:
 def integrate_root(
     position: Tensor, yaw: Tensor, velocity: Tensor, seconds: float
 ) -> tuple[Tensor, Tensor]:
-    """Move a root by one step of its own velocity.
+    """Move a root by its own velocity for some ``seconds``.
 
-    ``position`` (..., 2) as (x, z), ``yaw`` (...), ``velocity`` (..., 3) as (forward m/s, left m/s,
-    turn rad/s), given in the facing frame *before* the step (Ling et al. 2020, section 3). Returns
-    the new position and yaw.
+    ``position`` (..., 2) is (x, z) in metres, ``yaw`` (...) in radians. ``velocity`` (..., 3) is
+    (forward m/s, left m/s, turn rad/s) in the facing frame *before* the step (Ling et al. 2020,
+    section 3). Returns the new position and yaw.
     """
-    step = turn(torch.stack((velocity[..., 1], velocity[..., 0]), dim=-1), yaw) * seconds
+    ground_velocity = torch.stack((velocity[..., 1], velocity[..., 0]), dim=-1)
+    step = turn(ground_velocity, yaw) * seconds
     return position + step, wrap_angle(yaw + velocity[..., 2] * seconds)
 
 

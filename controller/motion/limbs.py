@@ -22,7 +22,9 @@ MISSING = {"base": 0.0, "upper": -1.5, "middle": -1.0, "end": -1.0, "toe": 0.0}
 """Points for a part that no joint has."""
 SKIPPED_ABOVE = -0.1
 SKIPPED_INSIDE = -0.5
-"""Points for an unnamed joint that has no part, above the limb's first part or inside the limb."""
+SKIPPED_BEYOND = -0.15
+"""Points for an unnamed joint that has no part: above the limb's first part, inside the limb, or
+below its end."""
 
 
 @dataclass
@@ -96,7 +98,9 @@ def _skipped(last: int) -> float:
     """Points for an unnamed joint without a part, after the ``last`` part."""
     if last == 0:
         return SKIPPED_ABOVE
-    return SKIPPED_INSIDE if last <= PARTS.index("middle") + 1 else 0.0
+    if last <= PARTS.index("middle") + 1:
+        return SKIPPED_INSIDE
+    return SKIPPED_BEYOND if last == PARTS.index("end") + 1 else 0.0
 
 
 def _points(
@@ -111,7 +115,7 @@ def _points(
         "upper": bone,
         "middle": bone,
         "end": 0.4 - 0.6 * bone,
-        "toe": (0.2 if meaning.region == "leg" else -0.3) - 0.5 * bone,
+        "toe": (0.2 if meaning.region == "leg" else -1.0) - 0.5 * bone,
     }[meaning.part]
     if reading.extra:
         return CONTRADICTION

@@ -220,7 +220,7 @@ class _Finder:
         self.partner = list(self.evidence.partner)
         self.sides, self.doubtful = find_sides(self.evidence, pairs, limbs, self.stands)
         self.parts: LimbParts = {
-            (region, self.sides[chain.root]): dict(chain.parts[region].joints)
+            (region, self.sides[chain.root]): chain.joints(region)
             for region, pair in limbs.items()
             for chain in pair
             if self.sides[chain.root]

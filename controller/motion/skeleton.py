@@ -17,8 +17,8 @@ from controller.motion.overrides import RoleOverrides
 class Skeleton:
     """Joints in an order in which a parent comes before its children.
 
-    names      one a joint, the root first
-    parents    index of each joint's parent, −1 for the root
+    names      of the joints, the root first
+    parents    index of each joint's parent; −1 for the root
     offsets    (J, 3) metres, from the parent's origin, in the parent's frame; the root's is zero
     tips       (J, 3) metres, where the bone of a leaf joint ends (BVH's End Site); zero for the
                others
@@ -49,7 +49,7 @@ class Skeleton:
         return len(self.names)
 
     def index(self, name: str) -> int:
-        """The joint of that name; :class:`DataError` lists the names there are."""
+        """The joint of that name. Raises DataError, with all names, if there is none."""
         try:
             return self.names.index(name)
         except ValueError:
@@ -58,6 +58,7 @@ class Skeleton:
             ) from None
 
     def children(self, joint: int) -> tuple[int, ...]:
+        """The joints whose parent is ``joint``."""
         return tuple(child for child, parent in enumerate(self.parents) if parent == joint)
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,8 +86,8 @@ class Skeleton:
 
 
 def to_global(parents: tuple[int, ...], local: Tensor) -> Tensor:
-    """Rotations relative to the parent ``(..., J, 3, 3)`` → rotations relative to the root's own
-    frame of reference."""
+    """Rotations relative to the parents ``(..., J, 3, 3)`` → rotations relative to what the root's
+    is relative to."""
     result: list[Tensor] = []
     for joint, parent in enumerate(parents):
         rotation = local[..., joint, :, :]
@@ -102,11 +103,11 @@ def to_local(parents: tuple[int, ...], rotations: Tensor) -> Tensor:
 
 
 def forward_kinematics(skeleton: Skeleton, root: Tensor, rotations: Tensor) -> Tensor:
-    """Joint positions ``(..., J, 3)`` from the root's position ``(..., 3)`` and global rotations
-    ``(..., J, 3, 3)``.
+    """Joint positions ``(..., J, 3)`` in metres from the root's position ``(..., 3)`` and global
+    rotations ``(..., J, 3, 3)``.
 
     With *global* rotations a bone depends on its parent's rotation alone, so errors do not add up
-    along a limb, and bones keep their lengths whatever the rotations are.
+    along a limb, and bones keep their lengths under any rotations.
     """
     parents = list(skeleton.parents[1:])
     offsets = skeleton.offsets[1:].to(rotations)
@@ -119,9 +120,9 @@ def forward_kinematics(skeleton: Skeleton, root: Tensor, rotations: Tensor) -> T
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Motion of one skeleton.
+    """Motion of one skeleton over T frames.
 
-    positions  (T, 3) metres, the root's
+    positions  (T, 3) metres, of the root
     rotations  (T, J, 3, 3), each joint relative to its parent
     fps        frames a second
     """
@@ -144,19 +145,17 @@ class Clip:
         return forward_kinematics(self.skeleton, self.positions, self.global_rotations())
 
     def resampled(self, fps: float) -> Clip:
-        """The same motion at another rate: positions linearly, rotations by slerp. The first frame
-        stays."""
+        """The same motion at another frame rate, with positions interpolated linearly and rotations
+        by slerp. The first frame stays."""
         if abs(self.fps - fps) < 1e-3 * fps or len(self) < 2:
             return Clip(self.name, self.skeleton, self.positions, self.rotations, fps)
+
         count = int((len(self) - 1) * fps / self.fps + 1e-6) + 1
         times = torch.arange(count, dtype=torch.float64) * (self.fps / fps)
         before = times.floor().long().clamp(max=len(self) - 2)
         amount = (times - before).to(self.positions)
         position = torch.lerp(self.positions[before], self.positions[before + 1], amount[:, None])
-        quaternion = geometry.matrix_to_quaternion(self.rotations)
-        quaternion = geometry.slerp(
-            quaternion[before], quaternion[before + 1], amount[:, None, None]
-        )
-        return Clip(
-            self.name, self.skeleton, position, geometry.quaternion_to_matrix(quaternion), fps
-        )
+        every = geometry.matrix_to_quaternion(self.rotations)
+        quaternion = geometry.slerp(every[before], every[before + 1], amount[:, None, None])
+        rotation = geometry.quaternion_to_matrix(quaternion)
+        return Clip(self.name, self.skeleton, position, rotation, fps)

@@ -121,14 +121,15 @@ def _without_others(evidence: Evidence, joints: list[int]) -> tuple[int, ...]:
 
 
 def _tail(evidence: Evidence, hips: int, upper: set[int]) -> tuple[int, ...]:
-    """The joints named tail; without any names, what hangs on the hips and is not the spine."""
+    """The joints named tail and those below. Without any names, what hangs on the hips and is not
+    the spine."""
     named = [
         joint
         for joint in range(len(evidence.skeleton))
         if evidence.means(joint, TAIL) and evidence.on_midline(joint) and joint not in upper
     ]
     if named or any(reading.meanings for reading in evidence.readings):
-        return tuple(named)
+        return tuple(sorted({below for joint in named for below in evidence.tree.subtree(joint)}))
     behind = [
         child
         for child in evidence.tree.children[hips]

@@ -1,1 +1,1 @@
-"""Experiments: many trainings side by side, their pages, and the figures in the documentation."""
+"""Experiments: trainings side by side, reports on them, and the figures in the documentation."""

@@ -1,9 +1,8 @@
-"""Measure a shipped policy and fill its model card: ``python -m controller card --task
-maze``.
+"""Measure a shipped policy and fill in its model card: ``python -m controller card --task maze``.
 
-What stands in ``assets/TASK.md`` between ``<!-- training -->`` and ``<!-- end training -->``, and
-between ``<!-- figures -->`` and ``<!-- end figures -->``, is written anew; with --run, so is the
-learning curve, in a block named ``curve``. ``controller/trials/TASK.py`` defines the figures.
+Writes the blocks ``<!-- training -->`` … ``<!-- end training -->`` and ``<!-- figures -->`` …
+``<!-- end figures -->`` of ``assets/TASK.md`` and, with --run, the learning curve in the block
+``curve``. ``controller/evaluation/trials/TASK.py`` defines the figures.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from controller.core.errors import require
 from controller.dynamics.character import Character
 from controller.evaluation.figures import evaluate
 from controller.studies.curves import history
-from controller.studies.figures import training
+from controller.studies.statements import training
 from controller.tasks import task_type
 
 
@@ -32,11 +31,11 @@ class Options:
     """Which card."""
 
     task: str
-    """The task whose shipped policy is measured."""
+    """The task whose shipped policy to measure."""
     beside: tuple[Path, ...] = ()
-    """Other policies for the task, or for the one that it extends, in columns of their own."""
+    """Other policies for the task, or for the task that it extends, in columns of their own."""
     run: Path | None = None
-    """The folder of the training that made it, for its learning curve."""
+    """The folder of the policy's training, for its learning curve."""
     curve: tuple[str, ...] = ()
     """Figures of the learning curve."""
     characters: int = 100
@@ -52,35 +51,39 @@ class Options:
 
 
 def measure(options: Options, paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """The figures of the policies in these files, at the options' task."""
+    """The figures of the policies in files, at the options' task."""
     torch.set_num_threads(1)
     character = Character.load(shipped.MVAE)
-    loaded = [Policy.load_at_task(path, character, task_type(options.task)) for path in paths]
-    recording = (options.characters, options.seconds, options.seed)
-    return [evaluate(simulation, policy, *recording) for policy, simulation in loaded]
+    kind = task_type(options.task)
+    figures = []
+    for path in paths:
+        policy, simulation = Policy.load_at_task(path, character, kind)
+        figures.append(
+            evaluate(simulation, policy, options.characters, options.seconds, options.seed)
+        )
+    return figures
 
 
 def table(names: Sequence[str], figures: Sequence[dict[str, Any]]) -> str:
     """A Markdown table: a row for each figure, a column for each policy."""
-    measured = [
-        name for name, value in figures[0].items() if isinstance(value, float) and name != "seconds"
-    ]
-    rows = [[name, *(f"{column[name]:.3f}" for column in figures)] for name in measured]
+    rows = []
+    for name, value in figures[0].items():
+        if isinstance(value, float) and name != "seconds":
+            rows.append([name, *(f"{column[name]:.3f}" for column in figures)])
     return markdown.table(["figure", *names], rows)
 
 
 def curve(run: Path, names: Sequence[str]) -> str:
-    """A Markdown table of a training's evaluations: after how many frames and seconds, and the
-    figures of these names.
+    """A Markdown table of a training's evaluations: frames and seconds of training, and the named
+    figures.
 
-    DataError if there is no such history, ConfigError if it has no such figure.
+    Raises DataError if ``run`` has no history, ConfigError if the history lacks a figure.
     """
     _, rows = history(f"run={run}")
     columns = ("frames", "wall_s", *names)
     for name in columns:
-        require(
-            all(name in row for row in rows), "curve", name, f"a figure of {run / 'history.json'}"
-        )
+        known = all(name in row for row in rows)
+        require(known, "curve", name, f"a figure of {run / 'history.json'}")
     lines = [
         [f"{row[name]:.4g}" if name in names else f"{row[name]:,}" for name in columns]
         for row in rows

@@ -1,9 +1,7 @@
-"""The trainings that the study compares, in named sets: what `python -m controller study`
-runs."""
+"""Trainings to compare, in named sets: what ``python -m controller study`` runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, get_args
@@ -13,30 +11,42 @@ from controller.training.config import ENCODER, TrainConfig
 from controller.training.schedules import KlWeight, TeacherForcing
 
 SetName = Literal[
-    "reference", "gradient", "gradient-long", "grid", "seeds", "grid-long", "variants", "encoder"
+    "reference",
+    "gradient",
+    "gradient-long",
+    "grid",
+    "seeds",
+    "grid-long",
+    "variants",
+    "encoder",
+    "failure",
 ]
+"""Names of the sets; :data:`controller.studies.sets.SETS` says what they are."""
 KlKind = Literal["none", "monotonic", "cyclical", "linear-then-cyclical"]
 Coin = Literal["batch", "sample"]
 STARTS = (1.0, 0.8, 0.5)
-"""Shares of captured poses with which teacher forcing starts."""
+"""Values at which teacher forcing starts: the share of steps that begin at a captured pose."""
 LENGTHS = {"short": 60, "long": 900}
-"""Rollouts in an epoch. Everything else is equal, so that a long run is a short one, slowed
-down."""
+"""Rollouts in an epoch. Everything else is equal, so a long run is a short one in slow motion."""
 NO_CLIPPING = 1e6
-"""A norm that no gradient reaches."""
+"""A gradient norm that is never reached."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One training of a set: its ``name``, what sets it apart from the others of the set (column →
-    value), and its settings."""
+    """One training of a set.
+
+    name     unique in the set
+    differs  what sets it apart from the other cases of the set: column → value
+    config   its settings
+    """
 
     name: str
     differs: dict[str, str]
     config: TrainConfig
 
 
-PLAIN = TrainConfig(
+PLAIN = TrainConfig.of(
     epochs=20,
     teacher=TeacherForcing(hold_epochs=4, ramp_epochs=6),
     kl=KlWeight(ramp_epochs=5),
@@ -48,11 +58,11 @@ PLAIN = TrainConfig(
     free_steps=0,
     balance=0.3,
 )
-"""What the runs of grid and gradient have in common: written out, so that they stay what they are
-when defaults change. Without free steps, which begin late and would hide what comes of the first
-half."""
-GRID = replace(PLAIN, rollouts_per_epoch=LENGTHS["short"], beta=3.0)
-"""β is nearly forty times the default, at which this training needs no schedule."""
+"""What the runs of grid and gradient have in common, written out so that they stay the same when
+defaults change. There are no free steps: they begin late and would hide the effects of the first
+half of a run."""
+GRID = PLAIN.with_changes(rollouts_per_epoch=LENGTHS["short"], beta=3.0)
+"""β is nearly forty times the default: at the default this training needs no schedule."""
 
 
 def grid_case(kl: KlKind, start: float, coin: Coin, length: str = "short", seed: int = 1) -> Case:
@@ -69,18 +79,17 @@ def grid_case(kl: KlKind, start: float, coin: Coin, length: str = "short", seed:
 
 
 USUAL = grid_case("monotonic", 1.0, "batch").name
-"""The cell that is nearest to what people use: the paper's teacher forcing and the reference code's
-coin."""
+"""The cell closest to common practice: teacher forcing as in the paper, the coin as in the
+reference code."""
 
 
 def grid() -> list[Case]:
-    """{KL weight} × {teacher forcing's start} × {a coin per batch or per sample}, 24 short runs."""
+    """KL weight × start of teacher forcing × coin per batch or per sample: 24 short runs."""
     return [grid_case(*cell) for cell in product(get_args(KlKind), STARTS, get_args(Coin))]
 
 
 def seeds() -> list[Case]:
-    """One cell of the grid with four seeds: by how much two runs differ that do not differ in their
-    settings."""
+    """One cell of the grid with four seeds, which shows how far runs with equal settings differ."""
     cases = [grid_case("monotonic", 1.0, "batch", seed=seed) for seed in (1, 2, 3, 4)]
     return [
         replace(case, name=f"seed-{n}", differs={"seed": str(n)})
@@ -89,7 +98,7 @@ def seeds() -> list[Case]:
 
 
 def grid_long() -> list[Case]:
-    """The grid at full length. The command takes from it those that did best in the short grid, and
+    """The grid at full length. The command runs only the best cells of the short grid, and
     :data:`USUAL`."""
     return [
         grid_case(*cell, length="long")
@@ -98,31 +107,31 @@ def grid_long() -> list[Case]:
 
 
 def gradient_case(through_time: bool, rate: float, rollouts_per_epoch: int) -> Case:
-    """Through the whole rollout with one optimiser step, or detached at every step with one at
-    each."""
+    """Gradients through the whole rollout with one optimiser step a rollout, or detached at every
+    step with one optimiser step each."""
     how = "through time" if through_time else "detached"
-    config = replace(PLAIN, rollouts_per_epoch=rollouts_per_epoch, beta=0.08)
+    config = PLAIN.with_changes(rollouts_per_epoch=rollouts_per_epoch, beta=0.08)
     return Case(
         f"{how.replace(' ', '-')}-{rate:g}",
         {"gradient": how, "learning rate": f"{rate:g}"},
-        replace(config, through_time=through_time, learning_rate=rate),
+        config.with_changes(through_time=through_time, learning_rate=rate),
     )
 
 
 def gradient() -> list[Case]:
-    """Both ways, and the detached one at the reference code's learning rate, too; 4,000
+    """Both kinds of gradient, and detached at the reference code's learning rate; 4,000
     rollouts."""
     return [gradient_case(*how, 200) for how in ((True, 1e-3), (False, 1e-3), (False, 1e-4))]
 
 
 def gradient_long() -> list[Case]:
-    """Both ways at full length."""
+    """Both kinds of gradient at full length."""
     return [gradient_case(through_time, 1e-3, LENGTHS["long"]) for through_time in (True, False)]
 
 
 def variants() -> list[Case]:
-    """All kinds of model, with equal settings and as many rollouts."""
-    config = replace(PLAIN, rollouts_per_epoch=200, beta=0.08)
+    """All kinds of model, with equal settings and equally many rollouts."""
+    config = PLAIN.with_changes(rollouts_per_epoch=200, beta=0.08)
     return [
         Case(kind, {"variant": kind}, replace(config, model=replace(config.model, variant=kind)))
         for kind in get_args(Variant)
@@ -130,9 +139,9 @@ def variants() -> list[Case]:
 
 
 def reference() -> list[Case]:
-    """The reference code's settings, with its own β = 1 and with β = 0.01; its 140 epochs in fewer
-    updates."""
-    config = TrainConfig(
+    """The reference code's settings, with its own β of 1 and with 0.01; its 140 epochs have fewer
+    updates here."""
+    config = TrainConfig.of(
         epochs=140,
         teacher=TeacherForcing(hold_epochs=20, ramp_epochs=20),
         kl=KlWeight("none"),
@@ -148,26 +157,15 @@ def reference() -> list[Case]:
         gradient_norm=NO_CLIPPING,
     )
     return [
-        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(config, beta=beta))
+        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, config.with_changes(beta=beta))
         for beta in (1.0, 0.01)
     ]
 
 
 def encoder() -> list[Case]:
-    """A trained model's encoder by itself, with the decoder's β and with lower ones."""
+    """The encoder alone, against a trained decoder, with the decoder's β and with lower ones."""
     betas = (0.08, 0.02, 0.01)
     return [
-        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, replace(ENCODER, beta=beta)) for beta in betas
+        Case(f"beta-{beta:g}", {"β": f"{beta:g}"}, ENCODER.with_changes(beta=beta))
+        for beta in betas
     ]
-
-
-SETS: dict[SetName, Callable[[], list[Case]]] = {
-    "reference": reference,
-    "gradient": gradient,
-    "gradient-long": gradient_long,
-    "grid": grid,
-    "seeds": seeds,
-    "grid-long": grid_long,
-    "variants": variants,
-    "encoder": encoder,
-}

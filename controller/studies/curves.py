@@ -1,7 +1,8 @@
-"""Draw learning curves over wall time: ``python -m controller curves SHAC=runs/joystick
-PPO=runs/ppo --out curves.svg``.
+"""Draw learning curves of policies over wall time.
 
-With --write also puts a table of where the runs ended into the block between ``<!-- runs -->`` and
+``python -m controller curves SHAC=runs/joystick PPO=runs/ppo --out curves.svg``
+
+With --write it also puts a table of the last figures into the block ``<!-- runs -->`` …
 ``<!-- end runs -->`` of a Markdown page.
 
 Needs matplotlib: ``pip install -e ".[plots]"``.
@@ -27,26 +28,26 @@ PANELS = (
     ("glide_cm_per_frame", "slower foot, cm/frame"),
     ("strafe_speed_error_m_s", "speed error sideways and backward, m/s"),
 )
-
-
+"""The figures, a panel each, with their labels."""
 Run = tuple[str, list[dict[str, Any]]]
 """A name and the evaluations of a run, oldest first."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Which runs to draw, and where to."""
+    """Which runs to draw, and where."""
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """NAME=FOLDER of each run of `envs.train_policy`."""
+    """NAME=FOLDER of each run of `python -m envs.train_policy`."""
     out: Path = Path("curves.svg")
-    """The picture; its ending says in which format."""
+    """The picture. Its suffix decides the format."""
     write: Path | None = None
-    """The page whose table is to be written anew."""
+    """The page whose table is to be replaced."""
 
 
 def history(run: str) -> Run:
-    """Name and evaluations of a run given as NAME=FOLDER."""
+    """Name and evaluations of a run NAME=FOLDER. Raises DataError if there is no history in the
+    folder."""
     name, equals, folder = run.partition("=")
     require(bool(name and equals and folder), "run", run, "NAME=FOLDER")
     path = Path(folder) / "history.json"
@@ -58,20 +59,21 @@ def history(run: str) -> Run:
 
 
 def table(runs: list[Run]) -> str:
-    """Where each run ended, as a Markdown table."""
+    """The last figures of each run, as a Markdown table."""
     head = ["run", "frames", "minutes", *(label for _, label in PANELS)]
     lines = []
     for name, rows in runs:
         last = rows[-1]
+        frames = f"{last['frames'] / 1e6:.1f} M"
+        minutes = f"{last['wall_s'] / 60:.1f}"
         figures = [f"{last[key]:.3f}" for key, _ in PANELS]
-        lines.append(
-            [name, f"{last['frames'] / 1e6:.1f} M", f"{last['wall_s'] / 60:.1f}", *figures]
-        )
+        lines.append([name, frames, minutes, *figures])
     return markdown.table(head, lines)
 
 
 def draw(runs: list[Run], out: Path) -> None:
-    """One panel a figure, one line a run, over minutes of training on a logarithmic scale."""
+    """Draw a panel for each figure with a line for each run, over minutes of training on a
+    logarithmic scale."""
     try:
         import matplotlib
 
@@ -79,31 +81,21 @@ def draw(runs: list[Run], out: Path) -> None:
         from matplotlib import pyplot
     except ImportError as error:
         raise ControllerError('drawing needs matplotlib: pip install -e ".[plots]"') from error
-    matplotlib.rcParams |= {
-        "svg.hashsalt": "curves",
-        "svg.fonttype": "none",
-    }  # the same runs give the same file
+    # With a fixed salt the same runs give the same file.
+    matplotlib.rcParams |= {"svg.hashsalt": "curves", "svg.fonttype": "none"}
     figure, axes = pyplot.subplots(2, 3, figsize=(11, 6), layout="constrained")
     for axis, (key, label) in zip(axes.flat, PANELS, strict=True):
         for name, rows in runs:
-            axis.plot(
-                [row["wall_s"] / 60 for row in rows],
-                [row[key] for row in rows],
-                marker=".",
-                label=name,
-            )
+            minutes = [row["wall_s"] / 60 for row in rows]
+            axis.plot(minutes, [row[key] for row in rows], marker=".", label=name)
         axis.set(xlabel="minutes of training", ylabel=label, xscale="log")
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
-    figure.legend(
-        *axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs)
-    )
+    handles = axes.flat[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=len(runs))
+    metadata = {"Date": None} if out.suffix == ".svg" else {}
     with files.atomic(out) as temporary:
-        figure.savefig(
-            temporary,
-            format=out.suffix[1:] or "svg",
-            metadata={"Date": None} if out.suffix == ".svg" else {},
-        )
+        figure.savefig(temporary, format=out.suffix[1:] or "svg", metadata=metadata)
     pyplot.close(figure)
 
 

@@ -1,38 +1,32 @@
-"""A widely read failure of this kind of training, repeated and mended: ``python -m
-controller study --set failure --data FILE --out DIR``.
+"""The set ``failure``: a widely read failure of this kind of training, repeated and cured.
 
 The case: a convolutional VAE over windows of 121 poses (:mod:`controller.model.convolutional`)
 learns to reconstruct; with the KL term its latent falls silent; with scheduled sampling its loss
-rises from 15 to 975. Here it is trained as it was, with each of its faults mended alone, with all
-mended, and with all mended but one, on the same data and at the same number of rollouts. Its 120
+rises from 15 to 975. Here it is trained as it was, with each of its faults cured alone, with all
+cured, and with all cured but one, on the same data and with the same number of rollouts. Its 120
 epochs are 24 here, with the same phases.
-
-Writes DIR/NAME/history.json, training.safetensors and figures.json of each run, and table.json and
-table.md of all. Runs that are finished are not trained again, and one that was interrupted goes on.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-import tyro
-
-from controller.core import files, markdown
-from controller.core.errors import ControllerError, require
-from controller.data.dataset import MotionDataset
-from controller.evaluation.diagnosis.diagnose import diagnose
+from controller.core import markdown
 from controller.model.mixture import MotionVAEConfig
+from controller.studies import runs
+from controller.studies.cases import Case
+from controller.studies.tables import Row
 from controller.training.config import TrainConfig
 from controller.training.schedules import KlWeight, TeacherForcing
-from controller.training.trainer import Trainer
+from controller.training.watch import History
 
-CASE = TrainConfig(
-    model=MotionVAEConfig(variant="window", window_past=60, window_future=60, latent_once=True, normalise=False),
+CASE = TrainConfig.of(
+    model=MotionVAEConfig(
+        variant="window", window_past=60, window_future=60, latent_once=True, normalise=False
+    ),
     epochs=24, kl=KlWeight("monotonic", hold_epochs=6, ramp_epochs=0),
     teacher=TeacherForcing("phases", hold_epochs=12, ramp_epochs=4), rollouts_per_epoch=100,
     rollout=8, batch=32, learning_rate=1e-3, final_learning_rate=1e-3, beta=1.0, through_time=False,
@@ -41,50 +35,61 @@ CASE = TrainConfig(
 )  # fmt: skip
 """The case as it was, a fifth as long: reconstruction alone, then with the KL term, then with
 scheduled sampling. What this project's own training adds (feet, bones, free steps, balanced
-windows) is off, here and in all cures."""
+windows) is switched off, here and in all cures."""
 LONG_RAMP = 10
-"""Epochs of the longer ramp from captured poses to the model's own: nearly all of those with
+"""Epochs of the longer ramp from captured poses to the model's own: nearly all of the epochs with
 scheduled sampling."""
 LOW_BETA = 0.01
 LOW_BETA_RAW = 0.0005
-"""β that leaves the latent its voice, beside errors in deviations and beside errors in a pose's own
-units, whose variance is a twentieth. (With 0.08, this project's own β, all else mended, one unit of
-32 stays active.)"""
+"""Values of β that keep the latent in use. The first goes with errors in standard deviations, the
+second with errors in a pose's own units, whose variance is a twentieth. (With this project's own β
+of 0.08 and everything else cured, one unit of 32 stays active.)"""
 
-Mend = Callable[[TrainConfig], TrainConfig]
+Cure = Callable[[TrainConfig], TrainConfig]
 
 
-def _model(**settings: Any) -> Mend:
+def _model(**settings: Any) -> Cure:
     return lambda config: replace(config, model=replace(config.model, **settings))
 
 
-def _training(**settings: Any) -> Mend:
-    return lambda config: replace(config, **settings)
+def _training(**settings: Any) -> Cure:
+    return lambda config: config.with_changes(**settings)
 
 
 def _low_beta(config: TrainConfig) -> TrainConfig:
-    return replace(config, beta=LOW_BETA if config.model.normalise else LOW_BETA_RAW)
+    return config.with_changes(beta=LOW_BETA if config.model.normalise else LOW_BETA_RAW)
 
 
-MENDS: dict[str, tuple[str, Mend]] = {
-    "normalised": ("poses are z-scored", _model(normalise=True)),
-    "near-future": ("of the future the encoder sees the next pose only", _model(window_future=1)),
-    "every-layer": ("z enters every layer of the decoder", _model(latent_once=False)),
-    "through-time": ( "gradients go through the whole rollout, with one optimiser step each", _training(through_time=True) ),
-    "decaying-rate": ("the learning rate falls to 1e-6", _training(final_learning_rate=1e-6)),
-    "long-ramp": ( "scheduled sampling sets in over 10 epochs in place of 4", _training(teacher=TeacherForcing("phases", hold_epochs=CASE.teacher.hold_epochs, ramp_epochs=LONG_RAMP)), ),
-    "clipped": ("gradients are clipped to a norm of 1", _training(gradient_norm=1.0)),
-    "low-beta": (f"β is {LOW_BETA:g}, or {LOW_BETA_RAW:g} beside poses in their own units", _low_beta),
-}  # fmt: skip
-"""What each cure changes, in words, and how. Later ones see what earlier ones have changed."""
+LONG_TEACHER = TeacherForcing("phases", hold_epochs=CASE.teacher.hold_epochs, ramp_epochs=LONG_RAMP)
+CURES: dict[str, Cure] = {
+    "normalised": _model(normalise=True),
+    "near-future": _model(window_future=1),
+    "every-layer": _model(latent_once=False),
+    "through-time": _training(through_time=True),
+    "decaying-rate": _training(final_learning_rate=1e-6),
+    "long-ramp": _training(teacher=LONG_TEACHER),
+    "clipped": _training(gradient_norm=1.0),
+    "low-beta": _low_beta,
+}
+"""What each cure changes. Later cures see the changes of earlier ones.
+
+normalised     poses are z-scored
+near-future    of the future the encoder sees only the next pose
+every-layer    z enters every layer of the decoder
+through-time   gradients go through the whole rollout, with one optimiser step a rollout
+decaying-rate  the learning rate falls to 1e-6
+long-ramp      scheduled sampling sets in over 10 epochs instead of 4
+clipped        gradients are clipped to a norm of 1
+low-beta       β is 0.01, or 0.0005 where poses are in their own units
+"""
 
 RUNS: dict[str, tuple[str, ...]] = {
     "as-it-was": (),
-    **{f"only-{name}": (name,) for name in MENDS},
-    "all-mended": tuple(MENDS),
-    **{f"all-but-{name}": tuple(other for other in MENDS if other != name) for name in MENDS},
+    **{f"only-{name}": (name,) for name in CURES},
+    "all-mended": tuple(CURES),
+    **{f"all-but-{name}": tuple(other for other in CURES if other != name) for name in CURES},
 }
-"""The runs, each with the cures it has."""
+"""The runs, each with the names of its cures."""
 
 COLUMNS = (
     ("run", "run"), ("before", "loss before"), ("peak", "peak after"), ("ratio", "ratio"),
@@ -92,127 +97,64 @@ COLUMNS = (
     ("one_step_mm", "one step, mm"), ("eight_step_mm", "eight steps, mm"),
     ("sane_fraction", "sane"), ("verdict", "verdict"),
 )  # fmt: skip
-"""What the table tells of a run: names of figures, and what stands above them."""
-FROM_REPORT = (
-    "kl_nats",
-    "active_units",
-    "one_step_mm",
-    "eight_step_mm",
-    "sane_fraction",
-    "spread_m",
-    "verdict",
-)
+"""Columns of the table: the name of a figure, and the column's title."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """Which runs, on which data, and how long."""
-
-    data: Path
-    """The data set that `python -m controller data build` wrote."""
-    out: Path
-    """Folder of the runs and of the table."""
-    runs: tuple[str, ...] = tuple(RUNS)
-    """Names of the runs."""
-    rollouts_per_epoch: int = CASE.rollouts_per_epoch
-    """Rollouts in each of the 24 epochs."""
-    write: Path | None = None
-    """A page whose block `<!-- failure case -->` is to hold the table."""
-
-    def __post_init__(self) -> None:
-        for name in self.runs:
-            require(name in RUNS, "runs", name, ", ".join(RUNS))
-
-
-def configured(name: str, rollouts_per_epoch: int) -> TrainConfig:
+def configured(name: str) -> TrainConfig:
     """The settings of a run."""
-    config = replace(CASE, rollouts_per_epoch=rollouts_per_epoch)
+    config = CASE
     for cure in RUNS[name]:
-        config = MENDS[cure][1](config)
+        config = CURES[cure](config)
     return config
 
 
-def losses(config: TrainConfig, history: list[dict[str, float]]) -> dict[str, float | None]:
-    """The reconstruction's loss in the last epoch ``before`` scheduled sampling, its ``peak``
-    after, their ``ratio`` and the ``final`` one: the case's 15 and 975. None for what a run did not
-    come to."""
-    rows = [row["reconstruction"] for row in history]
-    first = rows[: config.teacher.hold_epochs]
-    after = rows[config.teacher.hold_epochs :]
+def cases() -> list[Case]:
+    """All runs."""
+    return [Case(name, differences(name), configured(name)) for name in RUNS]
+
+
+def differences(name: str) -> dict[str, str]:
+    """What sets a run apart from the others: which cures it has, all of them or none, and the one
+    cure that is an exception."""
+    for kind in ("only", "all-but"):
+        cure = name.removeprefix(f"{kind}-")
+        if cure in CURES:
+            return {"cures": kind.replace("-", " "), "cure": cure}
+    return {"cures": "all" if RUNS[name] else "none", "cure": markdown.NONE}
+
+
+def figures(case: Case, folder: Path) -> dict[str, Any]:
+    """The name of the run in ``folder``, its cures and its :func:`losses`."""
+    history = runs.read_epochs(folder / runs.HISTORY)
+    return {"run": case.name, "mended": RUNS[case.name], **losses(case.config, history)}
+
+
+def losses(config: TrainConfig, history: History) -> dict[str, float | None]:
+    """The reconstruction loss around the start of scheduled sampling: the case's 15 and 975.
+
+    ``before`` is the loss of the last epoch before it, ``peak`` the highest after it, ``ratio`` is
+    peak / before, and ``final`` the last. None where a run ended too early.
+    """
+    values = [row["reconstruction"] for row in history]
+    first = values[: config.teacher.hold_epochs]
+    after = values[config.teacher.hold_epochs :]
     before = first[-1] if first else None
     peak = max(after, default=None)
     ratio = peak / before if before and peak is not None else None
-    return {"before": before, "peak": peak, "ratio": ratio, "final": rows[-1] if rows else None}
+    final = values[-1] if values else None
+    return {"before": before, "peak": peak, "ratio": ratio, "final": final}
 
 
-def train(trainer: Trainer) -> str | None:
-    """Train to the end; what stopped it if training broke down."""
-    while trainer.epoch < trainer.config.epochs:
-        try:
-            row = trainer.run_epoch()
-        except ControllerError as error:
-            return str(error)
-        trainer.save()
-        print(
-            f"  epoch {trainer.epoch:>2}  teacher {row['teacher_forcing']:.2f}  β "
-            f"{row['beta']:.3g}  reconstruction "
-            f"{row['reconstruction']:.4g}  KL {row['kl_nats']:.3g} nats  active "
-            f"{row['active_units']:.0f}  held out "
-            f"{row['one_step_mm']:.1f}, {row['rollout_mm']:.1f} mm",
-            flush=True,
-        )
-    return None
+def table(rows: list[Row]) -> str:
+    """A Markdown table: a line for each run."""
+    titles = [title for _, title in COLUMNS]
+    return markdown.table(titles, [[_cell(row, name) for name, _ in COLUMNS] for row in rows])
 
 
-def figures(name: str, options: Options, data: MotionDataset) -> dict[str, Any]:
-    """What became of a run, trained now or before; ControllerError if the folder has one with other
-    settings."""
-    folder = files.make_folder(options.out / name)
-    trainer = Trainer(data, configured(name, options.rollouts_per_epoch), folder)
-    told = folder / "figures.json"
-    if trainer.state_path.exists():
-        trainer.resume()
-    if not told.exists():
-        print(name, flush=True)
-        stopped = train(trainer)
-        report = diagnose(trainer.character(), data)
-        judged = {"stopped": stopped} | {key: report[key] for key in FROM_REPORT}
-        files.write(told, json.dumps(judged, indent=1, allow_nan=False))
-    found = {"run": name, "mended": RUNS[name]} | json.loads(told.read_text())
-    return found | losses(trainer.config, trainer.history)
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """The figures of runs as a Markdown table."""
-    return markdown.table(
-        [title for _, title in COLUMNS], [[_short(row[key]) for key, _ in COLUMNS] for row in rows]
-    )
-
-
-def _short(value: Any) -> str:
-    return (
-        markdown.NONE
-        if value is None
-        else f"{value:.3g}"
-        if isinstance(value, float)
-        else str(value)
-    )
-
-
-def run(options: Options) -> str:
-    """Train what is not trained yet, and write the tables; returns the Markdown one."""
-    data = MotionDataset.load(options.data)
-    rows: list[dict[str, Any]] = []
-    for name in options.runs:
-        rows.append(figures(name, options, data))
-        files.write(options.out / "table.json", json.dumps(rows, indent=1))
-        files.write(options.out / "table.md", table(rows) + "\n")
-    if options.write is not None:
-        files.fill(options.write, "failure case", table(rows))
-    return table(rows)
-
-
-def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
-    torch.set_num_threads(1)
-    print(run(options))
+def _cell(row: Row, name: str) -> str:
+    value = row.get(name)
+    if name == "verdict" and row["stopped"]:
+        return str(row["stopped"])
+    if value is None:
+        return markdown.NONE
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,5 +1,4 @@
-"""Draw the schedules of :mod:`controller.training.schedules`: ``python -m
-controller schedules --out FILE.svg``.
+"""Draw the schedules of a motion VAE's training: ``python -m controller schedules --out FILE.svg``.
 
 Needs matplotlib: ``pip install -e ".[plots]"``.
 """
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EPOCHS = 91
-"""Epochs of the run that is drawn: as many as training has by default."""
+"""Epochs of the run that is drawn."""
 PER_EPOCH = 50
-"""Points drawn an epoch: enough for a fall at an epoch's end to look upright."""
+"""Points drawn for each epoch: enough for a drop between two epochs to look vertical."""
 SIZE = (9.0, 6.2)
 """Inches."""
 
@@ -39,7 +38,7 @@ TEACHERS = {
     "exponential: k = 0.9": TeacherForcing("exponential"),
     "inverse-sigmoid: k = 10": TeacherForcing("inverse-sigmoid", sharpness=10.0),
 }
-"""One of each kind, with settings that keep their lines apart."""
+"""One schedule of each kind, with settings that keep the lines apart."""
 WEIGHTS = {
     "none": KlWeight("none"),
     "monotonic: 20 epochs": KlWeight("monotonic", ramp_epochs=20),
@@ -49,7 +48,7 @@ WEIGHTS = {
     ),
 }
 WIDTHS = (7.0, 4.0, 1.8, 1.8)
-"""Points. Weights are 1 for most of a run: a wide line shows from under a narrow one."""
+"""Line widths in points. Weights are 1 for most of a run; a wide line shows behind a narrow one."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,12 @@ def draw_lines(
     colours: list[str],
     widths: tuple[float, ...],
 ) -> None:
-    """One line a schedule over the run's epochs, with a legend to the right of the panel."""
+    """Draw a line for each schedule over the run's epochs, with a legend to the right of the
+    panel."""
     epochs = [point / PER_EPOCH for point in range(EPOCHS * PER_EPOCH + 1)]
     for (name, schedule), colour, width in zip(schedules.items(), colours, widths, strict=True):
-        axis.plot(
-            epochs, [schedule(epoch) for epoch in epochs], color=colour, linewidth=width, label=name
-        )
+        values = [schedule(epoch) for epoch in epochs]
+        axis.plot(epochs, values, color=colour, linewidth=width, label=name)
     axis.set(xlim=(0, EPOCHS), ylim=(-0.03, 1.05))
     axis.set_xticks([*range(0, EPOCHS, 10)])
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), labelspacing=0.9)
@@ -85,9 +84,11 @@ def draw() -> bytes:
 
     def panels(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True)
-        draw_lines(above, TEACHERS, [*charts.COLOURS[: len(TEACHERS)]], (1.8,) * len(TEACHERS))
+        colours = list(charts.COLOURS[: len(TEACHERS)])
+        draw_lines(above, TEACHERS, colours, (1.8,) * len(TEACHERS))
         weights = {name: lambda epoch, kl=kl: kl(epoch, EPOCHS) for name, kl in WEIGHTS.items()}
-        draw_lines(below, weights, [charts.SILENT, *charts.COLOURS[: len(WEIGHTS) - 1]], WIDTHS)
+        colours = [charts.SILENT, *charts.COLOURS[: len(WEIGHTS) - 1]]
+        draw_lines(below, weights, colours, WIDTHS)
         above.set(title="Teacher forcing", ylabel="chance of a captured pose")
         below.set(title="Weight of the KL term", ylabel="share of β", xlabel="epoch")
 
@@ -96,6 +97,5 @@ def draw() -> bytes:
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
-    drawn = draw()
-    files.write(options.out, drawn)
+    files.write(options.out, draw())
     print(f"schedules: {options.out}")

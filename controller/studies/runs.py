@@ -14,13 +14,15 @@ from controller.core.errors import DataError
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation import diagnostics
-from controller.evaluation.diagnosis import diagnose
+from controller.evaluation.diagnosis import diagnose, held_out
 from controller.evaluation.extractor import Extractor
-from controller.training.trainer import STATE_KIND
+from controller.training.run_folder import STATE_KIND
 
 MODEL = "mvae.safetensors"
 STATE = "training.safetensors"
 HISTORY = "history.json"
+FIGURES = {"epoch", "reconstruction", "kl_nats"}
+"""Figures that every epoch of a motion VAE's training has."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class Run:
     """One training run.
 
     history   figures of each epoch, oldest first
-    settings  its settings by dotted name; empty where nothing in the folder tells them
-    character the trained model; None while there is none
-    report    what :func:`diagnose.diagnose` says of it; empty while there is none
+    settings  its settings by dotted name; empty if nothing in the folder states them
+    character the trained model; None if there is none yet
+    report    its diagnosis, as :func:`diagnose.diagnose` returns it; empty without a model
     errors    mm after each frame of a rollout over held-out windows that feeds itself; empty
               without data
     """
@@ -43,60 +45,65 @@ class Run:
     errors: list[float] = field(default_factory=list)
 
     def figure(self, name: str) -> Any:
-        """A figure by its dotted name: the diagnosis's, or the last epoch's; None if there is
-        neither."""
+        """A figure by its dotted name, from the diagnosis or else from the last epoch; None if
+        neither has it."""
         last = self.history[-1] | {"eight_step_mm": self.history[-1].get("rollout_mm")}
-        found: Any = last | self.report
+        value: Any = last | self.report
         for part in name.split("."):
-            found = found.get(part) if found is not None else None
-        return found
+            value = value.get(part) if value is not None else None
+        return value
 
 
 def read(
     folder: Path, data: MotionDataset | None = None, extractor: Extractor | None = None
 ) -> Run:
-    """The run in a folder, its model measured; DataError says in a sentence why a folder is no
+    """Read the run in a folder and measure its model. Raises DataError if the folder is not a
     run."""
+    name = folder.resolve().name
     history = read_history(folder / HISTORY)
     model = folder / MODEL
     if not model.exists():
-        return Run(folder.resolve().name, history, read_settings(folder / STATE))
+        return Run(name, history, read_settings(folder / STATE))
+
     character = Character.load(model)
     training = dict(character.header.get("training") or {})
-    training.pop("epochs_done", None)  # no setting
-    return Run(
-        folder.resolve().name,
-        history,
-        flat(training),
-        character,
-        diagnose.diagnose(character, data, extractor),
-        [] if data is None else error_curve(character, data),
-    )
+    training.pop("epochs_done", None)  # not a setting
+    report = diagnose.diagnose(character, data, extractor)
+    errors = [] if data is None else error_curve(character, data)
+    return Run(name, history, flat(training), character, report, errors)
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The epochs' figures; DataError if they are not those of a motion VAE's training."""
+    """The figures of each epoch. Raises DataError if there is none, or if they are not those of a
+    motion VAE's training."""
+    rows = read_epochs(path)
+    if not rows:
+        raise DataError(f"{path.parent}: no epoch of this run has ended yet")
+    return rows
+
+
+def read_epochs(path: Path) -> list[dict[str, float]]:
+    """The same, but an empty list if no epoch has ended yet."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path.parent}: not a training run (no readable {path.name} in it)"
         ) from error
-    if rows == []:
-        raise DataError(f"{path.parent}: no epoch of this run has ended yet")
-    known = {"epoch", "reconstruction", "kl_nats"}
-    if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and known <= row.keys() for row in rows
-    ):
+    if not isinstance(rows, list) or not all(map(_is_epoch, rows)):
         raise DataError(
-            f"{path}: not the history of a motion VAE's training; `controller.training.train_mvae` "
-            "writes one"
+            f"{path}: not the history of a motion VAE's training, which `python -m controller "
+            "train` writes"
         )
     return rows
 
 
+def _is_epoch(row: object) -> bool:
+    return isinstance(row, dict) and row.keys() >= FIGURES
+
+
 def read_settings(state: Path) -> dict[str, Any]:
-    """The settings of a run that has no model yet, from the state it would be resumed from."""
+    """The settings of a run that has no model yet, from its training state."""
     return flat(checkpoint.load_header(state, STATE_KIND)["config"]) if state.exists() else {}
 
 
@@ -104,31 +111,32 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"kl": {"kind": "none"}} → {"kl.kind": "none"}."""
     result: dict[str, Any] = {}
     for name, value in settings.items():
-        result |= (
-            flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-        )
+        if isinstance(value, dict):
+            result |= flat(value, f"{prefix}{name}.")
+        else:
+            result[prefix + name] = value
     return result
 
 
 def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    """The settings in which runs differ, with each run's value; None where it has no such
-    setting."""
+    """The settings in which runs differ, each with its value in every run; None if a run has no
+    such setting."""
     names = dict.fromkeys(name for run in runs for name in run.settings)
     values = {name: [run.settings.get(name) for run in runs] for name in names}
     return {
-        name: found for name, found in values.items() if any(value != found[0] for value in found)
+        name: of_runs
+        for name, of_runs in values.items()
+        if any(value != of_runs[0] for value in of_runs)
     }
 
 
 def error_curve(character: Character, data: MotionDataset) -> list[float]:
-    """:func:`diagnostics.reconstruction_errors` over as many held-out frames as the diagnosis looks
-    at.
+    """:func:`diagnostics.reconstruction_errors` over as many held-out frames as the diagnosis uses.
 
-    The first frames are on more windows than the later ones, as in the diagnosis.
+    As in the diagnosis, more windows are measured for the first frames than for the later ones.
     """
     curve: list[float] = []
-    for _, windows in sorted(diagnose.held_out_windows(character, data).items()):
-        curve += diagnostics.reconstruction_errors(character.model, character.layout, windows)[
-            len(curve) :
-        ]
+    for _, windows in sorted(held_out.held_out_windows(character, data).items()):
+        errors = diagnostics.reconstruction_errors(character.model, character.layout, windows)
+        curve += errors[len(curve) :]
     return curve

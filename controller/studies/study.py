@@ -1,18 +1,18 @@
-"""Run a named set of trainings and compare them: ``python -m controller study --data FILE
---out DIR --set grid``.
+"""Run a named set of trainings and compare them.
 
-Each training is a process of its own with a folder of its own, DIR/SET/NAME, from which an
-interrupted study goes on; what is finished is not run again. Writes DIR/table.json (every figure of
-every run, all sets) and DIR/SET.md (tables); ``controller/studies/cases.py`` has the sets.
+``python -m controller study --data FILE --out DIR --set grid``
+
+Each training runs in a process of its own and in a folder of its own, DIR/SET/NAME. An interrupted
+study goes on from there, and what is finished is not run again. Writes DIR/table.json (every figure
+of every run, all sets) and DIR/SET.md (tables). ``controller/studies/sets.py`` lists the sets.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,19 @@ from controller.evaluation import charts
 from controller.evaluation.diagnosis import diagnose
 from controller.evaluation.extractor import Extractor
 from controller.studies import runs, tables
-from controller.studies.cases import SETS, USUAL, Case, SetName
+from controller.studies.cases import USUAL, Case, SetName
+from controller.studies.sets import SETS
+from controller.studies.tables import Row
 from controller.training import train_mvae, watch
 
 OUTCOME = "outcome.json"
 TABLE = "table.json"
-CURVES = 6
+MOST_CURVES = 6
 """Runs whose learning curves can be told apart in one picture."""
+
+Outcome = dict[str, Any]
+"""The result of a case: its ``settings``, the sentence with which it ``stopped`` early or None, and
+the ``figures`` of its diagnosis, none if it stopped."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +53,19 @@ class Options:
     """Folder of the study."""
     set: SetName = "grid"
     """The set of trainings."""
+    runs: tuple[str, ...] = ()
+    """Names of the trainings to run; by default the whole set."""
+    rollouts_per_epoch: int | None = None
+    """Rollouts in an epoch, in place of the set's own number."""
     best: int = 2
-    """How many of the short grid's best the set grid-long runs."""
+    """How many of the best runs of the short grid the set grid-long repeats."""
     start: Path = shipped.MVAE
-    """The trained model with whose decoder the set encoder begins."""
+    """The trained model whose decoder the set encoder uses."""
     processes: int = 1
     """Trainings at once, each on one thread."""
     write: Path | None = None
-    """The page whose block <!-- SET --> gets the tables."""
+    """The page whose block <!-- SET --> gets the tables. The set failure has the block
+    <!-- failure case -->."""
     draw: Path | None = None
     """A picture of the runs, an SVG file. Needs matplotlib."""
 
@@ -66,13 +77,13 @@ class Options:
 # -- one training ----------------------------------------------------------------------------------
 
 
-def finished(case: Case, folder: Path) -> dict[str, Any] | None:
-    """What a case came to, if its run in ``folder`` has ended; ControllerError if that run had
-    other settings."""
+def finished(case: Case, folder: Path) -> Outcome | None:
+    """The outcome of a case, if its run in ``folder`` has ended. Raises ControllerError if that run
+    had other settings."""
     path = folder / OUTCOME
     if not path.exists():
         return None
-    outcome: dict[str, Any] = json.loads(path.read_text())
+    outcome: Outcome = json.loads(path.read_text())
     if outcome["settings"] != settings(case):
         raise ControllerError(
             f"{path}: a run with other settings than {case.name} has now; choose another --out"
@@ -82,23 +93,27 @@ def finished(case: Case, folder: Path) -> dict[str, Any] | None:
 
 def settings(case: Case) -> dict[str, Any]:
     """The settings of a case as JSON has them."""
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(case.config)))
+    plain: dict[str, Any] = json.loads(json.dumps(case.config.flat()))
     return plain
 
 
-def run(case: Case, data: Path, folder: Path, start: Path = shipped.MVAE) -> dict[str, Any]:
-    """Train a case in ``folder``, or go on with it there, and diagnose the model; what it came to
-    is kept there, too.
+def run(case: Case, data: Path, folder: Path, start: Path = shipped.MVAE) -> Outcome:
+    """Train a case in ``folder``, or resume it there, diagnose the model, and keep the outcome in
+    the folder.
 
     A case that freezes the decoder begins with ``start``. A training goes on to its end even if its
-    latent has collapsed. If its loss is no number any more, that is what it came to.
+    latent has collapsed; it stops early only if its loss is no longer finite.
     """
     torch.set_num_threads(1)
-    resume = (folder / runs.STATE).exists()
     options = train_mvae.Options(
-        data=data, out=folder, start=start if case.config.freeze_decoder else None, resume=resume,
-        on_fatal="go-on", diagnose_every=case.config.epochs, config=case.config,
-    )  # fmt: skip
+        data=data,
+        out=folder,
+        start=start if case.config.freeze_decoder else None,
+        resume=(folder / runs.STATE).exists(),
+        on_fatal="go-on",
+        diagnose_every=case.config.epochs,
+        config=case.config,
+    )
     stopped = None
     figures = {}
     try:
@@ -115,95 +130,121 @@ def run(case: Case, data: Path, folder: Path, start: Path = shipped.MVAE) -> dic
     return outcome
 
 
-# -- a set of them ---------------------------------------------------------------------------------
+# -- a set of trainings ----------------------------------------------------------------------------
 
 
-def chosen(options: Options) -> list[Case]:
-    """The cases of the set; of the long grid the best of the short one, which must have been run,
-    and the usual one."""
-    cases = SETS[options.set]()
-    if options.set != "grid-long":
-        return cases
-    short = read_table(options.out).get("grid")
-    if not short:
-        raise ControllerError(
-            f"{options.out}: the grid has not been run there; run --set grid first"
-        )
-    names = {USUAL, *(row["name"] for row in tables.ranked(short)[: options.best])}
-    return [case for case in cases if case.name in names]
+def selected(options: Options) -> list[Case]:
+    """The cases to run. Raises ConfigError if one of ``options.runs`` is not in the set."""
+    cases = SETS[options.set].cases()
+    if options.set == "grid-long":
+        best = best_of_grid(options.out, options.best)
+        cases = [case for case in cases if case.name in best]
+    names = [case.name for case in cases]
+    for name in options.runs:
+        require(name in names, "runs", name, ", ".join(names))
+    if options.runs:
+        cases = [case for case in cases if case.name in options.runs]
+    return [with_length(case, options.rollouts_per_epoch) for case in cases]
 
 
-def run_all(cases: list[Case], options: Options) -> list[dict[str, Any]]:
-    """Run what is not finished, each in a process of its own, and return a row for each case."""
+def best_of_grid(folder: Path, count: int) -> set[str]:
+    """Names of the best runs of the short grid, and of the usual one. Raises ControllerError if the
+    grid has not been run in this folder."""
+    rows = read_table(folder).get("grid")
+    if not rows:
+        raise ControllerError(f"{folder}: the grid has not been run there; run --set grid first")
+    return {USUAL, *(row["name"] for row in tables.ranked(rows)[:count])}
+
+
+def with_length(case: Case, rollouts_per_epoch: int | None) -> Case:
+    """The case with another number of rollouts in an epoch, unless that is None."""
+    if rollouts_per_epoch is None:
+        return case
+    return replace(case, config=replace(case.config, rollouts_per_epoch=rollouts_per_epoch))
+
+
+def run_all(cases: list[Case], options: Options) -> list[Row]:
+    """Run the cases that are not finished, each in a process of its own; a row for each case."""
     folder = files.make_folder(options.out / options.set)
-    done = {case.name: outcome for case in cases if (outcome := finished(case, folder / case.name))}
-    todo = [case for case in cases if case.name not in done]
+    rows = {}
+    missing = []
+    for case in cases:
+        outcome = finished(case, folder / case.name)
+        if outcome is None:
+            missing.append(case)
+        else:
+            rows[case.name] = row(case, outcome, options)
+
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.processes, spawn, max_tasks_per_child=1) as pool:
-        running = [
-            pool.submit(run, case, options.data, folder / case.name, options.start) for case in todo
+        futures = [
+            pool.submit(run, case, options.data, folder / case.name, options.start)
+            for case in missing
         ]
-        for number, (case, future) in enumerate(zip(todo, running, strict=True), start=1):
-            done[case.name] = future.result()
-            print(
-                f"{number}/{len(todo)} {case.name}: {tables.summary(row(case, done[case.name]))}",
-                flush=True,
-            )
-    return [row(case, done[case.name]) for case in cases]
+        for number, (case, future) in enumerate(zip(missing, futures, strict=True), start=1):
+            rows[case.name] = row(case, future.result(), options)
+            summary = tables.summary(rows[case.name])
+            print(f"{number}/{len(missing)} {case.name}: {summary}", flush=True)
+
+    return [rows[case.name] for case in cases]
 
 
-def row(case: Case, outcome: dict[str, Any]) -> dict[str, Any]:
-    """What the tables are made of."""
+def row(case: Case, outcome: Outcome, options: Options) -> Row:
+    """A case's row of the tables."""
     config = case.config
     rollouts = config.epochs * config.rollouts_per_epoch
+    folder = options.out / options.set / case.name
     return {
         "name": case.name,
         "differs": case.differs,
         "rollouts": rollouts,
-        "updates": rollouts * (1 if config.through_time else config.rollout),
+        "updates": rollouts * (1 if config.optimiser.through_time else config.rollout),
         "stopped": outcome["stopped"],
         **outcome["figures"],
+        **SETS[options.set].figures(case, folder),
     }
 
 
-def read_table(folder: Path) -> dict[str, list[dict[str, Any]]]:
+def read_table(folder: Path) -> dict[str, list[Row]]:
     """The rows of each set that has been run in this folder."""
     path = folder / TABLE
     if not path.exists():
         return {}
-    table: dict[str, list[dict[str, Any]]] = json.loads(path.read_text())
+    table: dict[str, list[Row]] = json.loads(path.read_text())
     return table
 
 
-def picture(rows: list[dict[str, Any]], folder: Path) -> bytes:
-    """Learning curves of the runs; of many, as a grid has, where each came to in the figures by
-    which it is judged."""
-    if len(rows) <= CURVES:
-        return charts.held_out(
-            {run["name"]: runs.read_history(folder / run["name"] / runs.HISTORY) for run in rows}
-        )
-    (across, x, _), (up, y, _) = (column for column in tables.FIGURES if column[0] in tables.JUDGED)
-    ended = [run for run in rows if None not in (run.get(across), run.get(up))]
-    return charts.scatter(
-        [run["differs"] for run in ended], [(run[across], run[up]) for run in ended], (x, y)
-    )
+def picture(rows: list[Row], folder: Path) -> bytes:
+    """The learning curves of a few runs; of many, as in a grid, the two figures by which each of
+    them is judged."""
+    if len(rows) <= MOST_CURVES:
+        histories = {
+            row["name"]: runs.read_epochs(folder / row["name"] / runs.HISTORY) for row in rows
+        }
+        return charts.held_out(histories)
+    across, up = tables.JUDGED
+    titles = {name: title for name, title, _ in tables.FIGURES}
+    measured = [row for row in rows if None not in (row.get(across), row.get(up))]
+    settings = [row["differs"] for row in measured]
+    places = [(row[across], row[up]) for row in measured]
+    return charts.scatter(settings, places, (titles[across], titles[up]))
 
 
 def study(options: Options) -> str:
     """Run the set and write its tables; returns them."""
     if not options.data.is_file():
         raise DataError(f"{options.data}: no such data file")
-    cases = chosen(options)
-    rows = run_all(cases, options)
+    rows = run_all(selected(options), options)
     table = read_table(options.out) | {options.set: rows}
     files.write(options.out / TABLE, json.dumps(table, indent=1))
-    text = tables.tables(rows, tables.MORE.get(options.set, ()))
+
+    case_set = SETS[options.set]
+    text = case_set.table(rows)
     files.write(options.out / f"{options.set}.md", text + "\n")
     if options.write is not None:
-        files.fill(options.write, options.set, text)
+        files.fill(options.write, case_set.block or options.set, text)
     if options.draw is not None:
-        drawn = picture(rows, options.out / options.set)
-        files.write(options.draw, drawn)
+        files.write(options.draw, picture(rows, options.out / options.set))
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from controller.core import markdown
@@ -12,6 +13,7 @@ Row = dict[str, Any]
 ``stopped`` (the sentence with which it ended early, or None), and the figures of its diagnosis, if
 it has one."""
 Columns = tuple[tuple[str, str, str], ...]
+"""Figures of a table: name, column, format."""
 
 FIGURES: Columns = (
     ("kl_nats", "KL, nats", ".2f"),
@@ -23,52 +25,53 @@ FIGURES: Columns = (
     ("free_skate_cm_per_frame", "foot skate, cm/frame", ".3f"),
     ("sane_fraction", "sane", ".0%"),
 )
-"""Figures of the tables: name, column, format."""
-MORE: dict[str, Columns] = {"encoder": (("aggregate_kl_nats", "aggregate KL, nats", ".2f"),)}
-"""Figures that a set's table of runs has beside those."""
+"""The usual figures."""
+AGGREGATE: Columns = (("aggregate_kl_nats", "aggregate KL, nats", ".2f"),)
+"""How far the latents of all steps together lie from the prior."""
 JUDGED = ("eight_step_mm", "frechet_distance")
-"""The figures by which runs are ranked, each the better the smaller: how well a model follows
-captured motion from its own poses, and how much it moves like it when it follows nothing."""
+"""The figures by which runs are ranked, smaller is better: how well a model follows captured motion
+from its own poses, and how similar its motion is when it follows nothing."""
 
 
 def figure(row: Row, name: str) -> Any:
-    """A figure by its name, ``name.key`` for one of several; None where it was not measured."""
+    """A figure by its name, ``name.key`` for one of a group; None if it was not measured."""
     name, _, key = name.partition(".")
     value = row.get(name)
     return value.get(key) if key and value is not None else value
 
 
 def mean_ranks(rows: list[Row]) -> dict[str, float]:
-    """The mean of each run's ranks in the figures of :data:`JUDGED` that any run has; a run without
-    one is last."""
+    """The mean rank of each run, by name, in those figures of :data:`JUDGED` that any run has. A
+    run without a figure comes last in it."""
     judged = [name for name in JUDGED if any(row.get(name) is not None for row in rows)]
     ranks = dict.fromkeys((row["name"] for row in rows), 0.0)
     for name in judged:
         values = {row["name"]: _or_infinite(row.get(name)) for row in rows}
         for run, value in values.items():
-            ranks[run] += (1 + sum(other < value for other in values.values())) / len(judged)
+            better = sum(other < value for other in values.values())
+            ranks[run] += (1 + better) / len(judged)
     return ranks
 
 
 def ranked(rows: list[Row]) -> list[Row]:
-    """The runs, the best first; those that are alike as they were."""
+    """The runs, the best first; runs of equal rank keep their order."""
     ranks = mean_ranks(rows)
     return sorted(rows, key=lambda row: ranks[row["name"]])
 
 
 def tables(rows: list[Row], more: Columns = ()) -> str:
-    """All runs and, where several settings were varied, what each of their values came to on
-    average."""
+    """A table of all runs and, if several settings were varied, one with the mean figures of each
+    value of each setting."""
     return "\n\n".join(part for part in (runs_table(rows, more), effects_table(rows)) if part)
 
 
 def runs_table(rows: list[Row], more: Columns = ()) -> str:
-    """A line a run, the best first, with :data:`FIGURES` and what ``more`` there is to tell."""
-    shown = (*FIGURES, *more)
+    """A line for each run, the best first, with the figures of :data:`FIGURES` and ``more``."""
+    columns = (*FIGURES, *more)
     head = [
         *rows[0]["differs"],
         "mean rank",
-        *(column for _, column, _ in shown),
+        *(title for _, title, _ in columns),
         "verdict",
         "rollouts",
         "updates",
@@ -78,7 +81,7 @@ def runs_table(rows: list[Row], more: Columns = ()) -> str:
         [
             *row["differs"].values(),
             f"{ranks[row['name']]:.1f}",
-            *(_formatted(figure(row, name), form) for name, _, form in shown),
+            *(_formatted(figure(row, name), form) for name, _, form in columns),
             row["stopped"] or row["verdict"],
             f"{row['rollouts']:,}",
             f"{row['updates']:,}",
@@ -89,48 +92,51 @@ def runs_table(rows: list[Row], more: Columns = ()) -> str:
 
 
 def effects_table(rows: list[Row]) -> str:
-    """A line for each value of each setting: means over the runs that have it. A run without a
-    figure has no part in that figure's mean.
+    """A line for each value of each setting: means over the runs that have it. A run that lacks a
+    figure does not count in that figure's mean.
 
-    Empty unless the runs are a grid, of two settings or more: only there do runs that differ in one
-    differ in nothing else on average.
+    Empty unless the runs form a grid of two or more settings: only in a grid do the runs with one
+    value differ on average from those with another in nothing else.
     """
-    varied = {
-        name: list(dict.fromkeys(row["differs"][name] for row in rows))
-        for name in rows[0]["differs"]
-    }
-    varied = {name: values for name, values in varied.items() if len(values) > 1}
-    if len(varied) < 2 or math.prod(len(values) for values in varied.values()) != len(rows):
+    values = varied_settings(rows)
+    if len(values) < 2 or math.prod(map(len, values.values())) != len(rows):
         return ""
     ranks = mean_ranks(rows)
     lines = []
-    for name, values in varied.items():
-        for value in values:
-            alike = [row for row in rows if row["differs"][name] == value]
-            rank = sum(ranks[row["name"]] for row in alike) / len(alike)
-            lines.append([f"{name}: {value}", str(len(alike)), f"{rank:.1f}", *_means(alike)])
-    return markdown.table(
-        ["setting", "runs", "mean rank", *(column for _, column, _ in FIGURES)], lines
-    )
+    for name in values:
+        for value in values[name]:
+            group = [row for row in rows if row["differs"][name] == value]
+            rank = sum(ranks[row["name"]] for row in group) / len(group)
+            means = [_formatted(*_mean(group, key, form)) for key, _, form in FIGURES]
+            lines.append([f"{name}: {value}", str(len(group)), f"{rank:.1f}", *means])
+    titles = [title for _, title, _ in FIGURES]
+    return markdown.table(["setting", "runs", "mean rank", *titles], lines)
+
+
+def varied_settings(rows: list[Row]) -> dict[str, list[str]]:
+    """The values of each setting that has more than one, in the order of the runs."""
+    values = {
+        name: list(dict.fromkeys(row["differs"][name] for row in rows))
+        for name in rows[0]["differs"]
+    }
+    return {name: several for name, several in values.items() if len(several) > 1}
 
 
 def summary(row: Row) -> str:
-    """How a run ended, in a line."""
+    """How a run ended, in one line."""
     if row["stopped"]:
         return str(row["stopped"])
-    told = (f"{column} {_formatted(figure(row, name), form)}" for name, column, form in FIGURES)
-    return f"{row['verdict']}; " + ", ".join(told)
+    figures: Iterable[str] = (
+        f"{title} {_formatted(figure(row, name), form)}" for name, title, form in FIGURES
+    )
+    return f"{row['verdict']}; " + ", ".join(figures)
 
 
-def _means(rows: list[Row]) -> list[str]:
-    """The mean of each of :data:`FIGURES` over the runs that have it."""
-    means = []
-    for name, _, form in FIGURES:
-        known = [value for row in rows if (value := figure(row, name)) is not None]
-        means.append(
-            _formatted(sum(known) / len(known) if known else None, ".1f" if form == "d" else form)
-        )
-    return means
+def _mean(rows: list[Row], name: str, form: str) -> tuple[float | None, str]:
+    """The mean of a figure over the runs that have it, None if there is none, and its format."""
+    values = [value for row in rows if (value := figure(row, name)) is not None]
+    mean = sum(values) / len(values) if values else None
+    return mean, ".1f" if form == "d" else form
 
 
 def _formatted(value: Any, form: str) -> str:

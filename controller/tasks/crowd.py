@@ -1,10 +1,10 @@
-"""Crowd: walk to a point of one's own through many who do the same. The characters of a batch are
-the crowd."""
+"""Crowd: walk to a point of one's own through many others who do the same. The characters of a
+batch are the crowd."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -19,46 +19,48 @@ from controller.tasks.arrival import (
     distance_to,
     facing_weight,
     going_reward,
-    see_approach,
+    observe_approach,
 )
 from controller.tasks.avoidance import NEAREST, PACES, SIGHT, avoid, neighbours
 from controller.tasks.base import Task
+from controller.tasks.goals import PLACE, VELOCITY
+from controller.tasks.registry import task
 
 TORSO = 0.25
-"""m: the radius of a torso. Nearer than twice this, two people are in each other."""
+"""m: the radius of a torso. Two people nearer than twice this overlap."""
 REACHED = 0.5
 """m: nearer than this, the target is reached."""
 ELBOWS = 0.7
-"""m between two middles from which on being near costs."""
+"""m between two middles: being nearer than this costs."""
 
 
 @dataclass(frozen=True)
 class CrowdGoal:
-    """Where B characters are to go, and who is in the way.
+    """Where B characters have to go, and who is in the way.
 
     position  (B, 2) metres over the ground, in the world, as (x, z)
-    others    (B, 6, 2) where the nearest others are, nearest first; who is missing is a kilometre
-              away
+    others    (B, 6, 2) m, the positions of the nearest others, nearest first; absent ones are a
+              kilometre away
     paces     (B, 6, 2) m/s, their velocities
     wish      (B, 2) m/s, the velocity that leads there past them
     """
 
-    position: Tensor
-    others: Tensor
-    paces: Tensor
-    wish: Tensor
+    position: Tensor = field(metadata=PLACE)
+    others: Tensor = field(metadata=PLACE)
+    paces: Tensor = field(metadata=VELOCITY)
+    wish: Tensor = field(metadata=VELOCITY)
 
 
 @dataclass(frozen=True)
 class CrowdConfig:
-    """How fast to go, how dense the crowd is, how targets are drawn in training."""
+    """How fast to go, how dense the crowd is, and how long targets stay in training."""
 
     speed: float = 1.3
-    """m/s: to walk at, while nobody is in the way."""
+    """m/s at which to walk while the way is free."""
     space: float = 6.0
     """m² of ground for each character."""
     hold_frames: float = 15.0
-    """A target that is reached stays for this many frames on average."""
+    """After it is reached, a target stays for this many frames on average."""
 
     def __post_init__(self) -> None:
         require(0 < self.speed <= 10, "speed", self.speed, "above 0, up to 10 m/s")
@@ -66,24 +68,27 @@ class CrowdConfig:
         require(self.hold_frames >= 1, "hold_frames", self.hold_frames, "1 or more frames")
 
 
+@task
 class CrowdTask(Task[CrowdGoal, CrowdConfig]):
-    """Walk to a point without walking into anybody, and stand there until the next one is given.
+    """Walk to a point without walking into anyone, and stand there until the next one comes.
 
-    What is seen of the goal, in the character's facing frame:
+    The observation of the goal, in the character's facing frame:
 
-    | column | what |
-    |--------|-------------------------------------------------------------------------------------------------|
-    | 0, 1   | velocity towards the target past the others, forward and to the left, m/s |
-    | 2, 3   | cosine and sine of the angle from the facing to its direction, 120° at most, fading as it |
-    |        | becomes slow |
-    | 4      | distance d to the target, as d/(1 + d) |
-    | 5–28   | of each of the six nearest others: direction, forward and left, times nearness n; velocity from |
-    |        | this character, forward and left, in units of 4 m/s, times n; n = 1 − distance/5 m, 0 farther |
+    | column | what                                                                            |
+    |--------|---------------------------------------------------------------------------------|
+    | 0, 1   | velocity towards the target past the others, forward and to the left, m/s       |
+    | 2, 3   | cosine and sine of the angle from the facing to its direction, 120° at most,    |
+    |        | fading as it becomes slow                                                       |
+    | 4      | distance d to the target, as d/(1 + d)                                          |
+    | 5–28   | for each of the six nearest others: direction, forward and left, times nearness |
+    |        | n; velocity relative to this character, forward and left, in units of 4 m/s,    |
+    |        | times n; n = 1 − distance/5 m, 0 if farther                                     |
     """
 
     name: ClassVar[str] = "crowd"
     goal_size: ClassVar[int] = 5 + 4 * NEAREST
     extends: ClassVar[str | None] = "joystick"
+    multi_agent: ClassVar[bool] = True
     config_type = CrowdConfig
 
     def side(self, count: int) -> float:
@@ -91,8 +96,8 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
         return math.sqrt(count * self.config.space)
 
     def begin(self, state: CharacterState, generator: torch.Generator) -> CharacterState:
-        """Each somewhere in a square of its own of the ground, so that nobody begins in another,
-        facing anywhere."""
+        """Place each character somewhere in a square of its own, so that none overlap, facing
+        anywhere."""
         count = len(state)
         device = generator.device
         cells = math.ceil(math.sqrt(count))
@@ -101,48 +106,45 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
         yaw = 2 * math.pi * torch.rand(count, generator=generator, device=device)
         corner = torch.stack((cell // cells, cell % cells), dim=-1)
         position = ((corner + 0.3 + jitter) / cells - 0.5) * self.side(count)
-        return CharacterState(
-            state.pose, position.to(state.position), geometry.wrap_angle(yaw).to(state.yaw)
-        )
+        facing = geometry.wrap_angle(yaw)
+        return CharacterState(state.pose, position.to(state.position), facing.to(state.yaw))
 
     def goal_at(self, state: CharacterState, position: Tensor) -> CrowdGoal:
-        """Goals at points (B, 2), with the others as they are."""
+        """Return goals at points (B, 2), with the others as they are now."""
         velocity = self.character.world_velocity(state)
         others, paces = neighbours(state, velocity)
-        straight, _ = approach(
-            state, position, self.wished_speed(state, position), torch.ones_like(state.yaw)
-        )
-        return CrowdGoal(position, others, paces, avoid(state, velocity, others, paces, straight))
+        speed = self.desired_speed(state, position)
+        straight, _ = approach(state, position, speed, torch.ones_like(state.yaw))
+        wish = avoid(state, velocity, others, paces, straight)
+        return CrowdGoal(position, others, paces, wish)
 
-    def wished_speed(self, state: CharacterState, position: Tensor) -> Tensor:
-        """(B,) m/s while nobody is in the way."""
+    def desired_speed(self, state: CharacterState, position: Tensor) -> Tensor:
+        """(B,) m/s: the speed while the way is free."""
         return braking_speed(distance_to(state, position)).clamp(max=self.config.speed)
 
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> CrowdGoal:
-        """Anywhere on the crowd's ground."""
+        """Draw points anywhere on the crowd's ground."""
         return self.goal_at(state, self.draw_points(len(state), generator).to(state.yaw.device))
 
     def draw_points(self, count: int, generator: torch.Generator) -> Tensor:
         """(B, 2): points on the ground of a crowd of ``count``."""
-        return (
-            torch.rand(count, 2, generator=generator, device=generator.device) - 0.5
-        ) * self.side(count)
+        share = torch.rand(count, 2, generator=generator, device=generator.device) - 0.5
+        return share * self.side(count)
 
     def follow_goal(self, state: CharacterState, goal: CrowdGoal) -> CrowdGoal:
-        """The others have moved."""
+        """Update where the others are."""
         return self.goal_at(state, goal.position)
 
     def renewal(self, state: CharacterState, goal: CrowdGoal) -> Tensor:
         """Once it is reached, after ``hold_frames`` on average."""
         return (distance_to(state, goal.position) < REACHED) / self.config.hold_frames
 
-    def heading(self, state: CharacterState, goal: CrowdGoal) -> tuple[Tensor, Tensor, Tensor]:
-        """What :func:`approach` takes: a point a second's way ahead, the wished speed, and the
-        weight of facing it, which fades near the target and in slow steps aside."""
+    def waypoint(self, state: CharacterState, goal: CrowdGoal) -> tuple[Tensor, Tensor, Tensor]:
+        """What :func:`approach` needs to know: a point one second ahead, the desired speed, and the
+        weight of facing the point, which fades near the target and in slow steps aside."""
         speed = (goal.wish.square().sum(dim=-1) + 1e-8).sqrt()
-        facing = facing_weight(distance_to(state, goal.position)) * ((speed - 0.3) / 0.3).clamp(
-            0, 1
-        )
+        brisk = ((speed - 0.3) / 0.3).clamp(0, 1)
+        facing = facing_weight(distance_to(state, goal.position)) * brisk
         return state.position + goal.wish, speed, facing
 
     def observe_goal(self, state: CharacterState, goal: CrowdGoal) -> Tensor:
@@ -153,23 +155,27 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
         apart = (offset.square().sum(dim=-1, keepdim=True) + 1e-8).sqrt()
         near = (1 - apart / SIGHT).clamp(min=0)
         pace = (geometry.turn(goal.paces - own, turn).flip(-1) / 4).clamp(-1, 1)
-        seen = torch.cat((near * offset / apart, near * pace), dim=-1)
-        wish = see_approach(state, *self.heading(state, goal))
-        return torch.cat((wish, (distance / (1 + distance))[:, None], seen.flatten(1)), dim=-1)
+        others = torch.cat((near * offset / apart, near * pace), dim=-1)
+        wish = observe_approach(state, *self.waypoint(state, goal))
+        there = (distance / (1 + distance))[:, None]
+        return torch.cat((wish, there, others.flatten(1)), dim=-1)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: CrowdGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:func:`going_reward` for the wish, less 0.5 for each of the others in whom one stands,
-        less for one nearer than 0.7 m, less the penalties of :class:`Quality`."""
-        _, speed, facing = self.heading(before, goal)
+        """:func:`going_reward` for the wish, minus a term for crowding and the
+        :class:`Penalties`.
+
+        Crowding costs 0.5 for each of the others with whom the character overlaps, and less for one
+        nearer than 0.7 m.
+        """
+        _, speed, facing = self.waypoint(before, goal)
         velocity, angle = approach(after, after.position + goal.wish, speed, facing)
         offset = goal.others + goal.paces / self.character.fps - after.position[:, None]
         apart = (offset.square().sum(dim=-1) + 1e-8).sqrt()
         crowding = ((ELBOWS - apart) / (ELBOWS - 2 * TORSO)).clamp(0, 1).sum(dim=-1)
-        terms = going_reward(self.character, after, velocity, angle, facing) | {
-            "crowding": -0.5 * crowding
-        }
+        terms = going_reward(self.character, after, velocity, angle, facing)
+        terms["crowding"] = -0.5 * crowding
         return self.with_penalties(terms, before, latent, after)
 
     def goal_bounds(self) -> list[float]:

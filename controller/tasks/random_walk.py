@@ -1,4 +1,4 @@
-"""Random walk: no goal; for watching and measuring the model itself."""
+"""Random walk: no goal. For watching and measuring the model itself."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from torch import Tensor
 
 from controller.dynamics.character import CharacterState
 from controller.tasks.base import NoConfig, Task
+from controller.tasks.registry import task
 
 
 @dataclass(frozen=True)
 class NoGoal:
-    """Nothing is wished; ``rows`` (B,) only says for how many characters."""
+    """No goal; ``rows`` (B,) only says for how many characters."""
 
     rows: Tensor
 
 
+@task
 class RandomWalkTask(Task[NoGoal, NoConfig]):
-    """Any motion will do; the reward is 1 a frame less the penalties of :class:`Quality`. Nothing
-    is seen of a goal."""
+    """Any motion will do: the reward is 1 a frame minus the :class:`Penalties`. There is no goal to
+    observe."""
 
     name: ClassVar[str] = "random"
     goal_size: ClassVar[int] = 0

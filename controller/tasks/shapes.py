@@ -1,5 +1,5 @@
-"""Paths with a name: figure-8, heart, zigzag, spiral. No policy is trained on them: they are to
-choose and to measure.
+"""Paths with a name: figure-8, heart, zigzag, spiral. No policy is trained on them; they serve to
+choose from and to measure.
 
 Each is a line of points ``(N, 2)`` over the ground, in metres, that starts at the origin.
 """
@@ -15,6 +15,7 @@ from torch import Tensor
 from controller.motion import geometry
 
 POINTS = 2000
+"""Points of a curved shape."""
 
 
 def _line(x: Tensor, z: Tensor) -> Tensor:
@@ -23,15 +24,15 @@ def _line(x: Tensor, z: Tensor) -> Tensor:
 
 
 def figure_eight(length: float = 8.0) -> Tensor:
-    """Bernoulli's lemniscate, ``length`` metres from end to end, begun at its crossing."""
+    """Bernoulli's lemniscate, ``length`` metres from end to end, starting at its crossing."""
     angle = torch.linspace(1.5 * math.pi, 3.5 * math.pi, POINTS)
     scale = length / 2 / (1 + torch.sin(angle).square())
     return _line(scale * torch.sin(angle) * torch.cos(angle), scale * torch.cos(angle))
 
 
 def heart(width: float = 6.0) -> Tensor:
-    """The curve (16 sin³t, 13 cos t − 5 cos 2t − 2 cos 3t − cos 4t), ``width`` metres wide, begun
-    at its lower tip."""
+    """The curve (16 sin³t, 13 cos t − 5 cos 2t − 2 cos 3t − cos 4t), ``width`` metres wide,
+    starting at its lower tip."""
     t = torch.linspace(math.pi, 3 * math.pi, POINTS)
     across = 16 * torch.sin(t) ** 3
     up = 13 * t.cos() - 5 * (2 * t).cos() - 2 * (3 * t).cos() - (4 * t).cos()
@@ -58,6 +59,6 @@ SHAPES: dict[str, Callable[[], Tensor]] = {
 
 
 def placed(points: Tensor, position: Tensor, yaw: Tensor) -> Tensor:
-    """A line that starts at the origin, moved to ``position`` (2,) and turned so that +Z comes to
-    lie along ``yaw``."""
+    """Move a line that starts at the origin to ``position`` (2,), turned so that its +Z lies along
+    ``yaw``."""
     return geometry.turn(points, yaw) + position

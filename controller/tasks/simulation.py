@@ -1,32 +1,31 @@
-"""A character with a task: what it observes and how a step changes everything. No clock, no
-drawing."""
+"""A character with a task: what it observes and what one step changes. No clock, no drawing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from controller.dynamics.character import Character, CharacterState
-from controller.tasks.base import Task
+from controller.tasks.base import Goal, Task
 
 LATENT_LIMIT = 2.0
-"""Latents are held to ±2: nearly all of N(0, I), from which the decoder was trained, and no more.
-Beyond it the decoder was never asked anything, and a policy would exploit its answers."""
+"""Latents are clamped to ±2, which covers nearly all of N(0, I), on which the decoder was trained.
+The decoder never learned anything about larger latents, and a policy would exploit its answers."""
 
 
 @dataclass(frozen=True)
 class Transition:
-    """What one step gives, for B characters.
+    """The result of one step, for B characters.
 
     state       the next state
     reward      (B,)
     terms       the reward's terms by name, (B,) each
-    terminated  (B,) booleans: the character fell, its pose is not a number, or it failed as the
-                task has it
+    terminated  (B,) booleans: the character fell, its pose is not finite, or the task counts it as
+                failed
     """
 
     state: CharacterState
@@ -35,66 +34,72 @@ class Transition:
     terminated: Tensor
 
 
-class Simulation:
+class Simulation(Generic[Goal]):
     """One character model and one task, for any number of characters at once.
 
-    State and goals are explicit: :meth:`advance` takes them and gives new ones. The same object
+    State and goals are explicit: :meth:`advance` takes them and returns new ones. The same object
     serves training, evaluation and the window.
     """
 
-    def __init__(self, character: Character, task: Task) -> None:
+    def __init__(self, character: Character, task: Task[Goal, Any]) -> None:
         self.character = character
         self.task = task
         self.observation_size = character.layout.size + task.goal_size
 
     def observation_bounds(self) -> tuple[Tensor, Tensor]:
-        """Smallest and largest observation ``(observation_size,)``: poses are held to their
-        range."""
+        """Return the smallest and the largest observation, ``(observation_size,)`` each. Poses are
+        clamped to their range."""
         goal = torch.tensor(self.task.goal_bounds())
-        return torch.cat((self.character.low.cpu(), -goal)), torch.cat(
-            (self.character.high.cpu(), goal)
-        )
+        low = torch.cat((self.character.low.cpu(), -goal))
+        high = torch.cat((self.character.high.cpu(), goal))
+        return low, high
 
-    def reset(self, batch: int, generator: torch.Generator) -> tuple[CharacterState, Any]:
-        """Fresh states, at the origin unless the task has another place for them, and goals for
+    def reset(self, batch: int, generator: torch.Generator) -> tuple[CharacterState, Goal]:
+        """Return fresh states, at the origin unless the task places them elsewhere, and goals for
         them."""
         state = self.task.begin(self.character.reset(batch, generator), generator)
         return state, self.task.draw_goal(state, generator)
 
-    def observe(self, state: CharacterState, goal: Any) -> Tensor:
-        """(B, observation_size): the z-scored pose, then the task's view of its goal."""
+    def observe(self, state: CharacterState, goal: Goal) -> Tensor:
+        """(B, observation_size): the z-scored pose, then the goal as the task observes it."""
         return torch.cat((state.pose, self.task.observe_goal(state, goal)), dim=-1)
 
-    def advance(self, state: CharacterState, goal: Any, latent: Tensor) -> Transition:
-        """One step of 1/30 s with latents ``(B, latent)``, as :meth:`hold` leaves them, rewarded
-        for ``goal``."""
+    def advance(self, state: CharacterState, goal: Goal, latent: Tensor) -> Transition:
+        """One step of 1/30 s with latents ``(B, latent)``, which are clamped, and its reward for
+        ``goal``."""
         after = self.move(state, latent)
-        return Transition(after, *self.judge(state, latent, after, goal), self.over(after, goal))
+        reward, terms = self.judge(state, latent, after, goal)
+        return Transition(after, reward, terms, self.over(after, goal))
 
-    def over(self, state: CharacterState, goal: Any) -> Tensor:
-        """(B,) booleans: whose episode ends here, since the character fell, its pose is not a
-        number, or it failed."""
+    def over(self, state: CharacterState, goal: Goal) -> Tensor:
+        """(B,) booleans: whose episode ends here, because the character fell, its pose is not
+        finite, or it failed the task."""
         return ~self.character.alive(state) | self.task.failed(state, goal)
 
     def latent(self, action: Tensor) -> Tensor:
-        """What an environment's action means, ``(B, latent)``: ``LATENT_LIMIT`` times the action,
-        or, where z is one of K codes, those that ``action`` (B,) numbers from 0; IndexError if
-        there is no such code."""
+        """Translate an environment's actions to latents ``(B, latent)``: ``LATENT_LIMIT`` times the
+        action, or, if z is one of K codes, the codes whose numbers from 0 are in ``action`` (B,).
+
+        Raises IndexError if there is no such code.
+        """
         codes = self.character.codes
         return LATENT_LIMIT * action if codes is None else functional.embedding(action, codes)
 
-    def hold(self, latent: Tensor) -> Tensor:
-        """Latents held to ±``LATENT_LIMIT``. Codes are all known to the decoder, and stay as they
-        are."""
+    def clamp(self, latent: Tensor) -> Tensor:
+        """Clamp latents to ±``LATENT_LIMIT``. Codes stay as they are: the decoder knows them
+        all."""
         return latent.clamp(-LATENT_LIMIT, LATENT_LIMIT) if self.character.codes is None else latent
 
     def move(self, state: CharacterState, latent: Tensor) -> CharacterState:
-        """The state after one step, without reward or termination: what a game needs."""
-        return self.character.step(state, self.hold(latent))
+        """Return the state after one step, without reward or termination: what a game needs."""
+        return self.character.step(state, self.clamp(latent))
 
     def judge(
-        self, before: CharacterState, latent: Tensor, after: CharacterState, goal: Any
+        self, before: CharacterState, latent: Tensor, after: CharacterState, goal: Goal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Reward ``(B,)`` and its terms by name of steps that :meth:`move` made. Each row is judged
-        by itself, so that the rows may as well be of many frames as of many characters."""
-        return self.task.reward(before, self.hold(latent), after, goal)
+        """Return the reward ``(B,)`` of steps that :meth:`move` made, and its terms by name.
+
+        Each row is judged by itself, so the rows may be those of many frames as well as those of
+        many characters.
+        """
+        return self.task.reward(before, self.clamp(latent), after, goal)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -16,12 +16,14 @@ from controller.tasks.arrival import (
     braking_speed,
     distance_to,
     facing_weight,
-    see_approach,
+    observe_approach,
 )
 from controller.tasks.base import Task
+from controller.tasks.goals import PLACE
+from controller.tasks.registry import task
 
 ARENA = (37.0, 24.0)
-"""m: extent along x and z of the ground, about the origin, on which targets lie (the paper's 120 by
+"""m: extent along x and z, about the origin, of the ground on which targets lie (the paper's 120 by
 80 feet)."""
 REACHED = 0.3
 """m: nearer than this, the target is reached."""
@@ -34,7 +36,7 @@ class TargetGoal:
     position  (B, 2) metres over the ground, in the world, as (x, z)
     """
 
-    position: Tensor
+    position: Tensor = field(metadata=PLACE)
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,15 @@ class TargetConfig:
     """How far and how fast to go, and how targets are drawn in training."""
 
     speed: float = 1.4
-    """m/s: to walk at, until it is time to brake."""
+    """m/s at which to walk until it is time to brake."""
     hold_frames: float = 60.0
-    """A target that is reached stays for this many frames on average: time in which to learn to
-    stand."""
+    """After it is reached, a target stays for this many frames on average, so that there is time to
+    learn to stand."""
     near: float = 0.5
-    """Share of targets drawn near the character; the others lie anywhere in the arena, most of them
-    far."""
+    """Share of targets drawn near the character. The others lie anywhere in the arena, most of them
+    far away."""
     near_distance: float = 4.0
-    """m: how far away a near target may be."""
+    """m: the farthest that a near target may be."""
 
     def __post_init__(self) -> None:
         require(0 < self.speed <= 10, "speed", self.speed, "above 0, up to 10 m/s")
@@ -59,16 +61,19 @@ class TargetConfig:
         require(self.near_distance > 0, "near_distance", self.near_distance, "above 0 m")
 
 
+@task
 class TargetTask(Task[TargetGoal, TargetConfig]):
-    """Walk to a point, facing it, and stand there until the next one is given.
+    """Walk to a point, facing it, and stand there until the next one comes.
 
-    What is seen of the goal, in the character's facing frame:
+    The observation of the goal, in the character's facing frame:
 
-    | column | what |
-    |--------|-------------------------------------------------------------------------------------------------|
-    | 0, 1   | velocity towards the target, forward and to the left, at the speed of :meth:`wished_speed`, m/s |
-    | 2, 3   | cosine and sine of the angle from the facing to the target, 120° at most, fading within 1 m |
-    | 4      | distance d to it, as d/(1 + d) |
+    | column | what                                                                            |
+    |--------|---------------------------------------------------------------------------------|
+    | 0, 1   | velocity towards the target at :meth:`desired_speed`, forward and to the left,  |
+    |        | m/s                                                                             |
+    | 2, 3   | cosine and sine of the angle from the facing to the target, 120° at most,       |
+    |        | fading within 1 m                                                               |
+    | 4      | distance d to it, as d/(1 + d)                                                  |
     """
 
     name: ClassVar[str] = "target"
@@ -78,45 +83,43 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
 
     @staticmethod
     def goal_at(x: float, z: float) -> TargetGoal:
-        """One character's goal: a point that a person picks, in metres."""
+        """One character's goal: a point that the user picks, in metres."""
         return TargetGoal(torch.tensor([[x, z]]))
 
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> TargetGoal:
-        """Anywhere in the arena, or near the character: there turning and stopping are learned."""
-        drawn = torch.rand(5, len(state), generator=generator, device=generator.device).to(
-            state.yaw.device
-        )
-        x, z, distance, angle, near = drawn
+        """Draw points anywhere in the arena, or near the character, where turning and stopping are
+        learned."""
+        shares = torch.rand(5, len(state), generator=generator, device=generator.device)
+        x, z, distance, angle, near = shares.to(state.yaw.device)
         anywhere = torch.stack(((x - 0.5) * ARENA[0], (z - 0.5) * ARENA[1]), dim=-1)
         close_by = around(state.position, self.config.near_distance * distance, angle)
         return TargetGoal(torch.where((near < self.config.near)[:, None], close_by, anywhere))
 
     def renewal(self, state: CharacterState, goal: TargetGoal) -> Tensor:
-        """Once it is reached, after ``hold_frames`` on average."""
+        """Redraw once the target is reached, after ``hold_frames`` on average."""
         return (distance_to(state, goal.position) < REACHED) / self.config.hold_frames
 
-    def wished_speed(self, distance: Tensor) -> Tensor:
-        """(B,) m/s: ``speed``, or as slow as it takes to stop at the target."""
+    def desired_speed(self, distance: Tensor) -> Tensor:
+        """(B,) m/s: ``speed``, or as slow as needed to stop at the target."""
         return braking_speed(distance).clamp(max=self.config.speed)
 
     def observe_goal(self, state: CharacterState, goal: TargetGoal) -> Tensor:
         distance = distance_to(state, goal.position)
-        wish = see_approach(
-            state, goal.position, self.wished_speed(distance), facing_weight(distance)
-        )
+        speed = self.desired_speed(distance)
+        wish = observe_approach(state, goal.position, speed, facing_weight(distance))
         return torch.cat((wish, (distance / (1 + distance))[:, None]), dim=-1)
 
     def reward(
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: TargetGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """:func:`approach_reward` at :meth:`wished_speed`, less the penalties of :class:`Quality`.
+        """:func:`approach_reward` at :meth:`desired_speed`, minus the :class:`Penalties`.
 
-        The paper pays progress and a bonus within 0.61 m. A wished velocity says at every moment
-        what to do, which a horizon of a second can differentiate, and how fast to walk; it says to
-        stand, too.
+        The paper pays for progress, plus a bonus within 0.61 m. A desired velocity says at every
+        moment what to do, which can be differentiated over a horizon of a second. It also says how
+        fast to walk, and to stand at the end.
         """
         distance = distance_to(after, goal.position)
-        speed = self.wished_speed(distance)
+        speed = self.desired_speed(distance)
         facing = facing_weight(distance)
         terms = approach_reward(self.character, after, goal.position, speed, facing)
         return self.with_penalties(terms, before, latent, after)

@@ -2,24 +2,120 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Annotated, Any
+
+import tyro
 
 from controller.core.errors import require
 from controller.model.mixture import MotionVAEConfig
 from controller.training.schedules import KlWeight, TeacherForcing
 
 
+def _require_finite(settings: Any) -> None:
+    for each in fields(settings):
+        value = getattr(settings, each.name)
+        finite = not isinstance(value, float) or math.isfinite(value)
+        require(finite, each.name, value, "a finite number")
+
+
+def _require_at_least(settings: Any, least: int, *names: str, unit: str = "") -> None:
+    for name in names:
+        value = getattr(settings, name)
+        require(value >= least, name, value, f"{least} or more{unit}")
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the terms of the loss, beside 1 for the reconstruction."""
+
+    beta: float = 0.08
+    """Weight of the KL term: a mean over latent units, beside a mean over pose values (as in the
+    reference code). With codes: of the pull between codes and encoded vectors, on the same
+    scale."""
+    free_bits: float = 0.0
+    """Nats below which a latent unit's KL costs nothing."""
+    foot_weight: float = 0.5
+    """Weight of the loss of the feet: where they are, and how they slide while they stand."""
+    joint_weight: float = 0.05
+    """Weight of the squared distance of predicted joints from the captured ones, in (cm)²."""
+    bone_weight: float = 1.0
+    """Weight of the error of bone lengths. No other term notices predicted joints that disagree
+    with each other, and each step builds on the one before."""
+    slip_weight: float = 0.35
+    """Weight of the slip of standing feet in free steps."""
+    spread_weight: float = 0.15
+    """Weight of the distance between the distributions of the pool's poses and of captured ones."""
+
+    def __post_init__(self) -> None:
+        _require_finite(self)
+        _require_at_least(self, 0, *(each.name for each in fields(self)))
+
+
+@dataclass(frozen=True)
+class FreeSteps:
+    """Steps with random z that are trained beside each rollout."""
+
+    free_steps: int = 8
+    """Steps with random z beside each rollout, from poses that such steps have reached; 0: none."""
+    free_batch: int = 128
+    """Poses that take these steps at once."""
+    free_pool: int = 2048
+    """Size of the pool from which these poses are drawn and to which they return."""
+    free_renewal: float = 0.003
+    """The chance per step that a captured pose replaces a pose of the pool: 0.003 is once in 11
+    s."""
+    free_from_epoch: int = 30
+    """Epochs after which free steps begin. From them, a model that does not walk yet learns to
+    stand."""
+
+    def __post_init__(self) -> None:
+        _require_finite(self)
+        _require_at_least(self, 0, "free_from_epoch", unit=" epochs")
+        _require_at_least(self, 1, "free_batch")
+        _require_at_least(self, 0, "free_steps")
+        allowed = f"free_batch ({self.free_batch}) or more"
+        require(self.free_pool >= self.free_batch, "free_pool", self.free_pool, allowed)
+        chance = 0 <= self.free_renewal <= 1
+        require(chance, "free_renewal", self.free_renewal, "a chance from 0 to 1")
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """How gradients are taken and followed."""
+
+    learning_rate: float = 1e-3
+    """Adam's rate at the start; it falls linearly."""
+    final_learning_rate: float = 1e-6
+    """Adam's rate at the end."""
+    through_time: bool = True
+    """Gradients through the whole rollout, with one optimiser step a rollout; otherwise detached,
+    with one at every step."""
+    gradient_norm: float = 1.0
+    """Gradients are clipped to this norm. 0: the norm is not computed, and only the loss shows what
+    is not finite."""
+
+    def __post_init__(self) -> None:
+        _require_finite(self)
+        rate = self.learning_rate
+        require(0 < rate < 1, "learning_rate", rate, "above 0 and below 1")
+        _require_at_least(self, 0, "final_learning_rate", "gradient_norm")
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Settings of a training run. An *epoch* is ``rollouts_per_epoch`` rollouts, not a pass over
-    the data."""
+    the data.
+
+    The settings of ``loss``, ``free`` and ``optimiser`` have names of their own on the command line
+    and in checkpoints, without their group's: see :meth:`of` and :meth:`flat`.
+    """
 
     model: MotionVAEConfig = field(default_factory=MotionVAEConfig)
-    """Kind and sizes of the networks."""
+    """Variant and sizes of the networks."""
     epochs: int = 60
-    """Epochs in all."""
+    """Number of epochs."""
     teacher: TeacherForcing = field(default_factory=TeacherForcing)
     """The share of steps that begin from a captured pose."""
     kl: KlWeight = field(default_factory=KlWeight)
@@ -30,89 +126,54 @@ class TrainConfig:
     """Steps of a rollout."""
     batch: int = 64
     """Windows trained on at once."""
-    learning_rate: float = 1e-3
-    """Adam's rate at the start; it falls linearly."""
-    final_learning_rate: float = 1e-6
-    """Adam's rate at the end."""
-    beta: float = 0.08
-    """Weight of the KL term: mean over latent units, beside a mean over pose values (as in the
-    reference code). With codes: of the pull between these and the encoder's vectors, on the same
-    scale."""
-    free_bits: float = 0.0
-    """Nats below which a latent unit's KL costs nothing."""
-    foot_weight: float = 0.5
-    """Weight of the feet's own loss: where they are and how they slide while they stand."""
-    joint_weight: float = 0.05
-    """Weight of the squared distance of predicted joints from the captured ones, in (cm)²."""
-    bone_weight: float = 1.0
-    """Weight of the error of bone lengths: predicted joints that disagree with each other are seen
-    by no other term, and one step builds on the last one's."""
-    free_steps: int = 8
-    """Steps with z drawn at random that go with each rollout, from poses to which such steps have
-    led; 0: none."""
-    free_batch: int = 128
-    """Poses that make those steps at once."""
-    free_pool: int = 2048
-    """Poses from which they are drawn, and to which they return."""
-    free_renewal: float = 0.003
-    """The chance per step that a pose of the pool begins anew from a captured one: 0.003 is once in
-    11 s."""
-    slip_weight: float = 0.35
-    """Weight of the slip of standing feet in free steps."""
-    spread_weight: float = 0.15
-    """Weight of how differently the poses of the pool and captured ones are spread."""
-    free_from_epoch: int = 30
-    """Epochs after which free steps begin: a model that does not walk yet learns from them to
-    stand."""
-    through_time: bool = True
-    """Gradients through the whole rollout, with one optimiser step a rollout; else detached, with
-    one at every step."""
+    loss: Annotated[LossWeights, tyro.conf.arg(name="")] = field(default_factory=LossWeights)
+    free: Annotated[FreeSteps, tyro.conf.arg(name="")] = field(default_factory=FreeSteps)
+    optimiser: Annotated[Optimiser, tyro.conf.arg(name="")] = field(default_factory=Optimiser)
     freeze_decoder: bool = False
-    """Train the encoder alone, against the decoder of the model to start from. Free steps, in which
-    an encoder has no part, are left out."""
+    """Train the encoder alone, against the decoder of the model to start from. There are no free
+    steps then, since they do not use the encoder."""
     balance: float = 0.3
-    """How far rare speeds and turns are drawn more often: windows weigh (their count in a
-    histogram)^−balance."""
-    gradient_norm: float = 1.0
-    """Gradients are clipped to this norm. 0: it is not even taken, and what is no number shows in
-    the loss alone."""
+    """How much more often rare speeds and turns are drawn: a window's weight is (count of its bin
+    in a histogram)^−balance."""
     seed: int = 1
     """Seed of initialisation, windows, coins and noise."""
 
     def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            require(
-                not isinstance(value, float) or math.isfinite(value), name, value, "a finite number"
-            )
-        require(self.epochs >= 1, "epochs", self.epochs, "1 or more")
-        require(
-            self.free_from_epoch >= 0, "free_from_epoch", self.free_from_epoch, "0 or more epochs"
-        )
-        for name in ("rollouts_per_epoch", "rollout", "batch", "free_batch"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        weights = [name for name in self.__dataclass_fields__ if name.endswith("_weight")]
-        for name in ("beta", "free_bits", "free_steps", "final_learning_rate", *weights):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        allowed = f"free_batch ({self.free_batch}) or more"
-        require(self.free_pool >= self.free_batch, "free_pool", self.free_pool, allowed)
-        require(
-            0 <= self.free_renewal <= 1, "free_renewal", self.free_renewal, "a chance from 0 to 1"
-        )
-        require(
-            0 < self.learning_rate < 1, "learning_rate", self.learning_rate, "above 0 and below 1"
-        )
-        require(
-            0 <= self.balance <= 1,
-            "balance",
-            self.balance,
-            "0 (as captured) to 1 (every speed and turn alike)",
-        )
-        require(self.gradient_norm >= 0, "gradient_norm", self.gradient_norm, "0 or more")
+        _require_finite(self)
+        _require_at_least(self, 1, "epochs", "rollouts_per_epoch", "rollout", "batch")
+        allowed = "0 (as captured) to 1 (all speeds and turns equally often)"
+        require(0 <= self.balance <= 1, "balance", self.balance, allowed)
         self.teacher.check(self.epochs)
         self.kl.check(self.epochs)
 
+    @classmethod
+    def of(cls, **settings: Any) -> TrainConfig:
+        """The default settings but for these, each by its own name: ``of(batch=32, beta=0.1)``."""
+        return cls().with_changes(**settings)
 
-ENCODER = TrainConfig(
+    def with_changes(self, **settings: Any) -> TrainConfig:
+        """These settings with some changed, each by its own name, whichever group it is in."""
+        changes: dict[str, Any] = {}
+        for name in FLAT:
+            group = getattr(self, name)
+            members = {each.name for each in fields(group)} & settings.keys()
+            if members:
+                changes[name] = replace(group, **{key: settings.pop(key) for key in members})
+        return replace(self, **settings, **changes)
+
+    def flat(self) -> dict[str, Any]:
+        """All settings by their own names, as checkpoints have them; ``model``, ``teacher`` and
+        ``kl`` stay groups."""
+        settings: dict[str, Any] = {}
+        for name, value in asdict(self).items():
+            settings |= value if name in FLAT else {name: value}
+        return settings
+
+
+FLAT = ("loss", "free", "optimiser")
+"""Groups whose settings are named without the group's name."""
+
+ENCODER = TrainConfig.of(
     freeze_decoder=True,
     teacher=TeacherForcing("constant", start=0.0),
     kl=KlWeight("none"),
@@ -122,6 +183,6 @@ ENCODER = TrainConfig(
     foot_weight=0.0,
     bone_weight=0.0,
 )
-"""The encoder by itself, when the decoder is done: it can bear a lower β than the decoder could.
-Feet and bones are the decoder's part; all that an encoder can do for them is to ask for another
-motion than the captured one."""
+"""Settings for the encoder by itself, when the decoder is finished. The encoder works at a lower β
+than the decoder could bear. Feet and bones are the decoder's part: all that an encoder could do for
+them is to ask for another motion than the captured one."""

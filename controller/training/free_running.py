@@ -1,5 +1,5 @@
-"""Poses to which a motion VAE in training has come by itself, kept so that it can be trained where
-it really goes."""
+"""Poses that a motion VAE has reached by itself during training, kept to train it where it really
+goes."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ SLICES = 32
 class Free(NamedTuple):
     """What one batch of free steps needs.
 
-    at        (F, D) z-scored poses to go on from
+    scores    (F, D) z-scored poses to go on from
     latents   (K, F, latent) z of the steps
     rest      (R, D) the rest of the pool
-    captured  (R + 2·F, D) captured poses, to compare with the rest and with what became of the
-              others
-    slices    (D, S) along which they are compared
+    captured  (R + 2·F, D) captured poses, to compare with the rest and with the poses that the
+              steps reach
+    slices    (D, S) directions along which they are compared
     """
 
-    at: Tensor
+    scores: Tensor
     latents: Tensor
     rest: Tensor
     captured: Tensor
@@ -40,20 +40,19 @@ class Free(NamedTuple):
 
     def share(self, rank: int, count: int) -> Free:
         """What the ``rank``-th of ``count`` processes needs: its part of the poses to go on from,
-        and all others."""
-        at = self.at.chunk(count)[rank]
+        and everything else."""
+        scores = self.scores.chunk(count)[rank]
         latents = self.latents.chunk(count, dim=1)[rank]
-        return Free(at, latents, self.rest, self.captured, self.slices)
+        return Free(scores, latents, self.rest, self.captured, self.slices)
 
 
 class FreeRunning:
-    """A pool of z-scored poses ``(P, D)``, each of which goes on with z drawn at random whenever it
-    is drawn.
+    """A pool of z-scored poses ``(P, D)``. Each takes steps with random z whenever it is drawn.
 
-    A rollout of eight steps never shows where a model ends up after a thousand. The pool does: its
-    poses have gone on from one training step to the next, as the chains of persistent contrastive
-    divergence do (Tieleman 2008). ``renewal`` is the chance per frame that a pose is replaced by a
-    captured one, so that none is lost for good.
+    A rollout of eight steps never shows where a model is after a thousand. The pool does: its
+    poses go on from one training step to the next, like the chains of persistent contrastive
+    divergence (Tieleman 2008). ``renewal`` is the chance per frame that a captured pose replaces a
+    pose, so that none is lost for good.
     """
 
     def __init__(
@@ -79,41 +78,34 @@ class FreeRunning:
 
     def watched(self, poses: Tensor) -> Tensor:
         """``(N, 6)``: where z-scored poses go (forward, sideways, turning) and how high their feet
-        are (left, right, lower). All else may be right while a character walks too fast, or
-        hovers."""
+        are (left, right, lower one). Everything else may be right while a character walks too fast,
+        or hovers."""
         raw = self.normalizer.denormalize(poses)
+        velocity = raw[:, PoseLayout.root_velocity]
         heights = self.feet.positions(raw)[..., 1]
-        return torch.cat(
-            (raw[:, PoseLayout.root_velocity], heights, heights.amin(dim=1, keepdim=True)), dim=1
-        )
+        return torch.cat((velocity, heights, heights.amin(dim=1, keepdim=True)), dim=1)
 
     def _captured(self, count: int) -> Tensor:
-        return self.normalizer.normalize(
-            self.windows.draw(count, self.generator, poses=1)[:, 0].to(self.device)
-        )
+        poses = self.windows.draw(count, self.generator, poses=1)[:, 0]
+        return self.normalizer.normalize(poses.to(self.device))
 
     def draw(self, batch: int, steps: int, model: MotionVAE) -> Free:
-        """``batch`` poses of the pool and all that is random in ``steps`` steps of ``model`` from
+        """``batch`` poses of the pool, and all random numbers of ``steps`` steps of ``model`` from
         them."""
         order = torch.randperm(len(self.poses), generator=self.generator)
         self.rows = order[:batch]
         others = order[batch:]
-        return Free(
-            self.poses[self.rows],
-            model.draw_latents(steps * batch, self.generator).unflatten(0, (steps, batch)),
-            self.poses[others],
-            self._captured(len(self.poses) + batch),
-            self.distance.slices(SLICES, self.generator),
-        )
+        latents = model.draw_latents(steps * batch, self.generator).unflatten(0, (steps, batch))
+        captured = self._captured(len(self.poses) + batch)
+        slices = self.distance.slices(SLICES, self.generator)
+        return Free(self.poses[self.rows], latents, self.poses[others], captured, slices)
 
     def put_back(self, poses: Tensor, steps: int) -> None:
-        """The poses (F, D) to which the last ones drawn have come in ``steps`` steps, held as a
-        character's are."""
+        """Return to the pool the poses (F, D) that the last ones drawn reached in ``steps`` steps,
+        clamped as a character's are."""
         captured = self._captured(len(poses))
-        coins = torch.rand(len(poses), generator=self.generator)
-        renewed = (coins < self.renewal * steps).to(self.device) | ~torch.isfinite(poses).all(
-            dim=-1
-        )
-        self.poses[self.rows] = torch.where(
-            renewed[:, None], captured, poses.clamp(self.low, self.high)
-        )
+        coins = torch.rand(len(poses), generator=self.generator).to(self.device)
+        finite = torch.isfinite(poses).all(dim=-1)
+        renewed = (coins < self.renewal * steps) | ~finite
+        clamped = poses.clamp(self.low, self.high)
+        self.poses[self.rows] = torch.where(renewed[:, None], captured, clamped)

@@ -1,5 +1,5 @@
-"""What a body adds to the training loss: the feet's place and slip, the joints' places, the bones'
-lengths."""
+"""The body's terms of the training loss: place and slip of the feet, places of the joints, lengths
+of the bones."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ FOOT_SCALE = 0.01
 """m: the foot error that counts as one unit of loss."""
 JOINT_SCALE = 0.01
 BONE_SCALE = 0.01
-"""m: the same of a joint's place and of a bone's length."""
+"""m: the same for the place of a joint and for the length of a bone."""
 
 
 def foot_loss(moved: Tensor, truly_moved: Tensor, feet: Tensor, true_feet: Tensor) -> Tensor:
     """Squared error of where the feet are and, while they stand, of how they moved over the ground,
     in (cm)².
 
-    The reconstruction loss hardly sees a planted foot that slides by 2 mm a frame; a person sees
-    nothing else. All arguments ``(B, 2, 3)`` metres.
+    A planted foot that slides by 2 mm a frame hardly changes the reconstruction loss, but is the
+    first thing a person notices. All arguments ``(B, 2, 3)`` metres.
     """
     standing = contact_weight(true_feet[..., 1:2].detach())
     slip = ((moved - truly_moved) / FOOT_SCALE).square() * standing
@@ -28,29 +28,34 @@ def foot_loss(moved: Tensor, truly_moved: Tensor, feet: Tensor, true_feet: Tenso
 
 
 def joint_loss(joints: Tensor, truly: Tensor) -> Tensor:
-    """Mean squared distance of joints ``(..., J, 3)`` metres from where they truly are, in (cm)².
+    """Mean squared distance of joints ``(..., J, 3)`` metres from their true places, in (cm)².
 
-    In deviations a foot that swings by half a metre may be off by centimetres at hardly any cost.
+    The loss in deviations needs it: there, an error of centimetres in a foot that swings by half a
+    metre costs hardly anything.
     """
     return ((joints - truly) / JOINT_SCALE).square().sum(dim=-1).mean()
 
 
 def bone_loss(joints: Tensor, parents: list[int], lengths: Tensor) -> Tensor:
-    """Mean √(1 + s²) − 1 of the errors s in cm of the bones' lengths: ``joints`` (..., J, 3)
-    metres, the ``parents`` of all joints but the first, and their true ``lengths`` (J-1,) metres.
-    Squares alone would drown all other terms at the start of a training, when bones are off by a
-    hand."""
+    """Mean √(1 + s²) − 1 of the errors s in cm of the bones' lengths.
+
+    ``joints`` (..., J, 3) metres, ``parents`` of all joints but the first, and their true
+    ``lengths`` (J-1,) metres. Squares alone would drown all other terms at the start of a training,
+    when bones are wrong by 10 cm.
+    """
     bones = joints[..., 1:, :] - joints[..., parents, :]
-    found = (bones.square().sum(dim=-1) + 1e-12).sqrt()  # the norm of no bone has no gradient
-    return ((1 + ((found - lengths) / BONE_SCALE).square()).sqrt() - 1).mean()
+    # The norm of a zero vector has no gradient.
+    predicted = (bones.square().sum(dim=-1) + 1e-12).sqrt()
+    error = (predicted - lengths) / BONE_SCALE
+    return ((1 + error.square()).sqrt() - 1).mean()
 
 
 def slip_loss(moved: Tensor, height: Tensor) -> Tensor:
-    """Slip s² / (1 + s²) of feet that stand, s in cm a frame (Geman & McClure 1987: a foot that
-    swings does not count).
+    """Slip s² / (1 + s²) of feet that stand, s in cm a frame (Geman & McClure 1987: a swinging foot
+    does not count).
 
-    ``moved`` (B, 2, 3) metres over the ground, ``height`` (B, 2) metres. The height only weighs: no
-    gradient goes through it, or feet would learn to hover.
+    ``moved`` (B, 2, 3) metres over the ground, ``height`` (B, 2) metres. The height is a weight
+    only: with a gradient through it, feet would learn to hover.
     """
     squared = (moved[..., [0, 2]] / FOOT_SCALE).square().sum(dim=-1)
     return (contact_weight(height.detach()) * squared / (1 + squared)).mean()

@@ -1,7 +1,9 @@
-"""What a person sees of a training: a bar and a line an epoch in the terminal, and curves in
+"""The display of a training run: a bar and a line per epoch in the terminal, and curves in
 TensorBoard."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -12,68 +14,75 @@ from controller.training.trainer import Trainer
 
 
 class Progress:
-    """Of one training run. Where several processes share it, only the first shows anything."""
+    """The display of one training run, with TensorBoard's curves in the folder ``curves_path``. If
+    several processes share the run, only the first one shows anything."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: Trainer, curves_path: Path) -> None:
         self.trainer = trainer
-        self.shown = processes.speaks()
+        self.curves_path = curves_path
+        self.speaks = processes.speaks()
         config = trainer.config
-        total, done = (
-            epochs * config.rollouts_per_epoch for epochs in (config.epochs, trainer.epoch)
-        )
         self.bar = tqdm(
-            total=total, initial=done, unit="rollout", smoothing=0.05, disable=not self.shown
+            total=config.epochs * config.rollouts_per_epoch,
+            initial=trainer.epoch * config.rollouts_per_epoch,
+            unit="rollout",
+            smoothing=0.05,
+            disable=not self.speaks,
         )
         self.curves = self._curves()
 
     def _curves(self) -> SummaryWriter | None:
-        """From the next epoch on, in place of what an interrupted run may have told of it and later
-        ones."""
-        if not self.shown:
+        """A writer that starts with the next epoch and hides what an interrupted run may have
+        written about it and later ones."""
+        if not self.speaks:
             return None
-        return SummaryWriter(
-            str(self.trainer.folder / "tensorboard"), purge_step=self.trainer.epoch + 1
-        )
+        return SummaryWriter(str(self.curves_path), purge_step=self.trainer.epoch + 1)
 
     def tick(self) -> None:
-        """One rollout has been made."""
+        """Count one rollout."""
         self.bar.update()
 
-    def say(self, words: str) -> None:
-        """A line above the bar."""
-        if self.shown:
-            self.bar.write(words)
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        if self.speaks:
+            self.bar.write(text)
 
     def epoch(self) -> None:
-        """The figures of the epoch that has just ended."""
-        figures = self.trainer.history[-1]
-        config = self.trainer.config
+        """Show the figures of the epoch that has just ended."""
+        history = self.trainer.history
+        figures = history[-1]
         if self.curves:
             for name, value in figures.items():
                 self.curves.add_scalar(name, value, self.trainer.epoch)
-            self.curves.flush()  # before the state is saved: what a resumed run does not tell again must be there
-        self.say(
-            f"epoch {self.trainer.epoch:>3}/{config.epochs}  teacher "
-            f"{figures['teacher_forcing']:.2f}  "
-            f"reconstruction {figures['reconstruction']:.4f}  KL {figures['kl_nats']:6.2f} nats  "
-            f"active units {figures['active_units']:.0f}/{config.model.latent}  held out: one step "
-            f"{figures['one_step_mm']:.2f} mm, {config.rollout} steps {figures['rollout_mm']:.2f} "
-            "mm" + (f"  {figures['skipped']:.0f} rollouts skipped" if figures["skipped"] else "")
-        )
-        if "sane_fraction" in figures:
-            found = [
-                f"{finding.name}: {finding.reason}"
-                for finding in watch.findings(self.trainer.history)
-            ]
-            self.say(f"  diagnosis: {' '.join(found) or 'nothing wrong'}")
+            # They must be on disk before the state is saved: a resumed run does not write them
+            # again.
+            self.curves.flush()
 
-    def rolled_back(self, why: str) -> None:
-        """Training has returned to an earlier epoch."""
+        self.say(self._line(figures))
+        if "sane_fraction" in figures:
+            reasons = [f"{each.name}: {each.reason}" for each in watch.findings(history)]
+            self.say(f"  diagnosis: {' '.join(reasons) or 'nothing wrong'}")
+
+    def _line(self, figures: dict[str, float]) -> str:
+        config = self.trainer.config
+        skipped = f"  {figures['skipped']:.0f} rollouts skipped" if figures["skipped"] else ""
+        return (
+            f"epoch {self.trainer.epoch:>3}/{config.epochs}  "
+            f"teacher {figures['teacher_forcing']:.2f}  "
+            f"reconstruction {figures['reconstruction']:.4f}  KL {figures['kl_nats']:6.2f} nats  "
+            f"active units {figures['active_units']:.0f}/{config.model.latent}  "
+            f"held out: one step {figures['one_step_mm']:.2f} mm, "
+            f"{config.rollout} steps {figures['rollout_mm']:.2f} mm{skipped}"
+        )
+
+    def rolled_back(self, reason: str) -> None:
+        """Show that training has returned to an earlier epoch."""
         trainer = self.trainer
         self.say(
-            f"  {why} Rolled back to epoch {trainer.epoch}, for the {trainer.roll_backs}. time."
+            f"  {reason} Rolled back to epoch {trainer.epoch} (roll-back {trainer.roll_backs})."
         )
-        self.bar.n = self.bar.last_print_n = trainer.epoch * trainer.config.rollouts_per_epoch
+        self.bar.n = trainer.epoch * trainer.config.rollouts_per_epoch
+        self.bar.last_print_n = self.bar.n
         if self.curves:
             self.curves.close()
         self.curves = self._curves()

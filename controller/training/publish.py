@@ -3,7 +3,6 @@ measured figures."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +17,34 @@ from controller.training.trainer import Trainer
 
 RESET_POSES = 256
 SETTLE_FRAMES = (15, 90)
-"""A reset pose is this many frames of the model's own away from where its rollout began, at random
-between the two: half a second is enough to be its own, and not all have begun to walk by then."""
+"""Frames of the model's own before a reset pose, drawn between these two: after half a second the
+pose is the model's own, and not all characters have begun to walk by then."""
 
 
 @torch.inference_mode()
 def own_poses(character: Character, count: int, seed: int = 0) -> Tensor:
-    """``(count, D)`` z-scored poses that the model reached by itself with z drawn at random,
-    ``SETTLE_FRAMES`` on.
+    """``(count, D)`` z-scored poses that the model reached by itself with random z after
+    ``SETTLE_FRAMES``.
 
     A shipped model starts from these, so that no captured frame is shipped. Only sane rollouts are
-    kept.
+    used.
     """
     generator = torch.Generator().manual_seed(seed)
     state = character.reset(2 * count, generator)
     act = drawn_latents(character, generator)
     first, last = SETTLE_FRAMES
-    chosen = torch.randint(first, last + 1, (len(state),), generator=generator)
+    frames = torch.randint(first, last + 1, (len(state),), generator=generator)
     sane = torch.ones(len(state), dtype=torch.bool)
     poses = state.pose.clone()
     for frame in range(1, last + 1):
         state = character.step(state, act(state, None))
         sane &= character.alive(state).cpu()
-        poses[chosen == frame] = state.pose[chosen == frame]
+        poses[frames == frame] = state.pose[frames == frame]
     return poses[sane.to(poses.device)][:count].clone()
 
 
 def figures(trainer: Trainer, character: Character) -> dict[str, Any]:
-    """Held-out and free-running figures of a model, as its checkpoint and its card state them."""
+    """Held-out and free-running figures of a model, for its checkpoint and its card."""
     measured: dict[str, Any] = dict(trainer.validate())
     free, _ = random_figures(character, characters=100, frames=1000, seed=1)
     measured |= {f"free_{name}": value for name, value in free.items()}
@@ -62,7 +61,7 @@ def export(trainer: Trainer, path: Path) -> dict[str, Any]:
     character.save(
         path,
         data={"source": trainer.data.source, "fingerprint": trainer.data.fingerprint()},
-        training=dataclasses.asdict(trainer.config) | {"epochs_done": trainer.epoch},
+        training=trainer.config.flat() | {"epochs_done": trainer.epoch},
         started_from=trainer.started_from,
         figures=measured,
         captured=captured_figures(trainer.data),

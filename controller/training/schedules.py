@@ -1,7 +1,7 @@
-"""What changes over training, as pure functions of the epoch or step.
+"""Settings that change during training, as pure functions of the epoch or step.
 
-Epochs are fractions here: 2.5 is the middle of the third. ``python -m
-controller schedules`` draws them all.
+Epochs may be fractions here: 2.5 is the middle of the third. ``python -m controller schedules``
+draws all schedules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KlKind = Literal["none", "monotonic", "cyclical", "linear-then-cyclical"]
 
 
 def linear_decay(step: int, steps: int, start: float, end: float) -> float:
-    """From ``start`` at step 0 in a straight line to ``end`` at ``steps``, and ``end`` after it."""
+    """From ``start`` at step 0 in a straight line to ``end`` at ``steps``, then ``end``."""
     return start + (end - start) * min(1.0, step / max(1, steps))
 
 
@@ -35,14 +35,14 @@ def phases(i: float, ramp: float, start: float, floor: float) -> float:
 
 
 def steps(i: float, step: float, start: float, floor: float) -> float:
-    """``max(floor, start − step·⌊i⌋)``: a fall by ``step`` at every epoch's end; the staircase on
-    ``linear``."""
+    """``max(floor, start − step·⌊i⌋)``: a fall by ``step`` at the end of every epoch; ``linear`` as
+    a staircase."""
     return linear(math.floor(i), step, start, floor)
 
 
 def linear(i: float, step: float, start: float, floor: float) -> float:
-    """``max(floor, start − step·i)``, with ``step`` an epoch (Bengio et al. 2015, section 2.4:
-    max(ε, k − c·i))."""
+    """``max(floor, start − step·i)``: a fall by ``step`` per epoch (Bengio et al. 2015, section
+    2.4: max(ε, k − c·i))."""
     return max(floor, start - step * i)
 
 
@@ -55,21 +55,21 @@ def inverse_sigmoid(i: float, k: float, start: float, floor: float) -> float:
     """``floor + (start − floor)·(k + 1)/(k + exp(i/k))``, with k ≥ 1: slow, then fast, then slow.
 
     Bengio et al. 2015, section 2.4, have k/(k + exp(i/k)), which is k/(k + 1) at i = 0; the factor
-    (k + 1)/k makes that 1, so that the fall begins at ``start``. Half of it is done after k·ln(k +
-    2) epochs.
+    (k + 1)/k makes that 1, so that the fall begins at ``start``. It is halfway after k·ln(k + 2)
+    epochs.
     """
-    shrunk = math.exp(-i / k)  # exp(i/k) is too large for a float after 710·k epochs
-    return floor + (start - floor) * (k + 1) * shrunk / (k * shrunk + 1)
+    inverse = math.exp(-i / k)  # exp(i/k) overflows a float after 710·k epochs
+    return floor + (start - floor) * (k + 1) * inverse / (k * inverse + 1)
 
 
 @dataclass(frozen=True)
 class TeacherForcing:
-    """The probability that a step of a rollout starts from the captured pose rather than from the
+    """The probability that a step of a rollout starts from the captured pose and not from the
     model's own."""
 
     kind: TeacherKind = "phases"
-    """phases falls over `ramp_epochs`, steps and linear by `step` an epoch; the last two in a
-    curve; constant never."""
+    """phases falls over `ramp_epochs`; steps and linear fall by `step` an epoch; exponential and
+    inverse-sigmoid fall in a curve; constant never falls."""
     start: float = 1.0
     """Probability at the start, 0 to 1."""
     hold_epochs: int = 10
@@ -81,7 +81,7 @@ class TeacherForcing:
     floor: float = 0.0
     """Probability below which it does not fall."""
     decay: float = 0.9
-    """exponential: what is left of it after an epoch, k of kⁱ."""
+    """exponential: the factor of an epoch, k of kⁱ."""
     sharpness: float = 5.0
     """inverse-sigmoid: k of k/(k + exp(i/k)), 1 or more; a larger k falls later and more gently."""
     coin: Coin = "batch"
@@ -90,30 +90,21 @@ class TeacherForcing:
 
     def __post_init__(self) -> None:
         for name, choices in (("kind", get_args(TeacherKind)), ("coin", get_args(Coin))):
-            require(
-                getattr(self, name) in choices,
-                f"teacher.{name}",
-                getattr(self, name),
-                ", ".join(choices),
-            )
+            value = getattr(self, name)
+            require(value in choices, f"teacher.{name}", value, ", ".join(choices))
         require(0 <= self.start <= 1, "teacher.start", self.start, "0 to 1")
-        require(
-            0 <= self.floor <= self.start,
-            "teacher.floor",
-            self.floor,
-            f"0 to teacher.start, {self.start}",
-        )
+        allowed = f"0 to teacher.start, {self.start}"
+        require(0 <= self.floor <= self.start, "teacher.floor", self.floor, allowed)
         for name in ("hold_epochs", "ramp_epochs"):
-            require(
-                getattr(self, name) >= 0, f"teacher.{name}", getattr(self, name), "0 or more epochs"
-            )
+            epochs = getattr(self, name)
+            require(epochs >= 0, f"teacher.{name}", epochs, "0 or more epochs")
         require(0 < self.step <= 1, "teacher.step", self.step, "above 0, to 1")
         require(0 < self.decay < 1, "teacher.decay", self.decay, "above 0 and below 1")
         require(1 <= self.sharpness < math.inf, "teacher.sharpness", self.sharpness, "1 or more")
 
     def check(self, epochs: int) -> None:
-        """ConfigError unless the schedule fits a run of ``epochs``: the fall begins, and a ramp
-        ends, within it."""
+        """ConfigError unless the schedule fits a run of ``epochs``: the fall must begin, and a ramp
+        must end, within it."""
         within = f"at most the run's {epochs} epochs"
         if self.kind == "phases":
             both = self.hold_epochs + self.ramp_epochs
@@ -125,11 +116,10 @@ class TeacherForcing:
         """The probability at ``epoch``, from ``floor`` to ``start``."""
         if self.kind == "constant" or epoch < self.hold_epochs:
             return self.start
-        return min(
-            self.start, max(self.floor, self._fallen(epoch - self.hold_epochs))
-        )  # rounding may leave the range
+        probability = self._falling(epoch - self.hold_epochs)
+        return min(self.start, max(self.floor, probability))  # rounding may leave the range
 
-    def _fallen(self, i: float) -> float:
+    def _falling(self, i: float) -> float:
         match self.kind:
             case "steps":
                 return steps(i, self.step, self.start, self.floor)
@@ -147,18 +137,18 @@ class TeacherForcing:
 
 
 def monotonic(epoch: float, ramp: float) -> float:
-    """From 0 at epoch 0 in a straight line to 1 at ``ramp``, then 1 (Sønderby et al. 2016); always
-    1 if that is 0."""
+    """From 0 at epoch 0 in a straight line to 1 at ``ramp``, then 1 (Sønderby et al. 2016). With a
+    ``ramp`` of 0, always 1."""
     return 1.0 if epoch >= ramp else epoch / ramp
 
 
 def cyclical(epoch: float, epochs: float, cycles: int, ratio: float) -> float:
-    """``min(1, τ/ratio)``, with τ, 0 to 1, the share of the present one of ``cycles`` equal cycles
-    that is over.
+    """``min(1, τ/ratio)``, where τ, from 0 to 1, is the elapsed share of the current one of
+    ``cycles`` equal cycles.
 
-    Each cycle begins at 0 again, rises for ``ratio`` of its epochs and holds 1 for the rest (Fu et
-    al. 2019, section 3.2, with 4 cycles and 0.5). From ``epochs`` on it is 1, as at the last
-    cycle's end.
+    Each cycle begins at 0 again, rises for ``ratio`` of its epochs and stays at 1 for the rest (Fu
+    et al. 2019, section 3.2, with 4 cycles and 0.5). From ``epochs`` on it is 1, as at the end of
+    the last cycle.
     """
     if epoch >= epochs:
         return 1.0
@@ -168,14 +158,12 @@ def cyclical(epoch: float, epochs: float, cycles: int, ratio: float) -> float:
 def linear_then_cyclical(
     epoch: float, epochs: float, ramp: float, cycles: int, ratio: float
 ) -> float:
-    """``monotonic`` for twice ``ramp`` epochs, a rise and a hold at 1 as long; then ``cyclical``
-    over the rest."""
+    """``monotonic`` for twice ``ramp`` epochs, a rise and an equally long stay at 1; then
+    ``cyclical`` over the rest."""
     first = 2 * ramp
-    return (
-        monotonic(epoch, ramp)
-        if epoch < first
-        else cyclical(epoch - first, epochs - first, cycles, ratio)
-    )
+    if epoch < first:
+        return monotonic(epoch, ramp)
+    return cyclical(epoch - first, epochs - first, cycles, ratio)
 
 
 @dataclass(frozen=True)
@@ -183,52 +171,48 @@ class KlWeight:
     """The share of beta, 0 to 1, that weighs the KL term (KL annealing)."""
 
     kind: KlKind = "monotonic"
-    """All of beta at once (none), after one rise (monotonic), after one in each cycle (cyclical),
-    or one and cycles."""
+    """none: all of beta from the start; monotonic: after one rise; cyclical: after a rise in each
+    cycle; linear-then-cyclical: after one rise, then in cycles."""
     hold_epochs: int = 0
-    """Epochs at the start in which it is 0; the schedule is that of the epochs after them."""
+    """Epochs at the start in which it is 0; the schedule covers the epochs after them."""
     ramp_epochs: int = 3
-    """monotonic, linear-then-cyclical: epochs of the first rise; the latter holds 1 for as many
+    """monotonic, linear-then-cyclical: epochs of the first rise; the latter stays at 1 for as many
     before its cycles."""
     cycles: int = 4
-    """cyclical: equal cycles in the run; linear-then-cyclical: in what is left after the rise and
-    hold."""
+    """cyclical: equal cycles in the run; linear-then-cyclical: in the rest after the rise and the
+    stay."""
     ratio: float = 0.5
     """cyclical, linear-then-cyclical: share of a cycle in which it rises from 0 to 1; for the rest
-    it holds 1."""
+    it is 1."""
 
     def __post_init__(self) -> None:
         kinds = get_args(KlKind)
         require(self.kind in kinds, "kl.kind", self.kind, ", ".join(kinds))
         for name in ("hold_epochs", "ramp_epochs"):
-            require(getattr(self, name) >= 0, f"kl.{name}", getattr(self, name), "0 or more epochs")
+            epochs = getattr(self, name)
+            require(epochs >= 0, f"kl.{name}", epochs, "0 or more epochs")
         require(self.cycles >= 1, "kl.cycles", self.cycles, "1 or more")
         require(0 < self.ratio <= 1, "kl.ratio", self.ratio, "above 0, to 1")
 
     def check(self, epochs: int) -> None:
-        """ConfigError unless the schedule fits a run of ``epochs``: rises end in it, cycles take an
-        epoch or longer."""
-        require(
-            self.hold_epochs < epochs,
-            "kl.hold_epochs",
-            self.hold_epochs,
-            f"less than the run's {epochs} epochs",
-        )
-        left = epochs - self.hold_epochs
+        """ConfigError unless the schedule fits a run of ``epochs``: rises must end within it, and
+        cycles must take an epoch or longer."""
+        allowed = f"less than the run's {epochs} epochs"
+        require(self.hold_epochs < epochs, "kl.hold_epochs", self.hold_epochs, allowed)
+        rest = epochs - self.hold_epochs
         if self.kind == "monotonic":
-            allowed = f"at most {left} of the run's {epochs} epochs"
-            require(self.ramp_epochs <= left, "kl.ramp_epochs", self.ramp_epochs, allowed)
+            allowed = f"at most {rest} of the run's {epochs} epochs"
+            require(self.ramp_epochs <= rest, "kl.ramp_epochs", self.ramp_epochs, allowed)
         elif self.kind == "linear-then-cyclical":
-            allowed = f"at most {(left - 1) // 2} of the run's {epochs} epochs: a hold as long and a cycle follow"
-            left -= 2 * self.ramp_epochs
-            require(left >= 1, "kl.ramp_epochs", self.ramp_epochs, allowed)
-        if self.kind in ("cyclical", "linear-then-cyclical"):
-            require(
-                self.cycles <= left,
-                "kl.cycles",
-                self.cycles,
-                f"at most {left}: a cycle takes 1 epoch or longer",
+            longest = (rest - 1) // 2
+            allowed = (
+                f"at most {longest} of the run's {epochs} epochs: a hold as long and a cycle follow"
             )
+            rest -= 2 * self.ramp_epochs
+            require(rest >= 1, "kl.ramp_epochs", self.ramp_epochs, allowed)
+        if self.kind in ("cyclical", "linear-then-cyclical"):
+            allowed = f"at most {rest}: a cycle takes 1 epoch or longer"
+            require(self.cycles <= rest, "kl.cycles", self.cycles, allowed)
 
     def __call__(self, epoch: float, epochs: int) -> float:
         """The factor on beta at ``epoch`` of a run of ``epochs``, 0 to 1."""

@@ -1,9 +1,9 @@
-"""Train a motion VAE's encoder by itself, when its decoder is done: ``python -m
-controller train-encoder --data FILE.npz --start MODEL --out DIR``.
+"""Train the encoder of a motion VAE whose decoder is finished: ``python -m controller train-encoder
+--data FILE.npz --start MODEL --out DIR``.
 
-It then follows captured motion more closely. Whatever plays the model is not touched: free rollouts
-and policies are the decoder's. Writes what ``controller.training.train_mvae`` writes, and knows the
-same options, with other defaults.
+The encoder then follows captured motion more closely. What plays the model stays the same, since
+free rollouts and policies use only the decoder. The command has the options of ``python -m
+controller train``, with other defaults, and writes the same files.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import tyro
 
 from controller.training.config import ENCODER
-from controller.training.train_mvae import Options, train_and_tell
+from controller.training.train_mvae import Options, train_and_print
 
 DEFAULTS = Options(data=tyro.MISSING, out=tyro.MISSING, start=tyro.MISSING, config=ENCODER)
 
 
 def main() -> None:
-    train_and_tell(tyro.cli(Options, default=DEFAULTS, description=__doc__))
+    train_and_print(tyro.cli(Options, default=DEFAULTS, description=__doc__))

@@ -1,9 +1,9 @@
 """Train the extractor: ``python -m controller train-extractor --data FILE.npz --out
 FILE.safetensors``.
 
-It is the encoder of an autoencoder of captured windows and their mirror images; a few minutes on
-one core. What is shipped (``assets/extractor.safetensors``) is to stay as it is: another one gives
-other figures.
+It is the encoder of an autoencoder of captured windows and their mirror images; training takes a
+few minutes on one core. The shipped one (``assets/extractor.safetensors``) should stay as it is:
+with another, the figures differ.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from controller.evaluation.frechet import Gaussian
 from controller.model.normalizer import Normalizer
 
 SMALLEST_STD = 1e-3
-"""Deviation below which a value (in metres, m/s, rad/s or cm) is taken for constant."""
+"""Smallest deviation of a value (in metres, m/s, rad/s or cm); a value that varies less counts as
+constant."""
 VALIDATION = 1024
 """Held-out windows on which the autoencoder is measured."""
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class ExtractorTrainConfig:
     """Settings of the training."""
 
     extractor: Annotated[ExtractorConfig, tyro.conf.arg(name="")] = field(
@@ -55,9 +56,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("steps", "batch"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        require(
-            0 < self.learning_rate < 1, "learning_rate", self.learning_rate, "above 0 and below 1"
-        )
+        rate = self.learning_rate
+        require(0 < rate < 1, "learning_rate", rate, "above 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -68,66 +68,62 @@ class Options:
     """The data set that `python -m controller data build` wrote."""
     out: Path
     """The .safetensors to write."""
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+    config: Annotated[ExtractorTrainConfig, tyro.conf.arg(name="")] = field(
+        default_factory=ExtractorTrainConfig
+    )
 
     def __post_init__(self) -> None:
-        require(
-            self.out.suffix == ".safetensors",
-            "out",
-            str(self.out),
-            "a name that ends in .safetensors",
-        )
+        named = self.out.suffix == ".safetensors"
+        require(named, "out", str(self.out), "a name that ends in .safetensors")
 
 
 # -- the autoencoder -------------------------------------------------------------------------------
 
 
 def decoder(values: int, config: ExtractorConfig) -> nn.Sequential:
-    """``(N, embedding)`` → z-scores ``(N, values, window)``: the encoder's mirror image. It is not
-    kept."""
+    """``(N, embedding)`` → z-scores ``(N, values, window)``: the encoder in reverse. It is not
+    saved."""
     short = config.window // 2**LEVELS
     layers: list[nn.Module] = [
         nn.Linear(config.embedding, config.channels * short),
         nn.Unflatten(1, (config.channels, short)),
-    ]  # fmt: skip
+    ]
     for level in reversed(range(LEVELS)):
         width = config.channels if level else values
         layers += [nn.ELU(), nn.ConvTranspose1d(config.channels, width, 4, stride=2, padding=1)]
     return nn.Sequential(*layers)
 
 
-def error(extractor: Extractor, decode: nn.Module, windows: Tensor) -> Tensor:
-    """Mean squared error of z-scored windows ``(N, window, D)`` given back from their codes: the
+def reconstruction_error(extractor: Extractor, decode: nn.Module, windows: Tensor) -> Tensor:
+    """Mean squared error of z-scored windows ``(N, window, D)`` reconstructed from their codes: the
     share of the variance that is lost.
 
-    Its :attr:`Extractor.channels` count alike, though root velocity has 3 values, the feet 4 and
-    the others 3 a joint: where a motion goes, how it turns and whether it slides matters as much as
+    The :attr:`Extractor.channels` count equally, though root velocity has 3 values, the feet 4 and
+    the others 3 a joint: where a motion goes, how it turns and whether it slides matter as much as
     how the limbs move.
     """
-    truly = extractor.scores(windows)
-    off = (decode(extractor.encoder(truly)) - truly).square()
-    return torch.stack([off[:, part].mean() for part in extractor.channels.values()]).mean()
+    scores = extractor.scores(windows)
+    squared = (decode(extractor.encoder(scores)) - scores).square()
+    return torch.stack([squared[:, part].mean() for part in extractor.channels.values()]).mean()
 
 
 def statistics(extractor: Extractor, poses: Tensor, clips: list[ClipEntry]) -> Normalizer:
-    """Those of what the extractor sees of whole clips in a table of poses ``(N, D)``."""
-    seen = torch.cat(
-        [extractor.seen(poses[None, clip.rows])[0] for clip in clips if clip.length > 1]
-    )
-    low, high = seen.aminmax(dim=0)
-    return Normalizer(seen.mean(dim=0), seen.std(dim=0).clamp(min=SMALLEST_STD), low, high)
+    """Statistics of the extractor's inputs over whole clips in a table of poses ``(N, D)``."""
+    rows = [extractor.inputs(poses[None, clip.rows])[0] for clip in clips if clip.length > 1]
+    values = torch.cat(rows)
+    low, high = values.aminmax(dim=0)
+    return Normalizer(values.mean(dim=0), values.std(dim=0).clamp(min=SMALLEST_STD), low, high)
 
 
 @torch.no_grad()
 def whiten(extractor: Extractor, poses: Tensor, clips: list[ClipEntry]) -> None:
     """Set the extractor's centre and whitening (symmetric: C^−½) by these captured clips."""
-    fitted = Gaussian.fit(extractor.embed(poses, clips, frechet.WINDOWS))
-    values, vectors = torch.linalg.eigh(fitted.covariance)
-    extractor.centre.copy_(fitted.mean)
-    # A direction in which the codes hardly differ is left narrow, and not made of rounding errors.
-    extractor.whitening.copy_(
-        (vectors * values.clamp(min=1e-6 * float(values[-1])).rsqrt()) @ vectors.T
-    )
+    gaussian = Gaussian.fit(extractor.embed(poses, clips, frechet.WINDOWS))
+    values, vectors = torch.linalg.eigh(gaussian.covariance)
+    extractor.centre.copy_(gaussian.mean)
+    # A direction in which codes hardly differ stays narrow; it would be mostly rounding errors.
+    scales = values.clamp(min=1e-6 * float(values[-1])).rsqrt()
+    extractor.whitening.copy_((vectors * scales) @ vectors.T)
 
 
 # -- the run ---------------------------------------------------------------------------------------
@@ -135,13 +131,13 @@ def whiten(extractor: Extractor, poses: Tensor, clips: list[ClipEntry]) -> None:
 
 def train(
     data: MotionDataset,
-    config: TrainConfig,
+    config: ExtractorTrainConfig,
     progress: Callable[[range], Iterable[int]] = lambda steps: steps,
 ) -> tuple[Extractor, nn.Module]:
-    """The extractor, frozen, and the decoder that it was trained with. The same seed gives the same
-    on one thread.
+    """The extractor, frozen, and the decoder that it was trained with. On one thread, the same seed
+    gives the same weights.
 
-    ``progress`` is handed the steps and gives them back one by one, as ``tqdm`` does.
+    ``progress`` iterates over the steps, as ``tqdm`` does.
     """
     poses, clips = data.split(held_out=False)
     sizes = config.extractor
@@ -156,7 +152,8 @@ def train(
     optimizer = torch.optim.Adam(weights, lr=config.learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, config.steps)
     for _ in progress(range(config.steps)):
-        error(extractor, decode, windows.draw(config.batch, generator)).backward()
+        batch = windows.draw(config.batch, generator)
+        reconstruction_error(extractor, decode, batch).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
@@ -166,16 +163,15 @@ def train(
 
 @torch.no_grad()
 def held_out_error(extractor: Extractor, decode: nn.Module, data: MotionDataset) -> float:
-    """:func:`error` on windows drawn from the held-out clips."""
+    """:func:`reconstruction_error` on windows drawn from the held-out clips."""
     windows = Windows(*data.split(held_out=True), extractor.config.window)
-    return float(
-        error(extractor, decode, windows.draw(VALIDATION, torch.Generator().manual_seed(0)))
-    )
+    batch = windows.draw(VALIDATION, torch.Generator().manual_seed(0))
+    return float(reconstruction_error(extractor, decode, batch))
 
 
 def run(options: Options) -> dict[str, float]:
     """Train, measure and write; returns the figures."""
-    torch.set_num_threads(1)  # more would be no faster, and would not give the same bits
+    torch.set_num_threads(1)  # more are not faster, and do not give the same bits
     data = MotionDataset.load(options.data)
     config = options.config
     extractor, decode = train(data, config, tqdm)

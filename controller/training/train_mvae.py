@@ -3,8 +3,8 @@
 Writes DIR/mvae.safetensors (the character, ready for play.py and the environments),
 DIR/training.safetensors (to resume from), DIR/good.safetensors (the newest such state in which
 nothing was wrong), DIR/history.json and DIR/tensorboard. ``torchrun --nproc-per-node N -m
-controller train -- …`` shares every batch among N processes, on a GPU each if there
-are any; the result is that of one process. (Without ``--`` torchrun takes ``--start`` for its own.)
+controller -- train …`` shares every batch among N processes, each on a GPU of its own if there are
+any; the result is that of one process. (Without ``--``, torchrun takes ``--start`` as its own.)
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.diagnosis import verdict
 from controller.training import watch
+from controller.training.config import TrainConfig
 from controller.training.progress import Progress
 from controller.training.publish import export
-from controller.training.trainer import Precision, TrainConfig, Trainer
+from controller.training.run_folder import RunFolder
+from controller.training.trainer import Precision, Trainer
 
 USELESS = (verdict.COLLAPSED, verdict.NEARLY_COLLAPSED, verdict.UNDER_TRAINED)
 """Verdicts on models that are not worth exporting when training stops early."""
@@ -42,30 +44,30 @@ class Options:
     out: Path
     """Folder for checkpoints, logs and the trained model."""
     start: Path | None = None
-    """A trained model to start from, in place of random weights; its statistics stay."""
+    """A trained model to start from, in place of random weights. It keeps its statistics."""
     resume: bool = False
     """Go on from the training state in ``out``."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; auto takes a GPU if there is one."""
+    """Where to train; auto uses a GPU if there is one."""
     threads: int = 1
-    """Threads of torch on a CPU. Two are slower than one as soon as anything else runs."""
+    """Threads of torch on a CPU. Two are slower than one whenever anything else runs."""
     precision: Precision = "float32"
-    """bf16: matrices are multiplied in bfloat16 where torch holds that to be safe. For GPUs; it
-    makes a CPU slower."""
+    """bf16: matrices are multiplied in bfloat16 where torch considers it safe. For GPUs; a CPU gets
+    slower."""
     compile: bool = False
     """Compile the networks with torch.compile, which takes a minute. For GPUs; needs a C++
     compiler."""
     save_every: int = 5
     """Epochs between checkpoints."""
     diagnose_every: int = 5
-    """Epochs between diagnoses, in which the model is left to itself for a few seconds."""
+    """Epochs between diagnoses, each of which lets the model move freely for a few seconds."""
     on_fatal: Literal["stop", "go-on", "roll-back"] = "stop"
-    """What to do when training has collapsed or diverges, or a loss is no number. stop: keep the
-    last good state, and its model. go-on: say so, and skip rollouts whose loss is no number.
-    roll-back: go on from the last good state with half the learning rate and other random
+    """What to do when training has collapsed or diverges, or a loss is not finite. stop: keep the
+    last good state, and its model. go-on: report it, and skip rollouts whose loss is not finite.
+    roll-back: return to the last good state and go on with half the learning rate and other random
     numbers."""
     roll_backs: int = 3
-    """Times to roll back before training stops after all."""
+    """Number of roll-backs after which the next such problem stops training."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = dataclasses.field(
         default_factory=TrainConfig
     )
@@ -75,53 +77,56 @@ class Options:
         require(self.save_every >= 1, "save_every", self.save_every, "1 or more epochs")
         require(self.diagnose_every >= 1, "diagnose_every", self.diagnose_every, "1 or more epochs")
         require(self.roll_backs >= 0, "roll_backs", self.roll_backs, "0 or more")
-        begins = self.start is not None or self.resume or not self.config.freeze_decoder
-        require(begins, "start", None, "with freeze_decoder, the model whose decoder is to stay")
+        has_decoder = self.start is not None or self.resume
+        allowed = "with freeze_decoder, the model whose decoder is to stay"
+        require(has_decoder or not self.config.freeze_decoder, "start", None, allowed)
 
 
 # -- before training -------------------------------------------------------------------------------
 
 
 def check(options: Options, device: torch.device) -> None:
-    """ConfigError if this machine, or so many processes, cannot do what is asked for."""
+    """ConfigError if the options ask for what this machine, or this number of processes, cannot
+    do."""
     count = processes.count()
     config = options.config
-    for name in ("batch", "free_batch"):
+    for name, value in (("batch", config.batch), ("free_batch", config.free.free_batch)):
         allowed = f"multiples of {count}, the number of processes"
-        require(getattr(config, name) % count == 0, name, getattr(config, name), allowed)
+        require(value % count == 0, name, value, allowed)
     if options.precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
         card = torch.cuda.get_device_name(device)
         raise ConfigError(f"precision is 'bf16', which {card} does not have; allowed here: float32")
     if options.compile:
         try:
             torch.compile(torch.nn.functional.elu)(torch.ones(2, device=device))
-        except Exception as error:  # whatever a compiler, or the lack of one, may raise
-            said = first_line(error)
+        except Exception as error:  # compilers raise many kinds, and so does the lack of one
+            reason = first_line(error)
             raise ConfigError(
-                f"compile is True, but torch cannot compile for {device.type} here ({said})"
+                f"compile is True, but torch cannot compile for {device.type} here ({reason})"
             ) from error
 
 
 def start(options: Options, device: torch.device) -> Trainer:
-    """The trainer, new or resumed; refuses to write over a run that it was not told to resume."""
+    """The trainer, new or resumed. ControllerError if it would overwrite a run without
+    ``resume``."""
     check(options, device)
     data = MotionDataset.load(options.data)
     files.make_folder(options.out)
+    folder = RunFolder(options.out)
     skips = options.on_fatal == "go-on"
-    trainer = Trainer(
-        data, options.config, options.out, device, options.precision, options.compile, skips
-    )
+    trainer = Trainer(data, options.config, device, options.precision, options.compile, skips)
     if options.resume:
-        trainer.resume()
-    elif trainer.state_path.exists():
+        folder.resume(trainer)
+        return trainer
+
+    if folder.state_path.exists():
         raise ControllerError(
-            f"{trainer.state_path} is there already: go on with --resume, or choose another --out"
+            f"{folder.state_path} is there already: go on with --resume, or choose another --out"
         )
-    else:
-        if options.start is not None:
-            trainer.start_from(Character.load(options.start))
-        processes.meet()  # no process saves before all have seen that nothing was there
-        trainer.save()
+    if options.start is not None:
+        trainer.start_from(Character.load(options.start))
+    processes.meet()  # no process may save before all have checked that there is no state yet
+    folder.save(trainer)
     return trainer
 
 
@@ -131,70 +136,64 @@ def start(options: Options, device: torch.device) -> Trainer:
 def train(options: Options) -> Path:
     """Train to the end and export the model; returns its path.
 
-    Raises ControllerError if something cannot be as it is asked for, or when training comes to a
-    fatal end.
+    Raises ControllerError if the options cannot be met, or when training comes to a fatal end.
     """
     torch.set_num_threads(options.threads)
     device = processes.own_device(options.device)
+    folder = RunFolder(options.out)
     with processes.joined(device):
         trainer = start(options, device)
-        with closing(Progress(trainer)) as progress:
-            run(trainer, options, progress)
-        path = model_path(trainer)
+        with closing(Progress(trainer, folder.curves_path)) as progress:
+            run(trainer, folder, options, progress)
         if processes.speaks():
-            print(json.dumps(export(trainer, path), indent=1))
-        return path
+            print(json.dumps(export(trainer, folder.model_path), indent=1))
+    return folder.model_path
 
 
-def model_path(trainer: Trainer) -> Path:
-    """Where the trained model is put."""
-    return trainer.folder / "mvae.safetensors"
-
-
-def run(trainer: Trainer, options: Options, progress: Progress) -> None:
-    """Train to the last epoch, rolling back on the way if that is asked for; else ControllerError
-    at a fatal end."""
+def run(trainer: Trainer, folder: RunFolder, options: Options, progress: Progress) -> None:
+    """Train to the last epoch, with the roll-backs that ``options`` allow; ControllerError at a
+    fatal end."""
     while trainer.epoch < trainer.config.epochs:
         try:
-            run_epoch(trainer, options, progress)
-        except watch.Fatal as why:
+            run_epoch(trainer, folder, options, progress)
+        except watch.Fatal as error:
             if options.on_fatal != "roll-back" or trainer.roll_backs >= options.roll_backs:
-                raise stopped(trainer, why) from why
-            trainer.roll_back()
-            progress.rolled_back(str(why))
+                raise stopped(trainer, folder, error) from error
+            folder.roll_back(trainer)
+            progress.rolled_back(str(error))
 
 
-def run_epoch(trainer: Trainer, options: Options, progress: Progress) -> None:
-    """One epoch, told, judged and saved. Raises :class:`watch.Fatal`, unless it is to go on in
-    spite of it."""
+def run_epoch(trainer: Trainer, folder: RunFolder, options: Options, progress: Progress) -> None:
+    """Train, report, judge and save one epoch. Raises :class:`watch.Fatal`, unless ``options`` say
+    to go on in spite of it."""
     trainer.run_epoch(progress.tick)
     last = trainer.epoch == trainer.config.epochs
     if last or trainer.epoch % options.diagnose_every == 0:
         trainer.diagnose()
     progress.epoch()
+
     fatal = watch.fatal(trainer.history)
     if fatal and options.on_fatal != "go-on":
         raise watch.Fatal(fatal)
     if fatal:
         progress.say(f"  going on in spite of this: {fatal.name}: {fatal.reason}")
     if last or trainer.epoch % options.save_every == 0:
-        trainer.save(good=not watch.trouble(trainer.history))
+        folder.save(trainer, good=not watch.trouble(trainer.history))
 
 
-def stopped(trainer: Trainer, why: watch.Fatal) -> ControllerError:
-    """What to say of a training that ends here. Its last good state becomes the one to resume from,
-    and the model of that state is exported if it is one that can be steered."""
-    after = trainer.epoch
-    trainer.keep_history()
-    trainer.go_back()
-    kept = f"The last good state, of epoch {trainer.epoch}, is in {trainer.state_path}"
+def stopped(trainer: Trainer, folder: RunFolder, fatal: watch.Fatal) -> ControllerError:
+    """The error with which training ends here. The last good state becomes the one to resume from,
+    and its model is exported if it can be steered."""
+    epoch = trainer.epoch
+    folder.save_history(trainer)
+    folder.go_back(trainer)
+    rest = f"The last good state, of epoch {trainer.epoch}, is in {folder.state_path}"
     if worth_exporting(trainer):
-        path = model_path(trainer)
-        kept += f", its model in {path}"
+        rest += f", its model in {folder.model_path}"
         if processes.speaks():
-            export(trainer, path)
+            export(trainer, folder.model_path)
     processes.meet()  # the first process to leave ends all others
-    return ControllerError(f"training stopped after epoch {after}: {why} {kept}.")
+    return ControllerError(f"training stopped after epoch {epoch}: {fatal} {rest}.")
 
 
 def worth_exporting(trainer: Trainer) -> bool:
@@ -202,15 +201,16 @@ def worth_exporting(trainer: Trainer) -> bool:
     if not trainer.history:
         return False
     trainer.diagnose()
-    return {found.name for found in watch.findings(trainer.history)}.isdisjoint(USELESS)
+    names = {finding.name for finding in watch.findings(trainer.history)}
+    return names.isdisjoint(USELESS)
 
 
-def train_and_tell(options: Options) -> None:
-    """Train, and print where the model is."""
+def train_and_print(options: Options) -> None:
+    """Train, and print the path of the model."""
     path = train(options)
     if processes.speaks():
         print(path)
 
 
 def main() -> None:
-    train_and_tell(tyro.cli(Options, description=__doc__))
+    train_and_print(tyro.cli(Options, description=__doc__))

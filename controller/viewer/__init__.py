@@ -1,6 +1,5 @@
-"""The window and what is seen in it. Knows skeletons and poses, and neither the model nor the
-task."""
+"""The window and the picture in it. Knows skeletons and poses, but no model and no task."""
 
 import os
 
-os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # before any of its modules imports pygame
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # before any module here imports pygame

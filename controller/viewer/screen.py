@@ -1,4 +1,4 @@
-"""What is seen of the world: a window, a camera in the world, and someone who draws."""
+"""A screen: the window, the camera in the scene, and the renderer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from controller.viewer.scene.texts import Texts
 
 
 class Screen:
-    """A window (one that nobody sees if ``headless``) showing one character; ``quality`` None suits
-    the driver.
+    """A window that shows characters with one skeleton; hidden if ``headless``.
 
-    Raises :class:`DisplayError` with one sentence where there is no screen or no driver.
+    With ``quality`` None, the quality suits the driver. Raises :class:`DisplayError`, with one
+    sentence, if there is no screen or no OpenGL driver.
     """
 
     def __init__(
@@ -32,38 +32,40 @@ class Screen:
         self.window = Window(
             size, headless=headless, resizable=resizable, title="Motion VAE controller"
         )
-        try:  # only now: PyOpenGL looks for the open window's driver when it is imported
+        try:  # only now: when PyOpenGL is imported, it looks for the open window's driver
             from controller.viewer.gl.hud import Hud
             from controller.viewer.gl.renderer import Renderer
         except (ImportError, OSError, AttributeError, TypeError) as error:
-            raise DisplayError(
-                f"the OpenGL library of this machine cannot be loaded ({error})"
-            ) from error
+            message = f"the OpenGL library of this machine cannot be loaded ({error})"
+            raise DisplayError(message) from error
         self.renderer = Renderer(skeleton, self.window.size, quality)
         self.hud = Hud()
         self.camera = FollowCamera()
 
     def draw(self, scene: Scene, seconds: float) -> None:
-        """Move the camera on by ``seconds`` and draw."""
+        """Draw the scene, after moving the camera on by ``seconds``."""
         others = None if scene.others is None else scene.others.root.numpy()
         self.camera.follow(scene.pose.root.numpy(), scene.yaw, seconds, others)
         self.renderer.draw(scene, self.camera)
 
     def picture(self) -> np.ndarray:
-        """What was drawn, without text over it: (height, width, 3) uint8, the top row first."""
+        """The picture without text: (height, width, 3) uint8, the top row first."""
         return self.renderer.read()
 
     def show(self, texts: Texts) -> float:
-        """Bring what was drawn to the window with text over it; returns the seconds since the last
-        time."""
+        """Show the picture in the window, with text over it.
+
+        Returns the seconds since the last call.
+        """
         self.renderer.show()
         self.hud.draw(self.window.size, texts)
         seconds = self.window.flip()
-        if self.window.size != self.renderer.size and all(
-            self.window.size
-        ):  # all: it may be hidden away
+
+        minimized = 0 in self.window.size
+        if self.window.size != self.renderer.size and not minimized:
             self.renderer.resize(self.window.size)
         return seconds
 
     def close(self) -> None:
+        """Close the window."""
         self.window.close()

@@ -1,8 +1,8 @@
 """Biovision hierarchy files (.bvh): a skeleton and its motion as text.
 
-Units in memory are metres and rotation matrices; a file's own length unit is given by ``unit``
-(metres per file unit, 0.01 for centimetres). Angles in a file are degrees, intrinsic, in the order
-of its channels.
+In memory there are metres and rotation matrices. ``unit`` is the number of metres in a file's unit
+of length, 0.01 for centimetres. Angles in a file are degrees, intrinsic, in the order of its
+channels.
 """
 
 from __future__ import annotations
@@ -23,62 +23,64 @@ from controller.core.errors import DataError, FormatError, require
 from controller.motion.geometry import AXES, euler_to_matrix, matrix_to_euler
 from controller.motion.skeleton import Clip, Skeleton
 
-ZERO_LENGTH = 1e-6  # metres; a shorter offset puts a joint on its parent
-STILL = 1e-5  # largest change of a rotation matrix' entries over a clip that still counts as none
-HUGE = 1e30  # larger than any length or angle; float32 holds less in some units
+ZERO_LENGTH = 1e-6
+"""Metres. A joint with a shorter offset is on its parent."""
+STILL = 1e-5
+"""A joint whose rotation matrix changes by less than this over a clip does not move."""
+HUGE = 1e30
+"""Numbers in a file must be smaller than this; float32 could not hold it in every unit. NaN is not
+smaller."""
 CHANNELS = {
     f"{axis}{kind}".upper(): (kind, axis) for axis in AXES for kind in ("position", "rotation")
 }
 
 
 def read(path: str | Path, *, unit: float = 0.01) -> Clip:
-    """Read a BVH file; the clip is named after the file, without its suffix.
+    """Read a BVH file. The clip is named after the file, without its suffix.
 
-    Channels may come in any order and number. A position channel replaces that component of OFFSET:
-    the root's gives its position, another joint's gives, by its median over the frames, a bone of
-    fixed length. Joints that sit on their parent and only divide its rotation ("helpers") are
-    folded into their children, which leaves the world positions and rotations of all others as they
-    are. The frame rate is rounded to a whole number when it is within 0.1 % of one.
+    There may be any number of channels in any order. A position channel replaces that component of
+    OFFSET: the root's is its position, and the median of another joint's over the frames gives a
+    bone of constant length. Joints that are on their parent and only divide its rotation
+    ("helpers") are folded into their children, which leaves the world positions and rotations of
+    all other joints as they are. The frame rate is rounded to a whole number within 0.1 % of it.
 
-    Raises :class:`FormatError` that names the line at fault, :class:`DataError` if the file cannot
-    be opened.
+    Raises FormatError with the wrong line, or DataError if the file cannot be read.
     """
     require(unit > 0, "unit", unit, "a positive number of metres")
     path = Path(path)
     lines = _lines(path)
     words = _Words(path, lines)
     joints = _read_hierarchy(words)
-    values, fps = _read_motion(
-        path, lines, words.line, sum(len(joint.channels) for joint in joints)
-    )
+    width = sum(len(joint.channels) for joint in joints)
+    values, fps = _read_motion(path, lines, words.line, width)
+
     rotations = _rotations(joints, values)
     positions = _positions(joints, values) * unit
     offsets = np.median(positions, axis=0)
     offsets[0] = 0
     fixed = np.ptp(positions, axis=0).max(axis=-1) < ZERO_LENGTH
-    parents, kept = _fold_helpers(joints, rotations, offsets, fixed)
+    parents, remaining = _fold_helpers(joints, rotations, offsets, fixed)
+
     tips = np.array([joint.tip for joint in joints]) * unit
-    tips[[joint in parents for joint in range(len(joints))]] = (
-        0  # a tip is the end of a leaf's bone
-    )
+    has_children = [joint in parents for joint in range(len(joints))]
+    tips[has_children] = 0  # a tip is the end of a leaf's bone
     skeleton = Skeleton(
-        tuple(joints[joint].name for joint in kept),
-        tuple(kept.index(parents[joint]) if joint else -1 for joint in kept),
-        torch.from_numpy(offsets[kept]).float(),
-        torch.from_numpy(tips[kept]).float(),
+        tuple(joints[joint].name for joint in remaining),
+        tuple(remaining.index(parents[joint]) if joint else -1 for joint in remaining),
+        torch.from_numpy(offsets[remaining]).float(),
+        torch.from_numpy(tips[remaining]).float(),
     )
     root = torch.from_numpy(positions[:, 0]).float()
-    return Clip(path.stem, skeleton, root, rotations[:, kept].float(), fps)
+    return Clip(path.stem, skeleton, root, rotations[:, remaining].float(), fps)
 
 
 def write(path: str | Path, clip: Clip, *, unit: float = 0.01, order: str = "ZXY") -> None:
-    """Write a clip, whole or not at all: the file appears under its name only when it is complete.
+    """Write a clip. The file appears under its name only when it is complete.
 
-    The root gets six channels and every other joint three rotations in ``order``. Joints are
-    written depth first, as the format nests them, so a skeleton in another order comes back
-    reordered.
+    The root has six channels and every other joint three rotations in ``order``. Joints are written
+    depth first, as the format nests them, so a skeleton in another order is reordered.
 
-    Raises :class:`DataError` for a clip that no reader would take back.
+    Raises DataError for a clip that could not be read back.
     """
     require(unit > 0, "unit", unit, "a positive number of metres")
     require(sorted(order) == sorted(AXES), "order", order, "X, Y and Z, each once, such as 'ZXY'")
@@ -86,13 +88,15 @@ def write(path: str | Path, clip: Clip, *, unit: float = 0.01, order: str = "ZXY
         raise DataError(
             f"{path}: not written; clip {clip.name} has no frames or values that are not finite"
         )
+
     text: list[str] = ["HIERARCHY"]
     turns = " ".join(f"{axis}rotation" for axis in order)
     nested = _write_joint(clip.skeleton, 0, turns, 1 / unit, "", text)
-    angles = torch.rad2deg(matrix_to_euler(clip.rotations[:, nested].double().cpu(), order))
-    columns = torch.cat(
-        (clip.positions.double().cpu() / unit, angles.flatten(1)), dim=1
-    )  # (T, 3 + 3 J)
+
+    rotations = clip.rotations[:, nested].double().cpu()
+    angles = torch.rad2deg(matrix_to_euler(rotations, order))
+    positions = clip.positions.double().cpu() / unit
+    columns = torch.cat((positions, angles.flatten(1)), dim=1)  # (T, 3 + 3 J)
     text += ["MOTION", f"Frames: {len(clip)}", f"Frame Time: {1 / clip.fps:.10f}"]
     row = " ".join(["%.7f"] * columns.shape[1])
     text += [row % tuple(values) for values in columns.tolist()]
@@ -101,26 +105,33 @@ def write(path: str | Path, clip: Clip, *, unit: float = 0.01, order: str = "ZXY
 
 @dataclass
 class _Joint:
-    """A joint as the file gives it, lengths in file units."""
+    """A joint as it is in the file, with lengths in file units.
+
+    channels  "position" or "rotation" and the axis, for each channel
+    tip       where its bone ends, from an End Site
+    ends      how many End Sites it has
+    """
 
     name: str
     parent: int
     offset: tuple[float, ...] | None = None
-    channels: tuple[tuple[str, str], ...] = ()  # ("position" or "rotation", axis) each
+    channels: tuple[tuple[str, str], ...] = ()
     tip: tuple[float, ...] = (0.0, 0.0, 0.0)
     ends: int = 0
 
 
-def _fail(path: Path, line: int, found: str, expected: str) -> NoReturn:
-    raise FormatError(f"{path}, line {line}: {found}; expected {expected}")
+def _fail(path: Path, line: int, problem: str, expected: str) -> NoReturn:
+    """Raise FormatError about a line."""
+    raise FormatError(f"{path}, line {line}: {problem}; expected {expected}")
 
 
 def _found(text: str) -> str:
+    """What an error says of unexpected text."""
     return f"found {repr(text)[:60]}"
 
 
 def _lines(path: Path) -> list[str]:
-    """The file's lines, however they end."""
+    """The file's lines, with any kind of line ending."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -134,7 +145,7 @@ def _lines(path: Path) -> list[str]:
 
 
 class _Words:
-    """The words of a file one by one; ``line`` is the line of the last one."""
+    """The words of a file, one by one. ``line`` is the line of the last one."""
 
     def __init__(self, path: Path, lines: list[str]) -> None:
         self.path = path
@@ -145,10 +156,12 @@ class _Words:
             for word in line.replace("{", " { ").replace("}", " } ").split()
         )
 
-    def fail(self, found: str, expected: str) -> NoReturn:
-        _fail(self.path, self.line, found, expected)
+    def fail(self, problem: str, expected: str) -> NoReturn:
+        """Raise FormatError about the last word."""
+        _fail(self.path, self.line, problem, expected)
 
     def next(self, expected: str) -> str:
+        """The next word. FormatError if the file ends."""
         try:
             self.line, word = next(self._words)
         except StopIteration:
@@ -156,12 +169,13 @@ class _Words:
         return word
 
     def expect(self, keyword: str) -> None:
+        """Read one word, which must be ``keyword`` in any case of letters."""
         word = self.next(keyword)
         if word.upper() != keyword:
             self.fail(_found(word), keyword)
 
     def name(self) -> str:
-        """The rest of the line, for names may hold blanks, and the opening brace after it."""
+        """The rest of the line, since names may contain blanks, and the opening brace after it."""
         line = self.line
         parts = []
         while (word := self.next("{")) != "{":
@@ -171,6 +185,7 @@ class _Words:
         return " ".join(parts)
 
     def vector(self) -> tuple[float, ...]:
+        """Three numbers."""
         return tuple(self._number() for _ in range(3))
 
     def _number(self) -> float:
@@ -181,6 +196,7 @@ class _Words:
         return value
 
     def channels(self) -> tuple[tuple[str, str], ...]:
+        """The number of channels and as many channels."""
         count = self.next("the number of channels")
         if not re.fullmatch("[0-9]{1,3}", count):
             self.fail(_found(count), "the number of channels")
@@ -197,7 +213,7 @@ class _Words:
 
 
 def _read_hierarchy(words: _Words) -> list[_Joint]:
-    """The joints, parents first; leaves ``words`` at MOTION."""
+    """The joints, parents first. Reads up to and including MOTION."""
     words.expect("HIERARCHY")
     words.expect("ROOT")
     joints = [_Joint(words.name(), -1)]
@@ -229,12 +245,13 @@ def _read_hierarchy(words: _Words) -> list[_Joint]:
 
 
 def _read_end_site(words: _Words, joint: _Joint) -> None:
+    """The end of a joint's bone, after END."""
     words.expect("SITE")
     words.name()
     words.expect("OFFSET")
     tip = words.vector()
     words.expect("}")
-    if joint.ends == 0:  # of several, the first is the bone's end
+    if joint.ends == 0:  # the first of several is the bone's end
         joint.tip = tip
     joint.ends += 1
 
@@ -269,17 +286,18 @@ def _read_motion(path: Path, lines: list[str], start: int, width: int) -> tuple[
         try:
             values[row] = [float(word) for word in words]
         except ValueError:
-            values[row] = [
-                _float(word) for word in words
-            ]  # NaN where there is no number: reported below
+            # NaN for what is not a number; reported below.
+            values[row] = [_float(word) for word in words]
     good = np.abs(values) < HUGE
     if not good.all():
         row, column = np.argwhere(~good)[0]
         number, line = rows[row]
         _fail(path, number, _found(line.split()[column]), "a finite number")
+
     fps = 1 / seconds
     whole = round(fps)
-    return values, float(whole) if whole and abs(fps - whole) <= 1e-3 * whole else fps
+    is_whole = whole > 0 and abs(fps - whole) <= 1e-3 * whole
+    return values, float(whole) if is_whole else fps
 
 
 def _header(
@@ -291,12 +309,13 @@ def _header(
     number, line = rows[index]
     match = re.fullmatch(pattern, line.strip(), re.IGNORECASE)
     value = _float(match[1]) if match else math.nan
-    if not (math.isfinite(value) and value > 1e-9):  # a nanosecond: its inverse is still a number
+    if not (math.isfinite(value) and value > 1e-9):  # the inverse of a nanosecond is finite
         _fail(path, number, _found(line.strip()), expected)
     return value
 
 
 def _float(word: str) -> float:
+    """The number that a word is; NaN if it is none."""
     try:
         return float(word)
     except ValueError:
@@ -304,32 +323,36 @@ def _float(word: str) -> float:
 
 
 def _rotations(joints: list[_Joint], values: np.ndarray) -> Tensor:
-    """(T, J, 3, 3) float64, relative to the parent. Joints of one channel order are turned
-    together."""
+    """(T, J, 3, 3) float64, relative to the parent. Joints with the same order of channels are
+    computed together."""
     groups: dict[str, list[int]] = {}
     columns: list[list[int]] = []
     column = 0
     for index, joint in enumerate(joints):
         turns = [
-            (i, axis) for i, (kind, axis) in enumerate(joint.channels, column) if kind == "rotation"
+            (number, axis)
+            for number, (kind, axis) in enumerate(joint.channels, column)
+            if kind == "rotation"
         ]
-        groups.setdefault("".join(axis for _, axis in turns), []).append(index)
-        columns.append([i for i, _ in turns])
+        order = "".join(axis for _, axis in turns)
+        groups.setdefault(order, []).append(index)
+        columns.append([number for number, _ in turns])
         column += len(joint.channels)
+
     angles = torch.from_numpy(np.radians(values))
     rotations = torch.eye(3, dtype=torch.float64).repeat(len(values), len(joints), 1, 1)
     for order, members in groups.items():
         if order:
-            rotations[:, members] = euler_to_matrix(
-                angles[:, [columns[joint] for joint in members]], order
-            )
+            own = angles[:, [columns[joint] for joint in members]]
+            rotations[:, members] = euler_to_matrix(own, order)
     return rotations
 
 
 def _positions(joints: list[_Joint], values: np.ndarray) -> np.ndarray:
-    """(T, J, 3) in file units, relative to the parent: OFFSET, and position channels in its
-    place."""
-    positions = np.tile(np.array([joint.offset for joint in joints]), (len(values), 1, 1))
+    """(T, J, 3) in file units, relative to the parent: OFFSET, or position channels in place of
+    it."""
+    offsets = np.array([joint.offset for joint in joints])
+    positions = np.tile(offsets, (len(values), 1, 1))
     channels = [
         (index, *channel) for index, joint in enumerate(joints) for channel in joint.channels
     ]
@@ -342,24 +365,21 @@ def _positions(joints: list[_Joint], values: np.ndarray) -> np.ndarray:
 def _fold_helpers(
     joints: list[_Joint], rotations: Tensor, offsets: np.ndarray, fixed: np.ndarray
 ) -> tuple[list[int], list[int]]:
-    """Take out joints that sit on their parent; their children's ``rotations``, ``offsets`` change
-    in place.
+    """Remove joints that are on their parent. The ``rotations`` and ``offsets`` of their children
+    change in place.
 
-    Returns each joint's new parent (−2 for one taken out) and the joints kept. A helper that turns
-    during the clip carries its children's bones around, which no other joint could do for it, so it
-    stays.
+    Returns each joint's new parent (−2 for a removed one) and the joints that remain. A helper that
+    turns during the clip moves its children's bones, which no other joint could do, so it remains.
     """
     parents = [joint.parent for joint in joints]
     short = np.linalg.norm(offsets, axis=-1) < ZERO_LENGTH
-    for joint in reversed(
-        range(1, len(joints))
-    ):  # children first, so that chains of helpers fold too
+    # Children first, so that chains of helpers are folded, too.
+    for joint in reversed(range(1, len(joints))):
         children = [child for child, parent in enumerate(parents) if parent == joint]
         turn = rotations[:, joint]
         still = bool((turn - turn[0]).abs().max() < STILL)
-        if not (
-            short[joint] and fixed[joint] and (still or all(short[child] for child in children))
-        ):
+        needless = still or all(short[child] for child in children)
+        if not (short[joint] and fixed[joint] and needless):
             continue
         for child in children:
             rotations[:, child] = turn @ rotations[:, child]
@@ -372,10 +392,11 @@ def _fold_helpers(
 def _write_joint(
     skeleton: Skeleton, joint: int, turns: str, scale: float, pad: str, text: list[str]
 ) -> list[int]:
-    """Append a joint and all below it to ``text``; the joints in the order written."""
-    head, channels = (
-        ("JOINT", f"3 {turns}") if pad else ("ROOT", f"6 Xposition Yposition Zposition {turns}")
-    )
+    """Append a joint and all below it to ``text``. Returns the joints in the order in which they
+    are written."""
+    is_root = not pad
+    head = "ROOT" if is_root else "JOINT"
+    channels = f"6 Xposition Yposition Zposition {turns}" if is_root else f"3 {turns}"
     text += [
         f"{pad}{head} {skeleton.names[joint]}",
         f"{pad}{{",

@@ -1,1 +1,1 @@
-"""Is a motion VAE healthy? Figures, findings, and what to change."""
+"""Whether a motion VAE is healthy: figures, findings, and what to change."""

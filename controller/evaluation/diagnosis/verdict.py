@@ -1,8 +1,7 @@
-"""What the figures of a motion VAE say of it: findings, each with its reason and with what to
-change.
+"""The verdict on a motion VAE: findings from its figures, each with a reason and advice.
 
-Pure functions of a dictionary of figures. A figure that is missing or None was not measured; a
-finding whose figures were all not measured is not made, and :func:`not_judged` says so.
+Pure functions of a dictionary of figures. A figure that is missing or None was not measured. A
+check without any of its figures finds nothing, and :func:`not_judged` names it.
 """
 
 from __future__ import annotations
@@ -19,42 +18,41 @@ EXPOSURE_BIAS = "exposure bias"
 UNDER_TRAINED = "under-trained"
 
 SILENT_UNITS = 1 / 32
-"""Share of the latent units up to which hardly any is active: one of the usual 32 cannot hold what
-a step may be."""
+"""The latent is silent up to this share of active units: one of the usual 32 cannot describe a
+step."""
 SILENT_NATS = 0.05
-"""nats of KL a step under which z says nothing: not a tenth of a coin's fall (0.69)."""
+"""nats of KL a step below which z says nothing: less than a tenth of a coin toss (0.69)."""
 SILENT_SPREAD_M = 0.005
 SILENT_SPREAD_DEG = 0.25
-"""m and degrees after 2 s under which latent streams are one stream: nobody could see them
+"""m and degrees after 2 s below which latent streams are one stream: the eye cannot tell them
 apart."""
 FEW_UNITS = 1 / 8
-"""Share of the latent units under which few are active: healthy models of this kind use a half and
-more."""
+"""Few units are active below this share of them: healthy models of this kind use half or more."""
 FEW_NATS = 0.5
-"""nats of KL a step under which z says little: not even which of two ways to go on."""
+"""nats of KL a step below which z says little: not even which of two ways to go."""
 SMALL_SPREAD_M = 0.1
 SMALL_SPREAD_DEG = 5.0
-"""m and degrees after 2 s that are less than a stride's own irregularity: a policy could hardly
-steer by that much."""
+"""m and degrees after 2 s below which latent streams differ less than one stride from the next: a
+policy could hardly steer with so little."""
 SANE_FRACTION = 0.98
-"""Share of rollouts that must stay sane for 20 s. One in 64 may be bad luck; two are not."""
+"""Share of rollouts that must stay sane for 20 s. One bad one in 64 may be chance; two are not."""
 EXPOSURE_RATIO = 4.0
-"""Free-running over teacher-forced error above which errors feed themselves. Models trained on
-their own output settle at about 2 (each pose inherits the last one's error and the encoder mends
-it); teacher forcing alone gave 6 and more."""
+"""Ratio of free-running to teacher-forced error above which errors feed themselves. Models trained
+on their own output settle at about 2 (each pose inherits the error of the last and the encoder
+corrects it); teacher forcing alone gave 6 and more."""
 STILL_MM = 10.0
-"""mm that a walking person's joints move between two frames, on average, seen from the facing
-frame; used when there are no data to measure it on (``still_mm``)."""
+"""mm that the joints of a walking person move between two frames, on average, in the facing frame;
+used if there are no data from which to measure it (``still_mm``)."""
 STILL_SHARE = 0.8
-"""A model whose one-step error is above this share of that has hardly learned more than to repeat
-the last pose."""
+"""A model whose one-step error exceeds this share of ``still_mm`` has learned little more than to
+repeat the last pose."""
 
 Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with a model: its ``name``, the figures that show it, and what to change."""
+    """A fault of a model: its ``name``, the figures that show it, and what to change."""
 
     name: str
     reason: str
@@ -62,7 +60,7 @@ class Finding:
 
 
 def collapsed(figures: Figures) -> Finding | None:
-    """z says nothing, or does nothing."""
+    """z carries no information, or has no effect."""
     reasons = []
     if _few_units(figures) and figures["active_units"] <= SILENT_UNITS * figures["latent_units"]:
         reasons.append(_active(figures))
@@ -72,14 +70,13 @@ def collapsed(figures: Figures) -> Finding | None:
         reasons.append(_spread(figures))
     advice = (
         "Train again with a lower --beta, a longer --kl.ramp-epochs, or --free-bits above 0 (0.05, "
-        "say): "
-        "the decoder has learned to do without z, and no policy can steer it."
+        "say): the decoder has learned to do without z, and no policy can steer it."
     )
     return _finding(COLLAPSED, reasons, advice)
 
 
 def nearly_collapsed(figures: Figures) -> Finding | None:
-    """z says or does little. Not said of a model of which :func:`collapsed` is."""
+    """z carries little information, or has little effect. Not found if :func:`collapsed` is."""
     if collapsed(figures):
         return None
     reasons = []
@@ -89,29 +86,32 @@ def nearly_collapsed(figures: Figures) -> Finding | None:
         reasons.append(f"the KL is {figures['kl_nats']:.2g} nats, under {FEW_NATS}")
     if _spread_below(figures, SMALL_SPREAD_M, SMALL_SPREAD_DEG):
         reasons.append(_spread(figures))
-    advice = "Train again with --beta halved, or with --free-bits above 0 (0.05, say), so that z carries more."
+    advice = (
+        "Train again with --beta halved, or with --free-bits above 0 (0.05, say), so that z "
+        "carries more."
+    )
     return _finding(NEARLY_COLLAPSED, reasons, advice)
 
 
 def diverges(figures: Figures) -> Finding | None:
-    """Left alone with z drawn at random, it leaves what a body can do."""
+    """Free rollouts with z drawn at random leave what a body can do."""
     reasons = []
     if _known(figures, "sane_fraction") and figures["sane_fraction"] < SANE_FRACTION:
+        sane = 100 * figures["sane_fraction"]
         reasons.append(
-            f"{100 * figures['sane_fraction']:.3g} % of free rollouts stay sane without the hold "
-            "on the pose, "
-            f"under {100 * SANE_FRACTION:.3g} %"
+            f"{sane:.3g} % of free rollouts stay sane without the clamp on the pose, under "
+            f"{100 * SANE_FRACTION:.3g} %"
         )
     advice = (
         "Train longer on its own output (more --epochs, a longer --rollout), with a lower "
-        "--learning-rate; "
-        "if only z drawn at random does it and aggregate_kl_nats is large, raise --beta."
+        "--learning-rate; if only z drawn at random does it and aggregate_kl_nats is large, raise "
+        "--beta."
     )
     return _finding(DIVERGES, reasons, advice)
 
 
 def under_trained(figures: Figures) -> Finding | None:
-    """It does not even make one step well."""
+    """Even a single step goes wrong."""
     reasons = []
     still = figures["still_mm"] if _known(figures, "still_mm") else STILL_MM
     if _known(figures, "one_step_mm") and figures["one_step_mm"] > STILL_SHARE * still:
@@ -127,24 +127,24 @@ def under_trained(figures: Figures) -> Finding | None:
 
 
 def exposure_bias(figures: Figures) -> Finding | None:
-    """It is good at going on from captured poses and bad at going on from its own.
+    """The model continues captured poses well and its own poses badly.
 
-    Not said of a model whose latent is weak: that one strays from the captured motion because z
-    cannot lead it back.
+    Not found if the latent is weak: then the model strays from the captured motion because z cannot
+    lead it back.
     """
     if collapsed(figures) or nearly_collapsed(figures):
         return None
     reasons = []
-    if (
-        _known(figures, "exposure_ratio", "teacher_forced_mm")
-        and figures["exposure_ratio"] > EXPOSURE_RATIO
-    ):
+    measured = _known(figures, "exposure_ratio", "teacher_forced_mm")
+    if measured and figures["exposure_ratio"] > EXPOSURE_RATIO:
         reasons.append(
             f"on its own it errs {figures['exposure_ratio']:.3g} times as much as from captured "
-            "poses "
-            f"({figures['teacher_forced_mm']:.3g} mm), above {EXPOSURE_RATIO:g}"
+            f"poses ({figures['teacher_forced_mm']:.3g} mm), above {EXPOSURE_RATIO:g}"
         )
-    advice = "Train longer on its own output: more --teacher.ramp-epochs and --epochs, and a longer --rollout."
+    advice = (
+        "Train longer on its own output: more --teacher.ramp-epochs and --epochs, and a longer "
+        "--rollout."
+    )
     return _finding(EXPOSURE_BIAS, reasons, advice)
 
 
@@ -155,24 +155,24 @@ CHECKS: dict[str, tuple[Callable[[Figures], Finding | None], tuple[str, ...]]] =
     NEARLY_COLLAPSED: (nearly_collapsed, ("active_units", "kl_nats")),
     EXPOSURE_BIAS: (exposure_bias, ("exposure_ratio",)),
 }
-"""The checks, the most serious first, each with the figures without which it has not been made in
-full. A model that diverges or is untrained spreads its streams little or wildly for that reason, so
-this comes before a weak latent."""
+"""The checks, the most serious first, each with the figures that it needs for a full answer.
+Divergence and too little training come before a weak latent, since either may be why latent streams
+spread too little or too much."""
 
 
 def findings(figures: Figures) -> list[Finding]:
-    """All that is wrong, the most serious first; empty for a healthy model."""
-    made = (check(figures) for check, _ in CHECKS.values())
-    return [finding for finding in made if finding]
+    """All faults, the most serious first; empty for a healthy model."""
+    results = (check(figures) for check, _ in CHECKS.values())
+    return [finding for finding in results if finding]
 
 
 def not_judged(figures: Figures) -> list[str]:
-    """Names of what the figures cannot rule out, for want of a measurement."""
-    found = {finding.name for finding in findings(figures)}
+    """Names of the faults that cannot be ruled out because figures are missing."""
+    names = {finding.name for finding in findings(figures)}
     return [
         name
         for name, (_, needed) in CHECKS.items()
-        if name not in found and not all(_known(figures, figure) for figure in needed)
+        if name not in names and not _known(figures, *needed)
     ]
 
 
@@ -188,12 +188,12 @@ def _few_units(figures: Figures) -> bool:
 
 
 def _active(figures: Figures) -> str:
-    """As a part of a sentence."""
-    return f"of {figures['latent_units']} latent units {figures['active_units']} say anything (are active)"
+    units = figures["latent_units"]
+    return f"of {units} latent units {figures['active_units']} say anything (are active)"
 
 
 def _spread_below(figures: Figures, metres: float, degrees: float) -> bool:
-    """Whether latent streams stay together in place and in facing alike."""
+    """Whether latent streams stay together both in place and in facing."""
     return (
         _known(figures, "spread_m", "spread_deg")
         and figures["spread_m"] < metres
@@ -202,15 +202,15 @@ def _spread_below(figures: Figures, metres: float, degrees: float) -> bool:
 
 
 def _spread(figures: Figures) -> str:
+    centimetres = 100 * figures["spread_m"]
+    degrees = figures["spread_deg"]
     return (
-        f"latent streams from one pose are {100 * figures['spread_m']:.2g} cm and "
-        f"{figures['spread_deg']:.2g}° apart "
-        f"after 2 s"
+        f"latent streams from one pose are {centimetres:.2g} cm and {degrees:.2g}° apart after 2 s"
     )
 
 
 def _finding(name: str, reasons: list[str], advice: str) -> Finding | None:
-    """A finding for one or more reasons, as one sentence."""
+    """A finding with its reasons in one sentence; None without reasons."""
     if not reasons:
         return None
     sentence = "; ".join(reasons)

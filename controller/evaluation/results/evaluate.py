@@ -1,6 +1,9 @@
-"""Measure a character: ``python -m controller evaluate --task joystick
---characters 64 --seconds 20 --json``, or everything: ``python -m
-controller evaluate --all --data data/motion.npz --out results/``."""
+"""Measure a character at one task, or at all tasks.
+
+``python -m controller evaluate --task joystick --characters 64 --seconds 20 --json``
+
+``python -m controller evaluate --all --data data/motion.npz --out results/``
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,12 @@ from controller.tasks.simulation import Simulation
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure. `controller/evaluation/figures.py` defines every figure."""
+    """What to measure. `controller/evaluation/figures.py` defines the figures."""
 
     task: str = "joystick"
-    """The task, by its name in `controller.tasks`, or MODULE:NAME for one that the module
-    registers. random: free-running rollouts with z drawn at random and no policy. With --all,
-    MODULE:NAME joins the others."""
+    """The task: its name in `controller.tasks`, or MODULE:NAME for a task that the module
+    registers. random: free rollouts with z drawn at random and no policy. With --all, a task
+    MODULE:NAME is added to the others."""
     characters: int = 64
     """Characters measured at once."""
     seconds: float = 20.0
@@ -41,35 +44,35 @@ class Options:
     seed: int = 1
     """Seed of starting poses and goals; with --all, the first of several."""
     json: bool = False
-    """Print one JSON object in place of a table."""
+    """Print one JSON object instead of a table."""
     mvae: Path = shipped.MVAE
     """The motion VAE."""
     policy: Path | None = None
-    """The policy; the shipped one of the task, or else of the task that it extends, unless given. A
-    joystick policy does most tasks, untrained for them."""
+    """The policy; by default the shipped one for the task, or else for the task that it extends. A
+    joystick policy can do most tasks without training for them."""
     control: Literal["policy", "monte_carlo"] = "policy"
-    """Who acts. monte_carlo: nothing trained; the best of many tries, a few frames deep; slow."""
+    """What controls the characters. monte_carlo needs no training: it takes the best of many tries,
+    a few frames deep. It is slow."""
     monte_carlo: MonteCarloConfig = field(default_factory=MonteCarloConfig)
     """Settings of Monte Carlo control."""
     data: Path | None = None
-    """Captured motion, for the distance to the nearest captured pose and the captured motion's own
-    figures."""
+    """Captured motion, for its own figures and for the distance to the nearest captured pose."""
     threads: int = 1
     """Threads of torch."""
     all: bool = False
-    """Every task, by all shipped policies and by Monte Carlo control, and the captured motion, with
-    intervals."""
+    """Measure every task, with all shipped policies and with Monte Carlo control, and the captured
+    motion, with intervals."""
     out: Path | None = None
     """With --all: the folder for results.json, results.md and pictures."""
     quick: bool = False
-    """With --all: so little that it only shows that everything runs."""
+    """With --all: measure very little, only to show that everything runs."""
     suite: SuiteConfig = field(default_factory=SuiteConfig)
-    """With --all: how much is measured; its own numbers of characters and seconds."""
+    """With --all: how much to measure, with numbers of characters and seconds of its own."""
     write: Path | None = None
-    """With --all: the page whose block <!-- results --> gets the tables, with the pictures beside
-    it."""
+    """With --all: the page whose block <!-- results --> gets the tables. The pictures are written
+    beside it."""
     readme: Path | None = None
-    """With --all: the page whose block <!-- tasks --> gets a line a task."""
+    """With --all: the page whose block <!-- tasks --> gets a line for each task."""
 
     def __post_init__(self) -> None:
         require(1 <= self.characters <= 100_000, "characters", self.characters, "1 to 100000")
@@ -77,23 +80,23 @@ class Options:
         require(self.threads >= 1, "threads", self.threads, "1 or more")
 
     def check(self) -> None:
-        """Raise :class:`ConfigError` about options that do not go together. Not done on
-        construction: there tyro would say it in a box of many lines."""
+        """Raise :class:`ConfigError` about options that contradict each other. This is not done on
+        construction because tyro would print such an error as a box of many lines."""
         for name in ("out", "quick", "write", "readme"):
             if getattr(self, name) and not self.all:
-                raise ConfigError(f"--{name} is for --all alone")
+                raise ConfigError(f"--{name} needs --all")
         if self.all and self.out is None:
             raise ConfigError("--all needs --out, the folder for its files")
         if self.all and (self.policy or self.control != "policy"):
             raise ConfigError(
-                "--all measures all policies of --suite.policies, and Monte Carlo control beside "
-                "them"
+                "--all measures all policies in --suite.policies and Monte Carlo control; leave "
+                "--policy and --control out"
             )
         for name in ("write", "readme"):
             if getattr(self, name) and (self.data is None or self.quick):
                 raise ConfigError(
-                    f"--{name} states figures beside those of captured motion: give --data, not "
-                    "--quick"
+                    f"--{name} needs --data, for the figures of captured motion, and cannot go "
+                    "with --quick"
                 )
 
 
@@ -113,9 +116,10 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def measure_all(options: Options) -> dict[str, Any]:
-    """Every task's results, written where the options say. Progress goes to standard error."""
+    """Measure every task and write the results where the options say. Progress goes to standard
+    error."""
     assert options.out is not None
-    task_type(options.task)  # which registers one of a module's
+    task_type(options.task)  # registers a task MODULE:NAME
     data = MotionDataset.load(options.data) if options.data else None
     character = Character.load(options.mvae)
     config = options.suite
@@ -140,19 +144,18 @@ def measure_all(options: Options) -> dict[str, Any]:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The figures, one a line; nested ones indented by their group's name."""
-    lines = []
+    """The figures, one a line; those of a group begin with the group's name and a dot."""
+    flat: dict[str, Any] = {}
     for name, value in figures.items():
         if isinstance(value, dict):
-            lines += [
-                f"{name}.{inner:<{34 - len(name) - 1}} {number:.4g}"
-                for inner, number in value.items()
-            ]
+            flat |= {f"{name}.{inner}": number for inner, number in value.items()}
         else:
-            lines.append(
-                f"{name:<34} {value:.4g}" if isinstance(value, float) else f"{name:<34} {value}"
-            )
-    return "\n".join(lines)
+            flat[name] = value
+    return "\n".join(f"{name:<34} {_short(value)}" for name, value in flat.items())
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:

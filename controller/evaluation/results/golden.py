@@ -1,8 +1,7 @@
-"""Golden rollouts: where every shipped policy takes four characters in two seconds of each task, to
-the centimetre.
+"""Golden rollouts: where every shipped policy takes four characters in two seconds of each task.
 
-``python -m controller golden --out tests/golden.json`` writes them anew, which
-is due whenever weights, a task or the dynamics have changed on purpose.
+``python -m controller golden --out tests/golden.json`` writes them again, which is necessary
+whenever weights, a task or the dynamics have changed on purpose.
 """
 
 from __future__ import annotations
@@ -29,20 +28,19 @@ from controller.motion import geometry
 CHARACTERS = 4
 FRAMES = 60
 EVERY = 20
-"""Characters of a rollout, its frames, and after how many of them it is looked at."""
+"""Characters of a rollout, its frames, and the frames from one sample to the next."""
 TOLERANCE_M = 0.01
 TOLERANCE_RAD = 0.01
-"""How far another machine, whose sums are rounded in another order, may come out elsewhere after
-two seconds."""
+"""How far another machine, which rounds sums in another order, may deviate after two seconds."""
 
 Places = dict[str, list[Any]]
-"""``position``: (K, B) pairs of x and z in metres; ``yaw``: (K, B) radians. K looks at B
+"""``position``: (K, B) pairs of x and z in metres; ``yaw``: (K, B) radians. K samples of B
 characters."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Where to."""
+    """Where to write."""
 
     out: Path
     """The JSON file."""
@@ -50,37 +48,39 @@ class Options:
 
 @torch.inference_mode()
 def rollout(entry: Entry) -> Places:
-    """Where an entry's characters are, every 20 frames; goals are followed and none is drawn
-    anew."""
+    """Where an entry's characters are, every 20 frames. Goals move as the task moves them, and no
+    new ones are drawn."""
     simulation = entry.simulation
     generator = torch.Generator().manual_seed(1)
     state, goal = simulation.reset(CHARACTERS, generator)
-    drawn = drawn_latents(simulation.character, generator)
-    act = acting(simulation, entry.control) if entry.control else drawn
-    seen = []
+    if entry.control:
+        act = acting(simulation, entry.control)
+    else:
+        act = drawn_latents(simulation.character, generator)
+    samples = []
     for frame in range(FRAMES):
         state = simulation.move(state, act(state, goal))
         goal = simulation.task.follow_goal(state, goal)
         if (frame + 1) % EVERY == 0:
-            seen.append(state)
+            samples.append(state)
     return {
-        "position": [_rounded(state.position) for state in seen],
-        "yaw": [_rounded(state.yaw) for state in seen],
+        "position": [_rounded(state.position) for state in samples],
+        "yaw": [_rounded(state.yaw) for state in samples],
     }
 
 
 def rollouts(character: Character) -> dict[str, Places]:
-    """Those of all shipped policies, and of z at random, by task and name."""
+    """The rollouts of all shipped policies, and of random z, by task and name."""
     config = SuiteConfig(tries_tasks=())
-    everybody = entries(character, config, MonteCarloConfig(), left_out=[])
-    return {f"{entry.task}: {entry.who}": rollout(entry) for entry in everybody}
+    shipped_entries = entries(character, config, MonteCarloConfig(), left_out=[])
+    return {f"{entry.task}: {entry.who}": rollout(entry) for entry in shipped_entries}
 
 
 def apart(one: Places, other: Places) -> tuple[float, float]:
-    """The largest distance, in metres, and the largest angle, in radians, between two rollouts."""
-    places = torch.tensor(one["position"]) - torch.tensor(other["position"])
-    turned = geometry.wrap_angle(torch.tensor(one["yaw"]) - torch.tensor(other["yaw"]))
-    return float(places.norm(dim=-1).max()), float(turned.abs().max())
+    """The largest distance in metres and the largest angle in radians between two rollouts."""
+    shift = torch.tensor(one["position"]) - torch.tensor(other["position"])
+    turn = geometry.wrap_angle(torch.tensor(one["yaw"]) - torch.tensor(other["yaw"]))
+    return float(shift.norm(dim=-1).max()), float(turn.abs().max())
 
 
 def _rounded(value: Tensor) -> list[Any]:

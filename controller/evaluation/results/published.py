@@ -1,4 +1,4 @@
-"""What the paper states of its own controllers (Ling et al. 2020), and how much motion it had."""
+"""Figures that the paper states for its own controllers (Ling et al. 2020)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ FOOT_SKATE = {
     "path": 0.30,
     "maze": 0.24,
 }
-"""cm a frame at 30 frames/s, by task, of the motion VAE with β = 0.2 and six experts."""
+"""In cm a frame at 30 frames/s, by task, for the motion VAE with β = 0.2 and six experts."""
 RESPONSE = {"response_s": 1.62, "response_left_s": 1.70, "response_right_s": 1.56}
-"""s until within 5° of a new heading."""
+"""Seconds until the heading is within 5° of a new one."""
 MINUTES = 17
-"""of captured walking, running, turning, stopping and resting."""
+"""Minutes of captured walking, running, turning, stopping and resting."""

@@ -1,5 +1,4 @@
-"""How many tries, and how deep, Monte Carlo control needs: ``python -m
-controller tries --write FILE``."""
+"""Measure Monte Carlo control by tries and depth: ``python -m controller tries --write FILE``."""
 
 from __future__ import annotations
 
@@ -23,14 +22,14 @@ HORIZONS = (1, 4, 8, 16)
 
 @dataclass(frozen=True)
 class Options:
-    """What is compared."""
+    """What to compare."""
 
     tasks: tuple[str, ...] = ("joystick", "target")
-    """At which tasks."""
+    """The tasks."""
     characters: int = 4
     """Characters at once."""
     frames: int = 150
-    """Frames, of which the rewards are averaged."""
+    """Frames over which rewards are averaged."""
     mvae: Path = shipped.MVAE
     """The motion VAE."""
     write: Path | None = None
@@ -45,34 +44,33 @@ class Options:
 def mean_reward(
     simulation: Simulation, config: MonteCarloConfig, characters: int, frames: int
 ) -> float:
-    """The task's reward a frame under Monte Carlo control, goals drawn as in training, always the
-    same ones."""
+    """The mean reward a frame under Monte Carlo control, with goals drawn as in training and always
+    the same."""
     generator = torch.Generator().manual_seed(3)
     control = MonteCarlo(simulation, config)
     state, goal = simulation.reset(characters, generator)
     total = 0.0
     for _ in range(frames):
         goal = simulation.task.next_goal(state, goal, generator)
-        step = simulation.advance(state, goal, simulation.hold(control(state, goal)))
+        step = simulation.advance(state, goal, simulation.clamp(control(state, goal)))
         state = step.state
         total = total + float(step.reward.mean())
     return total / frames
 
 
 def table(options: Options) -> str:
-    """Mean rewards, a line for each task and number of samples, a column for each depth."""
+    """Mean rewards: a line for each task and number of samples, a column for each depth."""
     character = Character.load(options.mvae)
     lines = []
     for name in options.tasks:
         simulation = Simulation(character, task_type(name)(character))
         for samples in SAMPLES:
-            rewards = (
-                mean_reward(
-                    simulation, MonteCarloConfig(samples, depth), options.characters, options.frames
-                )
-                for depth in HORIZONS
-            )
-            lines.append([name, str(samples), *(f"{reward:.3f}" for reward in rewards)])
+            rewards = []
+            for depth in HORIZONS:
+                config = MonteCarloConfig(samples, depth)
+                reward = mean_reward(simulation, config, options.characters, options.frames)
+                rewards.append(f"{reward:.3f}")
+            lines.append([name, str(samples), *rewards])
     return markdown.table(["task", "tries", *(f"{depth} deep" for depth in HORIZONS)], lines)
 
 

@@ -1,4 +1,4 @@
-"""The results as files."""
+"""Write the results to files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ PICTURES = {"motion": plots.motion, "tasks": plots.tasks}
 
 
 def write(results: dict[str, Any], folder: Path) -> list[Path]:
-    """results.json, results.md, motion.svg and tasks.svg, each whole or not at all; ControllerError
-    if the folder cannot be written to, or matplotlib is not installed."""
+    """Write results.json, results.md, motion.svg and tasks.svg, each whole or not at all; returns
+    their paths. Raises ControllerError if the folder cannot be written to, or if matplotlib is not
+    installed."""
     files.make_folder(folder)
     texts: dict[str, str | bytes] = {
         f"{NAME}.json": json.dumps(results, indent=1, allow_nan=False) + "\n",
@@ -28,13 +29,13 @@ def write(results: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def fill_page(results: dict[str, Any], page: Path) -> None:
-    """The block <!-- results --> of a page, and beside it the pictures that it shows:
-    PAGE-motion.svg and so on."""
+    """Fill the block <!-- results --> of a page, and write the pictures of that block beside the
+    page: PAGE-motion.svg and so on."""
     files.fill(page, NAME, tables.page(results))
     for name, draw in PICTURES.items():
         files.write(page.with_name(f"{page.stem}-{name}.svg"), draw(results))
 
 
 def fill_readme(results: dict[str, Any], readme: Path) -> None:
-    """The block <!-- tasks --> of the README: a line a task."""
+    """Fill the block <!-- tasks --> of docs/playing.md: a line a task."""
     files.fill(readme, "tasks", overview.table(results))

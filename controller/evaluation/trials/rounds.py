@@ -1,44 +1,44 @@
-"""Rounds: all characters are given a goal in the same frame, and have the same time for it."""
+"""Rounds: all characters get a goal in the same frame, and the same time to reach it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from controller.dynamics.character import CharacterState
 from controller.dynamics.rollout import Act
+from controller.tasks.base import Goal
 from controller.tasks.simulation import Simulation
 
 
 def count(seconds: float, period: float) -> int:
-    """How many rounds of ``period`` seconds make ``seconds`` or more."""
+    """How many rounds of ``period`` seconds last ``seconds`` or more."""
     return max(1, math.ceil(seconds / period))
 
 
 @torch.inference_mode()
 def play(
-    simulation: Simulation,
+    simulation: Simulation[Goal],
     act: Act,
     state: CharacterState,
-    goal: Any,
+    goal: Goal,
     frames: int,
-    measure: Callable[[CharacterState, Any], Tensor],
+    measure: Callable[[CharacterState, Goal], Tensor],
 ) -> tuple[Tensor, CharacterState]:
-    """One round: what ``measure(state, goal)`` says after every frame, (T, ...), and the state at
-    the end.
+    """Play one round. Returns ``measure(state, goal)`` after every frame, (T, ...), and the state
+    at the end.
 
-    Goals are followed, as in a person's hands; none is drawn anew.
+    Goals are followed as in play; none is redrawn.
     """
-    seen = []
+    values = []
     for _ in range(frames):
         state = simulation.move(state, act(state, goal))
         goal = simulation.task.follow_goal(state, goal)
-        seen.append(measure(state, goal))
-    return torch.stack(seen), state
+        values.append(measure(state, goal))
+    return torch.stack(values), state
 
 
 def first(reached: Tensor, fps: float) -> Tensor:

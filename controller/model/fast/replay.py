@@ -1,6 +1,8 @@
-"""A fixed computation recorded once and replayed: on a GPU, one character's step is fifty kernels
-of a few microseconds, and launching them one by one costs more than they do. A CUDA graph launches
-them together."""
+"""A fixed computation, recorded once and replayed.
+
+On a GPU, one character's step is fifty kernels of a few microseconds each, and launching them one
+by one takes longer than running them. A CUDA graph launches them together.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,15 @@ import torch
 from torch import Tensor
 
 Function = Callable[..., tuple[Tensor, ...]]
-WARM_UP = 3  # runs before recording, so that libraries have set up what they set up on first use
+WARM_UP = 3  # runs before recording, in which libraries do their set-up of the first use
 
 
 class Replay:
-    """``function`` of tensors of fixed shapes, without randomness and without looking at its values
-    on the host.
+    """``function`` of tensors of fixed shapes, which may not draw random numbers or read values on
+    the host.
 
-    On a CUDA device calls replay the graph recorded from ``example``; elsewhere they call the
-    function. Either way the results are the caller's own.
+    On a CUDA device, calls replay the graph recorded from ``example``; elsewhere they call the
+    function. The caller owns the results in both cases.
     """
 
     def __init__(self, function: Function, *example: Tensor) -> None:
@@ -30,12 +32,13 @@ class Replay:
     @torch.no_grad()
     def _record(self, example: tuple[Tensor, ...]) -> None:
         self._inputs = tuple(tensor.clone() for tensor in example)
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
+        side_stream = torch.cuda.Stream()
+        side_stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side_stream):
             for _ in range(WARM_UP):
                 self._function(*self._inputs)
-        torch.cuda.current_stream().wait_stream(aside)
+        torch.cuda.current_stream().wait_stream(side_stream)
+
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._outputs = self._function(*self._inputs)
@@ -44,7 +47,7 @@ class Replay:
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self._graph is None:
             return self._function(*inputs)
-        for mine, given in zip(self._inputs, inputs, strict=True):
-            mine.copy_(given)
+        for recorded, current in zip(self._inputs, inputs, strict=True):
+            recorded.copy_(current)
         self._graph.replay()
         return tuple(tensor.clone() for tensor in self._outputs)

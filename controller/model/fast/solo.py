@@ -1,6 +1,8 @@
-"""The compiled path for one character alone: what a game runs. :mod:`controller.model.fast.kernels`
-has the arithmetic; here is decided when it may be used, and tensors become the arrays of numbers
-that share their memory."""
+"""The compiled path for one character alone, which a game runs.
+
+:mod:`controller.model.fast.kernels` has the arithmetic. This module decides when it may be used,
+and passes it tensors as arrays that share their memory.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,17 @@ from controller.motion.pose import PoseLayout
 
 
 def fits(*tensors: Tensor, cuda: bool = False) -> bool:
-    """Whether each of these is one float32 row, on the CPU or else on a graphics card, and none
-    wants a gradient."""
+    """Whether each tensor is one float32 row on the CPU, or on a GPU with ``cuda``, and none needs
+    a gradient."""
     graph = torch.is_grad_enabled()
     for tensor in tensors:
-        there = tensor.is_cuda if cuda else tensor.is_cpu
-        if not there or not tensor.dim() or tensor.shape[0] != 1 or tensor.dtype != torch.float32:
+        on_device = tensor.is_cuda if cuda else tensor.is_cpu
+        if (
+            not on_device
+            or not tensor.dim()
+            or tensor.shape[0] != 1
+            or tensor.dtype != torch.float32
+        ):
             return False
         if graph and tensor.requires_grad:
             return False
@@ -28,36 +35,34 @@ def fits(*tensors: Tensor, cuda: bool = False) -> bool:
 
 
 def _array(tensor: Tensor) -> Any:
-    """The numbers of a tensor that wants no gradient, in its own memory if they lie there in a
-    row."""
+    """The values of a tensor that needs no gradient, in its own memory if that is contiguous."""
     return (tensor if tensor.is_contiguous() else tensor.contiguous()).numpy()
 
 
-def _numbers(weight: Tensor, bias: Tensor) -> tuple[Any, Any]:
+def _arrays(weight: Tensor, bias: Tensor) -> tuple[Any, Any]:
     return _array(weight.detach()), _array(bias.detach())
 
 
 def _layers(network: nn.Module) -> list[tuple[Any, Any]]:
-    """(weight, bias) of the network's linear layers, in their order."""
-    return [_numbers(m.weight, m.bias) for m in network.modules() if isinstance(m, nn.Linear)]
+    """(weight, bias) of the network's linear layers, in order."""
+    linears = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    return [_arrays(linear.weight, linear.bias) for linear in linears]
 
 
 class SoloCharacter:
-    """The dynamics of :class:`controller.dynamics.character.Character` for a batch of one, of a
+    """The dynamics of :class:`controller.dynamics.character.Character` for a batch of one and a
     model that ``has_kernels``."""
 
     def __init__(
         self, model: MotionVAE, layout: PoseLayout, low: Tensor, high: Tensor, seconds: float
     ) -> None:
-        from controller.model.fast import (
-            kernels,  # Numba is loaded when a character is first alone, not for training or data
-        )
+        # Numba is loaded when a character is first alone, not for training or data.
+        from controller.model.fast import kernels
 
         self._kernels: Any = kernels
         decoder = cast(Decoder, model.decoder)
-        experts = [
-            _numbers(e.weight, e.bias) for e in (decoder.first, decoder.second, decoder.output)
-        ]
+        expert_layers = (decoder.first, decoder.second, decoder.output)
+        experts = [_arrays(layer.weight, layer.bias) for layer in expert_layers]
         self._weights = [array for layer in _layers(decoder.gate) + experts for array in layer]
         self._weights += [_array(low), _array(high)]
         self._statistics = _array(model.normalizer.mean), _array(model.normalizer.std)
@@ -74,10 +79,10 @@ class SoloCharacter:
         self._check_state(arrays[1:], pose, position, yaw)
         if arrays[0].shape != self._latent_shape or not self._kernels.is_finite(arrays[0]):
             checks.check_rows("latent", latent, 1, self._latent_shape[1], torch.float32)
-        following, place, facing = self._kernels.step(
+        following, moved, turned = self._kernels.step(
             *self._weights, *self._statistics, self._seconds, *arrays
         )
-        return torch.from_numpy(following), torch.from_numpy(place), torch.from_numpy(facing)
+        return torch.from_numpy(following), torch.from_numpy(moved), torch.from_numpy(turned)
 
     def joints(self, pose: Tensor, position: Tensor, yaw: Tensor) -> tuple[Tensor, Tensor]:
         """World root position (1, 3) and joint rotations (1, J, 3, 3)."""
@@ -87,8 +92,8 @@ class SoloCharacter:
         return torch.from_numpy(root), torch.from_numpy(rotations)
 
     def _check_state(self, arrays: tuple[Any, ...], *state: Tensor) -> None:
-        """Raise ActionError unless the arrays of a state have the shapes that compiled code takes
-        them to have."""
+        """Raise ActionError unless the arrays of a state have the shapes that the compiled code
+        expects."""
         pose, position, yaw = arrays
         if pose.shape != self._pose_shape or position.shape != (1, 2) or yaw.shape != (1,):
             checks.check_state(self._pose_shape[1], *state)
@@ -106,7 +111,7 @@ class SoloActor:
         self._shape = (1, self._layers[0][0].shape[1])
 
     def __call__(self, observation: Tensor) -> Tensor:
-        """(1, latent) for an observation (1, O); ActionError if it has another shape, or is not
+        """(1, latent) for an observation (1, O); ActionError if its shape is wrong or it is not
         finite."""
         array = _array(observation)
         if array.shape != self._shape or not self._kernels.is_finite(array):
@@ -115,8 +120,8 @@ class SoloActor:
 
 
 def see_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:
-    """What :func:`controller.tasks.tracking.see_wish` shows of one wish."""
+    """:func:`controller.tasks.tracking.observe_wish` for a batch of one."""
     from controller.model.fast import kernels
 
-    seen: Any = kernels.see_wish
-    return torch.from_numpy(seen(_array(velocity), _array(facing), _array(yaw)))
+    observe: Any = kernels.see_wish
+    return torch.from_numpy(observe(_array(velocity), _array(facing), _array(yaw)))

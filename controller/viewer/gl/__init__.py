@@ -1,1 +1,1 @@
-"""How it is drawn, with OpenGL."""
+"""Drawing with OpenGL."""

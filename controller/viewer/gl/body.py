@@ -176,10 +176,10 @@ def _cone(
 
 
 def _reach(skeleton: Skeleton, roles: Roles) -> float:
-    """The length in metres of the longest chain of bones from the root to a foot, or to any joint
+    """The length in metres of the longest chain of bones from the hips to a foot, or to any joint
     if there are no feet."""
     lengths = skeleton.offsets.norm(dim=-1).tolist()
     for joint, parent in enumerate(skeleton.parents[1:], start=1):
         lengths[joint] += lengths[parent]
-    to_feet = [lengths[joint] for joint in anatomy.feet(roles)]
+    to_feet = [lengths[joint] - lengths[roles.hips] for joint in anatomy.feet(roles)]
     return max(to_feet or lengths) or anatomy.REACH

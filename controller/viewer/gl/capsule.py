@@ -1,4 +1,4 @@
-"""The mesh that every part of a body is drawn with."""
+"""The mesh of a capsule. Every part of a body is drawn with it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ import numpy as np
 
 
 def capsule(segments: int, rings: int) -> tuple[np.ndarray, np.ndarray]:
-    """A unit capsule as vertices (V, 4) and triangles (T, 3), counter-clockwise seen from outside.
+    """A unit capsule: vertices (V, 4) and triangles (T, 3), counter-clockwise from outside.
 
-    A vertex is not a position but where it belongs: (cos, sin) of its angle around the axis, its
-    latitude from 0 to 1 within its half, and which half (0 start, 1 end). The vertex shader makes
-    any rounded cone of it: what latitude the two halves meet at depends on the two radii.
+    A vertex is not a position. It is the cosine and sine of its angle around the axis, its latitude
+    from 0 to 1 within its half, and the number of that half (0 start, 1 end). The vertex shader
+    turns it into a point of any rounded cone, since the latitude at which the two halves meet
+    depends on the two radii.
     """
-    around = np.linspace(0, 2 * np.pi, segments, endpoint=False)
-    # The two halves share no ring: between them lies the cone, along which the normal stays the
-    # same.
-    rows = [(latitude, half) for half in (0.0, 1.0) for latitude in np.linspace(0, 1, rings + 1)]
-    vertices = np.array(
-        [(np.cos(a), np.sin(a), *row) for row in rows for a in around], dtype=np.float32
-    )
+    angles = np.linspace(0, 2 * np.pi, segments, endpoint=False)
+    latitudes = np.linspace(0, 1, rings + 1)
+    # The two halves share no ring: between them lies the cone, along which the normal is constant.
+    rows = [(latitude, half) for half in (0.0, 1.0) for latitude in latitudes]
+    vertices = [(np.cos(angle), np.sin(angle), *row) for row in rows for angle in angles]
 
     triangles = []
-    for low in range(0, (len(rows) - 1) * segments, segments):
+    for row in range(len(rows) - 1):
+        lower = row * segments
+        upper = lower + segments
         for left in range(segments):
             right = (left + 1) % segments
-            a = low + left
-            b = low + right
-            c = low + segments + left
-            d = low + segments + right
-            triangles += [(a, c, b), (b, c, d)]
-    return vertices, np.array(triangles, dtype=np.uint16)
+            triangles.append((lower + left, upper + left, lower + right))
+            triangles.append((lower + right, upper + left, upper + right))
+    return np.array(vertices, dtype=np.float32), np.array(triangles, dtype=np.uint16)

@@ -1,4 +1,4 @@
-"""One shape drawn many times in one call."""
+"""Instances: one shape, drawn many times in one call."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from controller.viewer.gl.capsule import capsule
 
 
 class Instances:
-    """A vertex array with rows of floats that belong to an instance each, sent anew for every
-    picture.
+    """Rectangles whose corners the vertex shader computes, each from one row of floats.
 
-    ``layout`` gives (location, floats) of a row's attributes. Needs a current OpenGL context.
+    The rows are sent again for every picture. ``layout`` lists (location, number of floats) of a
+    row's attributes. Needs a current OpenGL context.
     """
 
     def __init__(self, layout: tuple[tuple[int, int], ...]) -> None:
@@ -24,31 +24,32 @@ class Instances:
         self._rows = attributes(layout, per_instance=True)
 
     def send(self, rows: np.ndarray) -> None:
-        """Have the rows (N, …) of float32 drawn from now on."""
+        """Draw these rows (N, …) of float32 from now on."""
         self.count = len(rows)
         if self.count:
             GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._rows)
             GL.glBufferData(GL.GL_ARRAY_BUFFER, rows.nbytes, rows, GL.GL_STREAM_DRAW)
 
     def draw(self) -> None:
-        """Draw a rectangle for each row, whose corners the shader makes."""
+        """Draw one instance for each row."""
         if self.count:
             GL.glBindVertexArray(self._array)
             GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, self.count)
 
 
 class Capsules(Instances):
-    """Rounded cones as ``capsule.glsl`` reads them: rows are part → world, (3, 4).
+    """Rounded cones as ``capsule.glsl`` reads them. A row is a part → world transform (3, 4).
 
-    ``looks`` (P, 8) are the P parts of one thing: shape, colour and cuff of a :class:`Body`. Rows
-    come thing by thing.
+    ``looks`` (P, 8) are the shapes, colours and cuffs of the P parts of one object, such as a
+    :class:`Body`. The rows of an object follow one another, in the order of its parts.
     """
 
     def __init__(self, looks: np.ndarray, segments: int) -> None:
         super().__init__(((1, 4), (2, 4), (3, 4)))
-        self._one = looks
-        self._known = 0
-        self._looks = attributes(((4, 4), (5, 4)), per_instance=True, floats=looks.shape[1])
+        self._looks = looks
+        self._capacity = 0  # rows for which the buffer of looks suffices
+        self._looks_buffer = attributes(((4, 4), (5, 4)), per_instance=True)
+
         vertices, triangles = capsule(segments, max(segments // 4, 1))
         attributes(((0, 4),), per_instance=False)
         GL.glBufferData(GL.GL_ARRAY_BUFFER, vertices.nbytes, vertices, GL.GL_STATIC_DRAW)
@@ -58,14 +59,17 @@ class Capsules(Instances):
         self._corners = triangles.size
 
     def send(self, rows: np.ndarray) -> None:
+        """Draw these transforms (N, 3, 4) of float32 from now on."""
         super().send(rows)
-        if self.count > self._known:  # more things than ever before
-            looks = np.tile(self._one, (self.count // len(self._one), 1)).astype(np.float32)
-            GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._looks)
+        if self.count > self._capacity:
+            objects = self.count // len(self._looks)
+            looks = np.tile(self._looks, (objects, 1)).astype(np.float32)
+            GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._looks_buffer)
             GL.glBufferData(GL.GL_ARRAY_BUFFER, looks.nbytes, looks, GL.GL_STATIC_DRAW)
-            self._known = self.count
+            self._capacity = self.count
 
     def draw(self) -> None:
+        """Draw one instance for each row."""
         if self.count:
             GL.glBindVertexArray(self._array)
             GL.glDrawElementsInstanced(
@@ -73,12 +77,14 @@ class Capsules(Instances):
             )
 
 
-def attributes(layout: tuple[tuple[int, int], ...], *, per_instance: bool, floats: int = 0) -> int:
-    """A buffer of float rows, of as many ``floats`` as ``layout`` names unless given, as attributes
-    of the vertex array that is bound; returns the buffer, which stays bound."""
+def attributes(layout: tuple[tuple[int, int], ...], *, per_instance: bool) -> int:
+    """Make a buffer of float rows, with attributes as ``layout`` lists them.
+
+    The attributes belong to the bound vertex array. Returns the buffer, which stays bound.
+    """
     buffer = GL.glGenBuffers(1)
     GL.glBindBuffer(GL.GL_ARRAY_BUFFER, buffer)
-    stride = 4 * (floats or sum(size for _, size in layout))
+    stride = 4 * sum(size for _, size in layout)  # bytes
     start = 0
     for location, size in layout:
         GL.glEnableVertexAttribArray(location)

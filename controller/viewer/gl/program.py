@@ -1,23 +1,23 @@
-"""A shader program, put together from the files in ``assets/shaders``."""
+"""Shader programs, built from the files in ``assets/shaders``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from OpenGL import GL
 
 from controller.core.errors import DisplayError
+from controller.core.paths import ASSETS
 
-SHADERS = Path(__file__).resolve().parents[3] / "assets" / "shaders"
-FRAME_BINDING = 0  # where every program finds the uniforms of the frame
+SHADERS = ASSETS / "shaders"
+FRAME_BINDING = 0  # the binding point at which every program finds the uniforms of the frame
 
 
 class Program:
-    """Vertex and fragment shader, linked. ``constants`` become #defines: what must be known to the
-    compiler.
+    """A vertex and a fragment shader, linked.
 
-    Raises :class:`DisplayError` with the driver's first complaint if it cannot be built.
+    Each is the concatenation of common.glsl and some files; ``constants`` become #defines. Raises
+    :class:`DisplayError`, with the first line of the driver's log, if it cannot be built.
     """
 
     def __init__(
@@ -26,24 +26,26 @@ class Program:
         defines = "".join(f"#define {name} {value}\n" for name, value in constants.items())
         self.handle = GL.glCreateProgram()
         for kind, files in ((GL.GL_VERTEX_SHADER, vertex), (GL.GL_FRAGMENT_SHADER, fragment)):
-            source = "\n".join(
+            texts = [
                 (SHADERS / file).read_text(encoding="utf-8") for file in ("common.glsl", *files)
-            )
-            GL.glAttachShader(
-                self.handle, _compile(kind, "#version 330 core\n" + defines + source, files[-1])
-            )
+            ]
+            source = "#version 330 core\n" + defines + "\n".join(texts)
+            GL.glAttachShader(self.handle, _compile(kind, source, files[-1]))
+
         GL.glLinkProgram(self.handle)
         if not GL.glGetProgramiv(self.handle, GL.GL_LINK_STATUS):
-            raise _complaint(vertex[-1], GL.glGetProgramInfoLog(self.handle))
+            raise _build_error(vertex[-1], GL.glGetProgramInfoLog(self.handle))
+
         block = GL.glGetUniformBlockIndex(self.handle, "Frame")
         if block != GL.GL_INVALID_INDEX:
             GL.glUniformBlockBinding(self.handle, block, FRAME_BINDING)
 
     def use(self) -> None:
+        """Draw with this program from now on."""
         GL.glUseProgram(self.handle)
 
     def uniform(self, name: str) -> int:
-        """Where that uniform is; −1, which OpenGL ignores, if the compiler had no use for it."""
+        """A uniform's location; −1, which OpenGL ignores, if the shaders do not use it."""
         return GL.glGetUniformLocation(self.handle, name)
 
 
@@ -52,13 +54,11 @@ def _compile(kind: int, source: str, file: str) -> int:
     GL.glShaderSource(shader, source)
     GL.glCompileShader(shader)
     if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
-        raise _complaint(file, GL.glGetShaderInfoLog(shader))
+        raise _build_error(file, GL.glGetShaderInfoLog(shader))
     return shader
 
 
-def _complaint(file: str, log: bytes | str) -> DisplayError:
+def _build_error(file: str, log: bytes | str) -> DisplayError:
     text = log.decode(errors="replace") if isinstance(log, bytes) else log
-    return DisplayError(
-        f"this OpenGL driver cannot build the shader {file}: "
-        f"{(text.strip() or 'no reason given').splitlines()[0]}"
-    )
+    reason = (text.strip() or "no reason given").splitlines()[0]
+    return DisplayError(f"this OpenGL driver cannot build the shader {file}: {reason}")

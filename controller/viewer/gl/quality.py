@@ -1,4 +1,4 @@
-"""How much work a picture is, chosen by what has to do it."""
+"""Graphics quality: how much work a picture takes, chosen for the OpenGL driver."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ SOFTWARE = (
     "basic render",
     "warp",
 )
+"""Parts of the names of drivers that draw on the CPU."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """
-    samples         per pixel, against jagged edges; 0 for none
-    segments        of a capsule's round; a quarter of it along each cap
-    crowd_segments  the same, for characters that the camera does not follow
+    """A level of graphics quality.
+
+    samples         samples per pixel, against jagged edges; 0 for none
+    segments        segments around a capsule; a quarter as many along each cap
+    crowd_segments  the same, for distant characters that the camera does not follow
     shadow_side     pixels along a side of the shadow map
-    shadow_reach    samples of it to each side for a soft edge
-    pixels          the most a picture is drawn with; a larger one is enlarged from that. Only where
-                    ``samples`` is 0
+    shadow_reach    samples of the shadow map to each side, for a soft edge
+    pixels          the most pixels that are drawn; a larger picture is scaled up from that many.
+                    Only with 0 ``samples``
     """
 
     samples: int
@@ -43,6 +45,7 @@ LOW = Quality(
 HIGH = Quality(samples=4, segments=32, crowd_segments=16, shadow_side=2048, shadow_reach=3)
 
 
-def suited_to(renderer: str) -> Quality:
-    """The quality for the driver that calls itself ``renderer``: low where the processor draws."""
-    return LOW if any(name in renderer.lower() for name in SOFTWARE) else HIGH
+def for_driver(driver: str) -> Quality:
+    """The quality for the driver of this name: low if it draws on the CPU."""
+    on_cpu = any(name in driver.lower() for name in SOFTWARE)
+    return LOW if on_cpu else HIGH

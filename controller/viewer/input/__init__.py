@@ -1,1 +1,1 @@
-"""What a person does: window, keyboard, mouse, game pad, and what that means."""
+"""What the user does: window, keyboard, mouse and gamepad, and steering by them."""

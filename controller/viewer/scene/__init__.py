@@ -1,1 +1,1 @@
-"""What is to be drawn, and from where: poses, marks, texts, cameras. No OpenGL."""
+"""What is drawn, and from where: poses, the stage, texts, sliders, the camera. No OpenGL."""

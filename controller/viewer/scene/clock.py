@@ -1,21 +1,20 @@
-"""Steps of fixed length for a screen of any rate."""
+"""Simulation steps of a fixed length, on a screen with any frame rate."""
 
 from __future__ import annotations
 
-LONGEST = (
-    0.25  # s; after a longer break the simulation is late rather than hurrying after the clock
-)
+LONGEST = 0.25
+"""s: after a longer break, the simulation drops the rest instead of catching up."""
 
 
 class FixedStep:
-    """Counts how many steps of ``step`` seconds are due, and how far the next one has come."""
+    """Counts the steps of ``step`` seconds that are due as time passes."""
 
     def __init__(self, step: float) -> None:
         self.step = step
         self.waiting = 0.0
 
     def advance(self, seconds: float) -> int:
-        """Let ``seconds`` pass; the number of steps to be made now."""
+        """Let ``seconds`` pass, and return the number of steps that are due now."""
         self.waiting += min(max(seconds, 0.0), LONGEST)
         due = int(self.waiting / self.step + 1e-9)
         self.waiting = max(self.waiting - due * self.step, 0.0)
@@ -23,6 +22,8 @@ class FixedStep:
 
     @property
     def fraction(self) -> float:
-        """The share, from 0 to 1, of a step that has passed since the last: where between two
-        states to draw."""
+        """The part of a step, from 0 to 1, that has passed since the last one.
+
+        The picture shows the character this far between its two newest states.
+        """
         return min(self.waiting / self.step, 1.0)

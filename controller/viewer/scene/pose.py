@@ -1,4 +1,4 @@
-"""Poses to be shown, and those between two of them."""
+"""Poses as the viewer shows them, and interpolation between two poses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from controller.motion import geometry
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """One instant of a character in the world, or of several: their number then comes first in
-    every shape.
+    """The pose of a character in the world at one instant, or the poses of N characters.
 
-    root         (3,) metres
-    quaternions  (J, 4), each joint's rotation relative to the world
+    The shapes are those for one character; for several, N comes first.
+
+    root         (3,) metres, the root's position
+    quaternions  (J, 4) each joint's rotation relative to the world
     """
 
     root: Tensor
@@ -24,25 +25,29 @@ class Pose:
 
     @classmethod
     def from_matrices(cls, root: Tensor, rotations: Tensor) -> Pose:
-        """From the root's position (3,) and global rotation matrices (J, 3, 3)."""
+        """The pose with this root position (3,) and these global rotation matrices (J, 3, 3)."""
         return cls(root, geometry.matrix_to_quaternion(rotations))
 
     def __getitem__(self, row: int) -> Pose:
-        """One of several."""
+        """The pose of one of several characters."""
         return Pose(self.root[row], self.quaternions[row])
 
     def without(self, row: int) -> Pose | None:
-        """All of several but one; None if that leaves nobody."""
-        rest = torch.arange(len(self.root)) != row
-        return Pose(self.root[rest], self.quaternions[rest]) if len(self.root) > 1 else None
+        """The poses of all characters except one; None if there is only that one."""
+        if len(self.root) == 1:
+            return None
+        others = torch.arange(len(self.root)) != row
+        return Pose(self.root[others], self.quaternions[others])
 
     def matrices(self) -> Tensor:
-        """Global rotations as matrices (J, 3, 3)."""
+        """The global rotations as matrices (J, 3, 3)."""
         return geometry.quaternion_to_matrix(self.quaternions)
 
     def towards(self, other: Pose, amount: float) -> Pose:
-        """The pose at ``amount`` in [0, 1] of the way: the root on a straight line, joints along
-        the shorter arc."""
+        """The pose at ``amount`` in [0, 1] of the way to the ``other`` one.
+
+        The root moves on a straight line; each joint turns along the shorter arc.
+        """
         share = torch.tensor(amount, dtype=self.root.dtype)
         return Pose(
             torch.lerp(self.root, other.root, share),

@@ -1,4 +1,4 @@
-"""All that one picture shows."""
+"""Everything that one picture shows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from controller.viewer.scene.stage import Stage
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A character and the marks on the ground around it.
+    """A character, others around it, and the marks on the ground.
 
-    pose      where every joint of the character is that the camera follows
-    yaw       radians, the way the character faces
-    velocity  (2,) m/s as (x, z), how it moves
-    wish      (2,) m/s as (x, z), how it should move
-    facing    radians, the yaw it should face; None for no marks around the character
+    pose      the pose of the character that the camera follows
+    yaw       radians, the direction in which it faces
+    velocity  (2,) m/s as (x, z), its velocity
+    wish      (2,) m/s as (x, z), its desired velocity
+    facing    radians, its desired yaw; None for no marks around the character
     stage     what else is on the ground
-    others    further characters; None for none
+    others    the poses of further characters; None if there are none
     """
 
     pose: Pose
@@ -33,21 +33,22 @@ class Scene:
     others: Pose | None = None
 
     def towards(self, other: Scene, amount: float) -> Scene:
-        """The scene at ``amount`` in [0, 1] of the way: what a screen faster than the simulation
-        shows."""
+        """The scene at ``amount`` in [0, 1] of the way to the ``other`` one.
+
+        A screen that is faster than the simulation shows such scenes.
+        """
         facing = other.facing
         if self.facing is not None and other.facing is not None:
-            facing = _turned(self.facing, other.facing, amount)
+            facing = _between(self.facing, other.facing, amount)
+
         others = other.others
-        if (
-            self.others is not None
-            and others is not None
-            and len(self.others.root) == len(others.root)
-        ):
-            others = self.others.towards(others, amount)
+        if self.others is not None and others is not None:
+            same_number = len(self.others.root) == len(others.root)
+            others = self.others.towards(others, amount) if same_number else others
+
         return Scene(
             self.pose.towards(other.pose, amount),
-            _turned(self.yaw, other.yaw, amount),
+            _between(self.yaw, other.yaw, amount),
             self.velocity + amount * (other.velocity - self.velocity),
             self.wish + amount * (other.wish - self.wish),
             facing,
@@ -56,6 +57,6 @@ class Scene:
         )
 
 
-def _turned(start: float, end: float, amount: float) -> float:
-    """Between two angles, the short way round."""
+def _between(start: float, end: float, amount: float) -> float:
+    """An angle at ``amount`` in [0, 1] of the way between two angles, the short way round."""
     return start + amount * math.remainder(end - start, 2 * math.pi)

@@ -1,53 +1,54 @@
-"""Values that a person sets by hand, and those that go on by themselves."""
+"""Sliders: values that are drawn at random unless the user sets them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 
 @dataclass(eq=False)
 class Sliders:
-    """N values within ±``limit``, shown and dragged in a panel.
+    """N values within ±``limit``, which the user can drag in a panel.
 
-    values  (N,) as they are now
-    held    (N,) booleans: set by hand, and left alone by chance
-    weight  (N,) from 0 to 1: how much each does, next to the one that does most
-    drawn   whether those that nobody holds are drawn at random; if not, they are 0
+    values   (N,) the values now
+    clamped  (N,) booleans: whether the user has set a value, which then stays
+    weight   (N,) from 0 to 1: the effect of each value, relative to the largest effect
+    random   whether free values are drawn at random; otherwise they are 0
     """
 
     values: np.ndarray
-    held: np.ndarray
+    clamped: np.ndarray
     weight: np.ndarray
     limit: float
     title: str = ""
-    drawn: bool = field(default=True)
+    random: bool = True
 
     @classmethod
     def of(cls, weight: np.ndarray, limit: float, title: str) -> Sliders:
-        """All free and at 0."""
-        return cls(np.zeros(len(weight)), np.zeros(len(weight), bool), weight, limit, title)
+        """Sliders that are all free and at 0."""
+        count = len(weight)
+        return cls(np.zeros(count), np.zeros(count, bool), weight, limit, title)
 
-    def hold(self, index: int, value: float) -> None:
-        """Set one by hand; beyond the limit is at the limit."""
+    def clamp(self, index: int, value: float) -> None:
+        """Set one value, clipped to the limit, and keep it."""
         self.values[index] = float(np.clip(value, -self.limit, self.limit))
-        self.held[index] = True
+        self.clamped[index] = True
 
     def release(self, index: int | None = None) -> None:
-        """Let go of one, or of all."""
-        some = slice(None) if index is None else index
-        self.held[some] = False
-        if not self.drawn:
-            self.values[some] = 0.0
+        """Free one value, or all of them."""
+        rows = slice(None) if index is None else index
+        self.clamped[rows] = False
+        if not self.random:
+            self.values[rows] = 0.0
 
     def switch(self) -> None:
-        """Draw the others at random from now on, or have them be 0."""
-        self.drawn = not self.drawn
-        if not self.drawn:
-            self.values[~self.held] = 0.0
+        """Change whether free values are drawn at random or are 0."""
+        self.random = not self.random
+        if not self.random:
+            self.values[~self.clamped] = 0.0
 
     def draw(self, values: np.ndarray) -> None:
-        """Values drawn at random, (N,), for those that nobody holds."""
-        if self.drawn:
-            self.values = np.where(self.held, self.values, values)
+        """Use random ``values`` (N,) for the free ones."""
+        if self.random:
+            self.values = np.where(self.clamped, self.values, values)

@@ -1,4 +1,4 @@
-"""A critically damped spring: smoothing tuned by its half-life, the same at every frame rate."""
+"""A critically damped spring: smoothing with a half-life, independent of the frame rate."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 
 class Spring:
-    """A value that follows a target without overshooting, starting and stopping softly.
+    """A value that follows a target without overshooting, and starts and stops softly.
 
-    ``half_life`` is about the seconds in which the distance to the target halves. The step is the
-    exact solution of x″ = −2y·x′ − y²·(x − target) over the step, so its result does not depend on
-    how a second is cut into steps.
+    The distance to the target halves in about ``half_life`` seconds. A step is the exact solution
+    of x″ = −2y·x′ − y²·(x − target), with y the decay. The result therefore does not depend on how
+    many steps a second is divided into.
     """
 
     def __init__(self, value: object, half_life: float) -> None:
@@ -20,15 +20,16 @@ class Spring:
         self.reset(value)
 
     def reset(self, value: object) -> None:
-        """Be at ``value``, at rest."""
+        """Jump to ``value``, at rest."""
         self.value = np.array(value, dtype=float)
         self.velocity = np.zeros_like(self.value)
 
     def step(self, target: object, seconds: float) -> np.ndarray:
-        """Move towards ``target`` for ``seconds`` and return the value then."""
+        """Move towards ``target`` for ``seconds``, and return the new value."""
         distance = self.value - np.asarray(target, dtype=float)
         momentum = self.velocity + distance * self.decay
-        kept = math.exp(-self.decay * seconds)
-        self.value = kept * (distance + momentum * seconds) + target
-        self.velocity = kept * (self.velocity - momentum * self.decay * seconds)
+        damping = math.exp(-self.decay * seconds)
+
+        self.value = damping * (distance + momentum * seconds) + target
+        self.velocity = damping * (self.velocity - momentum * self.decay * seconds)
         return self.value

@@ -1,4 +1,4 @@
-"""What is to be seen on the ground beside the characters."""
+"""What is visible on the ground besides the characters."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """The things of a task; None for what it has not.
+    """The objects of a task; None for those that it does not have. Points are (x, z) in metres.
 
-    flag     (2,) metres as (x, z), the point to go to
-    clock    the share, from 0 to 1, that is left of the time to get there
-    line     (N, 2) metres as (x, z), points 0.1 m apart on the path to follow
-    targets  (M, 2) metres as (x, z), points of a crowd, shown discreetly
-    walls    (W, 2, 2) metres as (x, z), both ends of every wall of a maze
-    rays     (R, 2, 2) metres as (x, z), from where somebody looks to what is seen there
+    flag     (2,) the point to go to
+    clock    the part, from 0 to 1, of the time to get there that is left
+    line     (N, 2) points 0.1 m apart on the path to follow
+    targets  (M, 2) the points that the others of a crowd go to, drawn discreetly
+    walls    (W, 2, 2) both ends of every wall of a maze
+    rays     (R, 2, 2) lines of sight, from the character to what it sees
     """
 
     flag: np.ndarray | None = None

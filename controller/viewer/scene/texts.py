@@ -1,4 +1,4 @@
-"""What a person reads over the picture."""
+"""The texts over the picture."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from controller.viewer.scene.sliders import Sliders
 
 @dataclass(frozen=True)
 class Texts:
-    """What is written over the picture, empty for nothing: a ``title`` at the upper left, a
-    ``line`` at the lower left, a large ``clock`` at the upper right, ``help`` in the middle; and
-    what may be set in a panel at the right."""
+    """What is drawn over the picture. An empty text is not drawn.
+
+    line     at the lower left
+    title    at the upper left
+    clock    at the upper right, in large letters
+    help     in the middle
+    sliders  in a panel at the upper right; None for no panel
+    """
 
     line: str
     title: str = ""

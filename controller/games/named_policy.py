@@ -1,4 +1,4 @@
-"""Who acts in a game: a policy with a name."""
+"""A policy with a name, as the window shows it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ from controller.tasks.base import Task
 
 
 @dataclass(frozen=True)
-class Pilot:
+class NamedPolicy:
     """A policy under the name that the window shows."""
 
     name: str
     policy: Policy
 
     @classmethod
-    def load(cls, path: Path, character: Character) -> Pilot:
-        """From a checkpoint, whatever its task; named after that and the algorithm that trained it,
-        or the file."""
+    def load(cls, path: Path, character: Character) -> NamedPolicy:
+        """Read a policy for any task. It is named after its task and the algorithm that trained it,
+        or after the file if that is unknown.
+
+        Raises CheckpointError as :meth:`Policy.load` does.
+        """
         policy = Policy.load(path, character, *TASKS)
         algorithm = policy.header.get("training", {}).get("algorithm", "")
-        return cls(
-            f"{policy.task.replace('_', ' ')} {algorithm.upper()}".strip()
-            if algorithm
-            else path.stem,
-            policy,
-        )
+        task = policy.task.replace("_", " ")
+        return cls(f"{task} {algorithm.upper()}" if algorithm else path.stem, policy)
 
     def plays(self, task: Task[Any, Any]) -> bool:
-        """Whether it was trained for that task, or for the one that this extends."""
+        """Whether it was trained for that task, or for the one that the task extends."""
         return self.policy.task in (task.name, task.extends)

@@ -1,0 +1,11 @@
+"""Where the files that come with the code lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parent / "assets"
+
+ASSETS = _CHECKOUT if _CHECKOUT.is_dir() else _PACKAGE / "assets"
+"""Weights, model cards and shaders: in a checkout beside ``controller/``, in a wheel inside it."""
