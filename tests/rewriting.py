@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from controller.motion.geometry import matrix_to_euler
 from controller.motion.skeleton import Clip
-
-import torch
 
 Array = NDArray[np.float64]
 TURNS = {
@@ -120,12 +119,16 @@ def text(
             place = (back @ (place - positions[:, parent])[..., None])[..., 0]
         if moves:
             columns.append(place)
-        columns.append(np.degrees(matrix_to_euler(torch.from_numpy(local), convention.order).numpy()))
+        columns.append(
+            np.degrees(matrix_to_euler(torch.from_numpy(local), convention.order).numpy())
+        )
         children = [child for child, above in enumerate(parents) if above == index]
         for child in children:
             joint(child, pad + "  ")
         if not children:
-            lines.append(f"{pad}  End Site\n{pad}  {{\n{pad}    OFFSET {numbers(tips[index])}\n{pad}  }}")
+            lines.append(
+                f"{pad}  End Site\n{pad}  {{\n{pad}    OFFSET {numbers(tips[index])}\n{pad}  }}"
+            )
         lines.append(f"{pad}}}")
 
     joint(0, "")

@@ -17,9 +17,9 @@ from synthetic import layout, walk
 from controller.core.errors import ConfigError, DataError
 from controller.data.bodies import Canonical, canonical
 from controller.data.canonical import CanonicalSettings
-from controller.data.capture import Capture
 from controller.data.cleaning import levelled
 from controller.data.formats import bvh
+from controller.motion.capture import Capture
 from controller.motion.geometry import quaternion_to_matrix
 from controller.motion.pose import PoseLayout, encode
 

@@ -15,9 +15,9 @@ from controller.data.canonical import (
     make_body,
     on_skeleton,
 )
-from controller.data.capture import Capture
 from controller.data.reference import bone_lengths, symmetric_skeleton
 from controller.data.roundtrip import RoundTrip, compare, implausible
+from controller.motion.capture import Capture
 from controller.motion.roles import Roles
 from controller.motion.skeleton import Clip, Skeleton
 

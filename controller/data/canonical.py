@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from controller.core.errors import DataError, require
-from controller.data.capture import Capture
 from controller.data.orientation import (
     UPRIGHT,
     UPS,
@@ -30,6 +29,7 @@ from controller.data.reference import (
 )
 from controller.data.scale import find_unit
 from controller.motion import geometry
+from controller.motion.capture import Capture
 from controller.motion.roles import RoleOverrides, Roles
 from controller.motion.skeleton import Clip, Skeleton, to_local
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from controller.core.errors import DataError
-from controller.data.capture import Capture
+from controller.motion.capture import Capture
 from controller.motion.roles import Roles
 
 UPS = ("+Y", "+Z", "-Y", "-Z", "+X", "-X")

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from controller.data.capture import Capture
 from controller.data.orientation import forward
 from controller.motion import geometry
+from controller.motion.capture import Capture
 from controller.motion.roles import Roles
 from controller.motion.skeleton import Skeleton
 

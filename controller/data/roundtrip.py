@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from controller.data.capture import Capture
+from controller.motion.capture import Capture
 from controller.motion.roles import Roles
 from controller.motion.skeleton import Clip, Skeleton
 
