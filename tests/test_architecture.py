@@ -1,4 +1,4 @@
-"""Imports point one way. Read from the source, so that an import inside a function counts as well."""
+"""Imports point one way. They are read from the source, so those inside functions count, too."""
 
 from __future__ import annotations
 

@@ -98,14 +98,16 @@ def test_what_is_seen_of_a_crowd_by_hand() -> None:
     others, paces = alone(1.0, 0.0)
     paces[0, 0] = torch.tensor([0.0, -1.0])
     goal = CrowdGoal(torch.tensor([[3.0, 1.0]]), others, paces, torch.tensor([[1.3, 0.0]]))
-    seen = task.observe_goal(state, goal)[0]
+    observation = task.observe_goal(state, goal)[0]
     own = puppet().world_velocity(state)[0]
     assert not own.any()
     torch.testing.assert_close(
-        seen[:5], torch.tensor([1.3, 0.0, 1.0, 0.0, 2 / 3]), atol=1e-4, rtol=0
+        observation[:5], torch.tensor([1.3, 0.0, 1.0, 0.0, 2 / 3]), atol=1e-4, rtol=0
     )
-    torch.testing.assert_close(seen[5:9], torch.tensor([0.0, 0.8, 0.0, 0.2]), atol=1e-4, rtol=0)
-    assert not seen[9:].any()
+    torch.testing.assert_close(
+        observation[5:9], torch.tensor([0.0, 0.8, 0.0, 0.2]), atol=1e-4, rtol=0
+    )
+    assert not observation[9:].any()
 
 
 def test_being_in_somebody_costs() -> None:
@@ -162,8 +164,8 @@ def test_what_is_seen_stays_within_its_bounds_and_nobody_begins_in_another() -> 
         and float(state.position.abs().max()) <= simulation.task.side(50) / 2
     )
     for _ in range(30):
-        seen = simulation.observe(state, goal)
-        assert (seen >= low - 1e-5).all() and (seen <= high + 1e-5).all()
+        observation = simulation.observe(state, goal)
+        assert (observation >= low - 1e-5).all() and (observation <= high + 1e-5).all()
         state = simulation.advance(state, goal, latents(1, 50, 6)).state
         goal = simulation.task.next_goal(state, goal, generator)
 
@@ -178,15 +180,15 @@ def test_the_others_are_followed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"speed": 0.0}, "speed is 0.0; allowed: above 0"),
         ({"space": 0.5}, "space is 0.5; allowed: 1 to 1000"),
         ({"hold_frames": 0.0}, "hold_frames is 0.0; allowed: 1 or more"),
     ],
 )
-def test_a_bad_setting_is_refused_by_name(values: dict[str, float], said: str) -> None:
-    with pytest.raises(ConfigError, match=f"^{said}"):
+def test_a_bad_setting_is_refused_by_name(values: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
         CrowdConfig(**values)
 
 

@@ -112,13 +112,15 @@ def test_batches_are_made_by_name(name: str, mvae: Path) -> None:
     env = gymnasium.make_vec(f"envs:{name}", num_envs=3, mvae=str(mvae), max_episode_steps=7)
     assert isinstance(env.unwrapped, VectorCharacterEnv) and env.num_envs == 3
     assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
-    seen, _ = env.reset(seed=0)
-    assert env.observation_space.contains(seen) and env.single_observation_space.contains(seen[0])
+    observation, _ = env.reset(seed=0)
+    assert env.observation_space.contains(observation) and env.single_observation_space.contains(
+        observation[0]
+    )
     for frame in range(1, 15):
         action = env.action_space.sample()
         assert env.action_space.contains(action) and action.shape == (3, 6)
-        seen, reward, terminated, truncated, _ = env.step(action)
-        assert env.observation_space.contains(seen)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        assert env.observation_space.contains(observation)
         assert reward.shape == terminated.shape == truncated.shape == (3,)
         assert truncated.all() == truncated.any() == (frame % 7 == 0)
     env.close()
@@ -154,12 +156,12 @@ def test_settings_reach_the_task(mvae: Path) -> None:
     env = gymnasium.make_vec(
         JOYSTICK, num_envs=200, mvae=str(mvae), config=JoystickConfig(stand=1.0)
     )
-    seen, _ = env.reset(seed=0)
-    assert not seen[:, layout().size : layout().size + 2].any()
-    seen, _ = gymnasium.make_vec(
+    observation, _ = env.reset(seed=0)
+    assert not observation[:, layout().size : layout().size + 2].any()
+    observation, _ = gymnasium.make_vec(
         JOYSTICK, num_envs=200, mvae=str(mvae), config=JoystickConfig(stand=0.0)
     ).reset(seed=0)
-    assert seen[:, layout().size : layout().size + 2].any(axis=1).all()
+    assert observation[:, layout().size : layout().size + 2].any(axis=1).all()
 
 
 # -- actions, rewards, ends ------------------------------------------------------------------------
@@ -169,8 +171,8 @@ def test_z_is_twice_the_action_and_never_beyond_two(puppet_mvae: Path) -> None:
     env = CharacterEnv(task="random", mvae=str(puppet_mvae))
     for action, speed in ((0.25, 0.5), (-1.0, -2.0), (1.0, 2.0), (30.0, 2.0)):
         env.reset(seed=0)
-        seen, *_ = env.step(np.array([action, 0, 0, 0, 0], np.float32))
-        assert seen[0] == pytest.approx(speed)  # the puppet's poses are in m/s
+        observation, *_ = env.step(np.array([action, 0, 0, 0, 0], np.float32))
+        assert observation[0] == pytest.approx(speed)  # the puppet's poses are in m/s
         position = env.episodes.state.position
         torch.testing.assert_close(position, torch.tensor([[0.0, speed / 30]]))
 
@@ -183,7 +185,8 @@ def test_a_fall_terminates_and_the_clock_truncates(puppet_mvae: Path) -> None:
     env.reset()
     ends = [env.step(pulled(1)[0])[2:4], env.step(pulled(1, lift=-0.5)[0])[2:4]]
     assert ends == [(False, False), (True, False)]
-    env.reset()  # a fall on the last frame is a fall: nothing comes after it that a learner could count on
+    # A fall on the last frame is a fall: there is no later reward that a learner could count on.
+    env.reset()
     ends = [
         env.step(pulled(1)[0])[2:4],
         env.step(pulled(1)[0])[2:4],
@@ -216,15 +219,15 @@ def test_a_pose_that_is_not_finite_ends_one_episode_and_shows_numbers(puppet_mva
     env = VectorCharacterEnv(3, task="random", mvae=str(puppet_mvae))
     env.reset(seed=0)
     env.episodes.state.pose[1] = math.nan
-    seen, reward, terminated, truncated, info = env.step(pulled(3))
+    observation, reward, terminated, truncated, info = env.step(pulled(3))
     assert terminated.tolist() == [False, True, False] and not truncated.any()
     assert (
-        np.isfinite(seen).all()
+        np.isfinite(observation).all()
         and np.isfinite(reward).all()
         and np.isfinite(info["final_obs"][1]).all()
     )
-    seen, reward, terminated, *_ = env.step(pulled(3))
-    assert not terminated.any() and np.isfinite(seen).all()
+    observation, reward, terminated, *_ = env.step(pulled(3))
+    assert not terminated.any() and np.isfinite(observation).all()
 
 
 def test_what_ended_is_reset_in_the_same_step_and_its_last_view_is_kept(puppet_mvae: Path) -> None:
@@ -232,15 +235,15 @@ def test_what_ended_is_reset_in_the_same_step_and_its_last_view_is_kept(puppet_m
     env.reset(seed=0)
     action = pulled(3, forward=1.5)
     action[1, 3] = -0.25  # down to 0.4 m
-    seen, _, terminated, truncated, info = env.step(action)
+    observation, _, terminated, truncated, info = env.step(action)
     assert terminated.tolist() == [False, True, False] and not truncated.any()
     assert info["_final_obs"].tolist() == [False, True, False]
     assert info["final_obs"][0] is None and info["final_obs"][2] is None
     assert info["final_obs"][1][HEIGHT] == pytest.approx(-0.5) and info["final_obs"][1][
         0
     ] == pytest.approx(1.5)
-    assert not seen[1].any()  # the puppet's one reset pose is all zeros
-    assert seen[0, 0] == seen[2, 0] == pytest.approx(1.5)
+    assert not observation[1].any()  # the puppet's one reset pose is all zeros
+    assert observation[0, 0] == observation[2, 0] == pytest.approx(1.5)
     position = env.episodes.state.position
     torch.testing.assert_close(position[:, 1], torch.tensor([0.05, 0.0, 0.05]))
     for _ in range(2):
@@ -260,11 +263,11 @@ def test_some_rows_begin_anew_and_the_others_go_on_bit_by_bit(mvae: Path) -> Non
     env.reset(seed=3)
     env.action_space.seed(3)
     for _ in range(4):
-        seen, *_ = env.step(env.action_space.sample())
+        observation, *_ = env.step(env.action_space.sample())
     mask = np.array([False, True, False, True])
     again, _ = env.reset(options={"reset_mask": mask})
-    assert (again[~mask] == seen[~mask]).all()
-    assert (again[mask, :20] != seen[mask, :20]).any(axis=1).all()
+    assert (again[~mask] == observation[~mask]).all()
+    assert (again[mask, :20] != observation[mask, :20]).any(axis=1).all()
     assert (
         env.episodes.state.position[mask].eq(0).all()
         and env.episodes.state.position[~mask].ne(0).all()
@@ -362,21 +365,24 @@ def test_ends_are_told_as_stable_baselines3_wants_them(puppet_mvae: Path) -> Non
     assert first.shape == (3, layout().size) and first.dtype == np.float32
     action = pulled(3, forward=1.5)
     action[1, 3] = -0.25
-    seen, rewards, dones, infos = env.step(action)
+    observation, rewards, dones, infos = env.step(action)
     total = rewards.copy()
     assert dones.tolist() == [False, True, False] and infos[0] == infos[2] == {}
     assert infos[1]["TimeLimit.truncated"] is False
     assert infos[1]["terminal_observation"][HEIGHT] == pytest.approx(-0.5)
-    assert not seen[1].any()
+    assert not observation[1].any()
     assert infos[1]["episode"]["l"] == 1 and infos[1]["episode"]["r"] == pytest.approx(rewards[1])
     total[1] = 0
     for _ in range(3):
-        seen, rewards, dones, infos = env.step(pulled(3, forward=0.5))
+        observation, rewards, dones, infos = env.step(pulled(3, forward=0.5))
         total += rewards
     assert dones.tolist() == [True, False, True] and infos[1] == {}
     for row in (0, 2):
         assert infos[row]["TimeLimit.truncated"] is True
-        assert infos[row]["terminal_observation"][0] == pytest.approx(0.5) and not seen[row].any()
+        assert (
+            infos[row]["terminal_observation"][0] == pytest.approx(0.5)
+            and not observation[row].any()
+        )
         assert infos[row]["episode"]["l"] == 4
         assert infos[row]["episode"]["r"] == pytest.approx(total[row], rel=1e-5)
     *_, dones, infos = env.step(pulled(3))
@@ -418,13 +424,13 @@ def test_the_batch_answers_questions_of_the_library(mvae: Path) -> None:
 def test_what_was_seen_stays_as_it_was(mvae: Path) -> None:
     """A learner keeps observations and rewards; later steps must not write into them."""
     env = vec_env(mvae, 4, steps=3)
-    kept = [env.reset()]
+    stored = [env.reset()]
     for action in actions(4, 6):
-        kept += env.step(action)[:3]
-    copies = [array.copy() for array in kept]
+        stored += env.step(action)[:3]
+    copies = [array.copy() for array in stored]
     for action in actions(4, 6):
         env.step(action)
-    assert all(np.array_equal(one, other) for one, other in zip(kept, copies, strict=True))
+    assert all(np.array_equal(one, other) for one, other in zip(stored, copies, strict=True))
 
 
 def test_256_characters_cost_far_less_than_256_times_one() -> None:

@@ -195,8 +195,8 @@ def test_the_nearest_pose_is_the_nearest_of_all() -> None:
     strange += 0.02 * torch.randn(strange.shape, generator=torch.Generator().manual_seed(0))
     ours = layout().joint_positions(strange)
     distance = torch.stack([(pose - captured).norm(dim=-1).mean(dim=-1).min() for pose in ours])
-    found = nearest_pose_cm(data(), normalizer, normalizer.normalize(strange))
-    assert found == pytest.approx(100 * float(distance.median()), rel=1e-4) and found > 1
+    result = nearest_pose_cm(data(), normalizer, normalizer.normalize(strange))
+    assert result == pytest.approx(100 * float(distance.median()), rel=1e-4) and result > 1
 
 
 # -- recordings ------------------------------------------------------------------------------------

@@ -111,11 +111,11 @@ def test_poses_drawn_go_on_and_the_rest_stay() -> None:
     assert int(moved.sum()) == BATCH and set(moved.nonzero().flatten().tolist()) == set(
         pool.rows.tolist()
     )
-    held = (before[pool.rows] + 0.125).clamp(pool.low, pool.high)
-    assert torch.equal(pool.poses[pool.rows], held)
+    clamped = (before[pool.rows] + 0.125).clamp(pool.low, pool.high)
+    assert torch.equal(pool.poses[pool.rows], clamped)
 
 
-def test_a_pose_that_leaves_the_captured_range_is_held_and_one_that_is_no_number_begins_anew() -> (
+def test_a_pose_outside_the_captured_range_is_clamped_and_one_that_is_not_finite_is_replaced() -> (
     None
 ):
     pool = free_running()

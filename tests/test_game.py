@@ -1,4 +1,4 @@
-"""Tasks in somebody's hands: keys switch them, clicks and lines set their goals, sliders set z."""
+"""Tasks in the user's hands: keys switch them, clicks and lines set their goals, sliders set z."""
 
 from __future__ import annotations
 
@@ -199,8 +199,8 @@ def test_each_press_takes_the_next_shape_and_a_reset_keeps_it(player: Player) ->
     hold(player, set(), 4.0)
     line = player.now.stage.line
     assert line is not None
-    off = np.hypot(*(line - player.root[[0, 2]].numpy()).T)
-    assert off.min() < 0.25 and off.argmin() > 20  # points, 0.1 m each
+    error = np.hypot(*(line - player.root[[0, 2]].numpy()).T)
+    assert error.min() < 0.25 and error.argmin() > 20  # points, 0.1 m each
 
 
 def test_a_drawn_line_is_shown_as_it_grows_and_then_walked_along(player: Player) -> None:
@@ -212,11 +212,11 @@ def test_a_drawn_line_is_shown_as_it_grows_and_then_walked_along(player: Player)
     assert player.game.status == "drawing" and player.now.stage.line is not before
     player.trace(trembling[30:], done=True)
     assert player.game.status.startswith("drawn, 6.")
-    off = []
+    error = []
     for _ in range(200):
         player.step(set())
-        off.append(float(np.hypot(*(np.array(trembling) - player.root[[0, 2]].numpy()).T).min()))
-    assert float(np.mean(off)) < 0.15
+        error.append(float(np.hypot(*(np.array(trembling) - player.root[[0, 2]].numpy()).T).min()))
+    assert float(np.mean(error)) < 0.15
     assert player.root[[0, 2]].numpy() == pytest.approx(trembling[-1], abs=0.3)
 
 
@@ -250,12 +250,12 @@ def test_sliders_hold_z_and_the_others_are_drawn_or_nothing(player: Player) -> N
     assert isinstance(player.game, RandomGame) and sliders is not None
     sliders.clamp(0, 1.2)  # the puppet's first string: m/s ahead
     sliders.clamp(3, 0.0)  # which holds it up
-    drawn = set()
+    points = set()
     for _ in range(5):
         player.step(set())
         assert sliders.values[0] == 1.2
-        drawn.add(float(sliders.values[1]))
-    assert len(drawn) == 5 and "2 of 5 of z held, the others drawn at random" in player.game.status
+        points.add(float(sliders.values[1]))
+    assert len(points) == 5 and "2 of 5 of z held, the others drawn at random" in player.game.status
     player.step({"n"})
     assert list(sliders.values) == [1.2, 0.0, 0.0, 0.0, 0.0]
     assert np.hypot(*hold(player, set(), 1.0)) == pytest.approx(1.2, abs=0.01)

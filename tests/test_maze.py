@@ -99,22 +99,22 @@ def test_a_drawn_labyrinth_is_perfect_and_the_same_for_the_same_seed(
     and no loop."""
     if rows * columns == 1:
         return
-    drawn = Labyrinth.draw(count, rows, columns, generator(seed))
+    labyrinths = Labyrinth.draw(count, rows, columns, generator(seed))
     pairs = edges(rows, columns).tolist()
     cells = rows * columns
-    assert drawn.passages.sum(dim=1).tolist() == [cells - 1] * count
+    assert labyrinths.passages.sum(dim=1).tolist() == [cells - 1] * count
     exit = seed % cells
-    steps = drawn.steps_to(torch.full((count,), exit))
-    for passages, counted in zip(drawn.passages.tolist(), steps.tolist(), strict=True):
+    steps = labyrinths.steps_to(torch.full((count,), exit))
+    for passages, counted in zip(labyrinths.passages.tolist(), steps.tolist(), strict=True):
         assert counted == flooded(passages, pairs, exit, cells) and max(counted) < math.inf
-    following = drawn.following(steps)
+    following = labyrinths.following(steps)
     onward = steps.gather(1, following)
     assert torch.equal(onward, (steps - 1).clamp(min=0)) and (following[:, exit] == exit).all()
     assert torch.equal(
-        Labyrinth.draw(count, rows, columns, generator(seed)).passages, drawn.passages
+        Labyrinth.draw(count, rows, columns, generator(seed)).passages, labyrinths.passages
     )
     walls = 2 * (rows + columns) + len(pairs) - (cells - 1)
-    assert drawn.walls().shape == (count, walls, 2, 2)
+    assert labyrinths.walls().shape == (count, walls, 2, 2)
 
 
 def test_labyrinths_of_other_seeds_differ_and_their_passages_are_not_all_alike() -> None:
@@ -141,7 +141,7 @@ def test_a_batch_may_hold_labyrinths_with_more_and_with_fewer_walls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exit", "said"),
+    ("exit", "message"),
     [
         (None, "exit is None; allowed: a row from 0 to 1 and a column from 0 to 1"),
         ((2, 0), r"exit is \(2, 0\); allowed: a row from 0 to 1 and a column from 0 to 1"),
@@ -152,10 +152,10 @@ def test_a_batch_may_hold_labyrinths_with_more_and_with_fewer_walls() -> None:
         ),
     ],
 )
-def test_a_maze_without_an_exit_one_can_come_to_is_refused(exit: Any, said: str) -> None:
+def test_a_maze_without_an_exit_one_can_come_to_is_refused(exit: Any, message: str) -> None:
     task = MazeTask(puppet())
     cut_off = opened(2, 2, (0, 2), (2, 3))
-    with pytest.raises(ConfigError, match=f"^{said}$"):
+    with pytest.raises(ConfigError, match=f"^{message}$"):
         task.goal_in(at(0, 0), cut_off, exit=exit)
     with pytest.raises(ConfigError, match=r"^entrance is"):
         task.goal_in(at(0, 0), cut_off, entrance=(5, 5), exit=(1, 1))
@@ -163,7 +163,7 @@ def test_a_maze_without_an_exit_one_can_come_to_is_refused(exit: Any, said: str)
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (
             lambda: Labyrinth(1, 1, torch.zeros(1, 0, dtype=torch.bool)),
@@ -181,8 +181,8 @@ def test_a_maze_without_an_exit_one_can_come_to_is_refused(exit: Any, said: str)
         (lambda: MazeConfig(hold_frames=0.0), "hold_frames is 0.0; allowed: 1 or more"),
     ],
 )
-def test_a_bad_setting_is_refused_by_name(make: Any, said: str) -> None:
-    with pytest.raises(ConfigError, match=f"^{said}"):
+def test_a_bad_setting_is_refused_by_name(make: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
         make()
 
 
@@ -200,12 +200,14 @@ def test_rays_meet_a_wall_ahead_where_trigonometry_says() -> None:
         ends = geometry.turn(
             torch.tensor([[-50.0, 2.0], [50.0, 2.0]]), torch.tensor(yaw)
         ) + torch.tensor([3.0, 4.0])
-        seen = sight.cast(torch.tensor([[3.0, 4.0]]), torch.tensor([yaw]), ends.view(1, 1, 2, 2))[0]
-        for angle, found in zip(sight.ray_angles().tolist(), seen.tolist(), strict=True):
+        distances = sight.cast(
+            torch.tensor([[3.0, 4.0]]), torch.tensor([yaw]), ends.view(1, 1, 2, 2)
+        )[0]
+        for angle, result in zip(sight.ray_angles().tolist(), distances.tolist(), strict=True):
             expected = (
                 min(2 / math.cos(angle), sight.REACH) if math.cos(angle) > 1e-3 else sight.REACH
             )
-            assert found == pytest.approx(expected, rel=1e-3)
+            assert result == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_ray_stops_at_the_nearest_wall_and_passes_beside_one() -> None:
@@ -215,10 +217,12 @@ def test_a_ray_stops_at_the_nearest_wall_and_passes_beside_one() -> None:
     assert torch.equal(sight.cast(*here, torch.cat((far, near), dim=1)), sight.cast(*here, near))
     left = wall(0.5, 1.0, 9.0, 1.0)  # ends half a metre left of straight ahead
     angles = sight.ray_angles()
-    seen = sight.cast(*here, left)[0]
+    distances = sight.cast(*here, left)[0]
     meets = (angles > math.atan(0.5)) & (angles < math.atan(9.0))
-    assert torch.equal(seen < sight.REACH, meets)
-    assert float(seen[meets][0]) == pytest.approx(1 / math.cos(float(angles[meets][0])), rel=1e-4)
+    assert torch.equal(distances < sight.REACH, meets)
+    assert float(distances[meets][0]) == pytest.approx(
+        1 / math.cos(float(angles[meets][0])), rel=1e-4
+    )
 
 
 def test_rays_come_in_the_order_right_to_left_and_mirror_with_the_world() -> None:
@@ -246,10 +250,10 @@ def test_rays_end_on_walls() -> None:
 )
 def test_how_far_a_wall_is(x: float, z: float, expected: float) -> None:
     """A wall from (-1, 0) to (1, 0)."""
-    found = sight.wall_distance(
+    result = sight.wall_distance(
         torch.tensor([[[x, z]]]), torch.cat((wall(-1, 0, 1, 0), wall(50, 50, 60, 60)), dim=1)
     )
-    assert float(found) == pytest.approx(expected, abs=1e-4)
+    assert float(result) == pytest.approx(expected, abs=1e-4)
 
 
 # -- the task --------------------------------------------------------------------------------------
@@ -292,7 +296,7 @@ def test_what_is_seen_of_a_maze_by_hand() -> None:
     """In the first cell of the elbow, facing +X: the way leads to the right, 2 m, and then 2 m
     along +X."""
     task, goal = laid()
-    seen = task.observe_goal(at(0.0, 0.0, math.pi / 2), goal)[0]
+    observation = task.observe_goal(at(0.0, 0.0, math.pi / 2), goal)[0]
     squash = math.sqrt(1 + 8)
     by_hand = [
         0,
@@ -307,9 +311,9 @@ def test_what_is_seen_of_a_maze_by_hand() -> None:
         -2 / squash,
         4 / 5,
     ]
-    torch.testing.assert_close(seen[:11], torch.tensor(by_hand), atol=1e-4, rtol=0)
+    torch.testing.assert_close(observation[:11], torch.tensor(by_hand), atol=1e-4, rtol=0)
     angles = sight.ray_angles()
-    assert seen.shape == (11 + sight.RAYS,) and task.goal_size == len(seen) == len(
+    assert observation.shape == (11 + sight.RAYS,) and task.goal_size == len(observation) == len(
         task.goal_bounds()
     )
     # Walls: one ahead at x = 1 that ends at z = 1, behind it one at x = 3; behind at x = -1, left z
@@ -318,9 +322,9 @@ def test_what_is_seen_of_a_maze_by_hand() -> None:
         passes = math.tan(-angle) > 1 and math.cos(angle) > 0
         ahead = (3 if passes else 1) / abs(math.cos(angle))
         walls = [ahead, 1 / math.sin(angle) if angle > 0 else -3 / math.sin(angle)]
-        assert float(seen[11 + number]) == pytest.approx(min(walls) / (1 + min(walls)), abs=1e-3), (
-            math.degrees(angle)
-        )
+        assert float(observation[11 + number]) == pytest.approx(
+            min(walls) / (1 + min(walls)), abs=1e-3
+        ), math.degrees(angle)
 
 
 def test_what_is_paid_in_a_maze_by_hand() -> None:
@@ -402,13 +406,13 @@ def test_moving_and_turning_the_world_changes_nothing(
     goal = simulation.task.draw_goal(here, generator(seed))
     there = turned(here, yaw, x, z)
     other = moved(goal, yaw, x, z)
-    seen = simulation.observe(there, other)
+    observation = simulation.observe(there, other)
     expected = simulation.observe(here, goal)
     assert (
-        float(((seen - expected).abs() > 1e-3).float().mean()) < 0.01
+        float(((observation - expected).abs() > 1e-3).float().mean()) < 0.01
     )  # a ray may just miss a wall's end, or not
     torch.testing.assert_close(
-        seen[:, : -sight.RAYS], expected[:, : -sight.RAYS], atol=1e-3, rtol=0
+        observation[:, : -sight.RAYS], expected[:, : -sight.RAYS], atol=1e-3, rtol=0
     )
     one, two = (
         simulation.advance(s, g, latents(seed, 6, 6)) for s, g in ((here, goal), (there, other))
@@ -439,8 +443,8 @@ def test_what_is_seen_stays_within_its_bounds() -> None:
     draw = generator(1)
     state, goal = simulation.reset(50, draw)
     for _ in range(40):
-        seen = simulation.observe(state, goal)
-        assert (seen >= low - 1e-5).all() and (seen <= high + 1e-5).all()
+        observation = simulation.observe(state, goal)
+        assert (observation >= low - 1e-5).all() and (observation <= high + 1e-5).all()
         state = simulation.advance(state, goal, latents(1, 50, 6)).state
         goal = simulation.task.next_goal(state, goal, draw)
 
@@ -465,47 +469,47 @@ def navigator(task: MazeTask, limit: float = 2.0, seed: int = 0) -> Navigator:
         pose = task.character.layout.size
         latent = task.character.latent
         pilot = Actor(pose + 4, latent, [8], limit)
-        made = Navigator(
+        model = Navigator(
             pose + task.goal_size, [8], pilot.sizes, JoystickTask(task.character).settings()
         )
-        made.pilot.load_state_dict(pilot.state_dict())
-    return made
+        model.pilot.load_state_dict(pilot.state_dict())
+    return model
 
 
 @torch.no_grad()
 def test_an_untrained_navigator_passes_the_wish_on() -> None:
-    made = navigator(MazeTask(character()))
-    made.head.weight.zero_(), made.head.bias.zero_()
-    seen = latents(1, 50, made.sizes["observation"])
+    model = navigator(MazeTask(character()))
+    model.head.weight.zero_(), model.head.bias.zero_()
+    observation = latents(1, 50, model.sizes["observation"])
     pose = character().layout.size
-    seen[:, pose : pose + 2] = seen[:, pose : pose + 2].clamp(-0.4, 0.4)
-    torch.testing.assert_close(made.wish(seen), seen[:, pose : pose + 4])
-    torch.testing.assert_close(made(seen), made.pilot(seen[:, : pose + 4]))
+    observation[:, pose : pose + 2] = observation[:, pose : pose + 2].clamp(-0.4, 0.4)
+    torch.testing.assert_close(model.wish(observation), observation[:, pose : pose + 4])
+    torch.testing.assert_close(model(observation), model.pilot(observation[:, : pose + 4]))
 
 
 @torch.no_grad()
 def test_a_navigator_turns_a_wish_to_the_left_and_slows_it_down() -> None:
     """Its three outputs by hand: a wish to go ahead at 0.4 m/s facing there, at half the pace,
     turned by 45° and, for the way alone, by 30° back."""
-    made = navigator(MazeTask(character()))
-    made.head.weight.zero_()
+    model = navigator(MazeTask(character()))
+    model.head.weight.zero_()
     turn = math.radians(45)
     aside = math.radians(-30)
     half = [math.atanh(angle / (math.pi / 2)) for angle in (turn, aside)]
-    made.head.bias.copy_(torch.tensor([math.log(1 / 3), *half]))  # 2·sigmoid = 0.5
-    seen = torch.zeros(1, made.sizes["observation"])
+    model.head.bias.copy_(torch.tensor([math.log(1 / 3), *half]))  # 2·sigmoid = 0.5
+    observation = torch.zeros(1, model.sizes["observation"])
     pose = character().layout.size
-    seen[0, pose : pose + 4] = torch.tensor([0.4, 0.0, 1.0, 0.0])
+    observation[0, pose : pose + 4] = torch.tensor([0.4, 0.0, 1.0, 0.0])
     go = turn + aside
     by_hand = [0.2 * math.cos(go), 0.2 * math.sin(go), math.cos(turn), math.sin(turn)]
-    torch.testing.assert_close(made.wish(seen)[0], torch.tensor(by_hand), atol=1e-5, rtol=0)
+    torch.testing.assert_close(model.wish(observation)[0], torch.tensor(by_hand), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
 def test_a_navigator_wishes_nothing_faster_than_its_pilot_was_trained_for() -> None:
-    made = navigator(MazeTask(character()))
-    seen = 30 * latents(1, 400, made.sizes["observation"])
-    forward, left, cos, sin = made.wish(seen).unbind(dim=-1)
+    model = navigator(MazeTask(character()))
+    observation = 30 * latents(1, 400, model.sizes["observation"])
+    forward, left, cos, sin = model.wish(observation).unbind(dim=-1)
     aside = torch.atan2(left, forward) - torch.atan2(sin, cos)
     speed = torch.hypot(forward, left)
     limit = JoystickConfig().speed_limit(aside)
@@ -513,9 +517,9 @@ def test_a_navigator_wishes_nothing_faster_than_its_pilot_was_trained_for() -> N
 
 
 def test_a_navigator_learns_and_its_pilot_does_not() -> None:
-    made = navigator(MazeTask(character()))
-    made(latents(1, 3, made.sizes["observation"])).sum().backward()
-    for name, parameter in made.named_parameters():
+    model = navigator(MazeTask(character()))
+    model(latents(1, 3, model.sizes["observation"])).sum().backward()
+    for name, parameter in model.named_parameters():
         assert (parameter.grad is None) == name.startswith("pilot.")
 
 
@@ -525,8 +529,10 @@ def test_a_navigator_is_saved_and_read_with_its_pilot(tmp_path: Any) -> None:
     policy = Policy.of(navigator(task), character(), task.name, task.settings())
     policy.save(tmp_path / "maze.safetensors")
     again = Policy.load_for(tmp_path / "maze.safetensors", simulation)
-    seen = latents(2, 5, simulation.observation_size)
-    assert isinstance(again.actor, Navigator) and torch.equal(again(seen), policy(seen))
+    observation = latents(2, 5, simulation.observation_size)
+    assert isinstance(again.actor, Navigator) and torch.equal(
+        again(observation), policy(observation)
+    )
     other = Simulation(character(), TargetTask(character()))
     with pytest.raises(
         CheckpointError,
@@ -563,7 +569,7 @@ def test_a_navigator_is_trained_over_its_pilot_and_a_run_goes_on(tmp_path: Path)
     assert resumed.frames == training.frames and "pilot" in resumed.policy().header
     with pytest.raises(
         ConfigError,
-        match=r"^start is 'actor'; allowed: a policy that is of the same kind, navigator$",
+        match=r"^start is 'actor'; allowed: a policy of the same kind, navigator$",
     ):
         PolicyTraining(
             replace(config, start=tmp_path / "joystick.safetensors", out=tmp_path / "other")
@@ -696,8 +702,8 @@ def test_whoever_points_or_drags_sets_the_exit_and_v_shows_the_rays(player: Play
 
 def test_a_wall_is_drawn_as_a_box_around_its_line_seen_from_outside() -> None:
     """Of a wall from (1, 2) to (1, 4): five faces, whose normals point away from its middle."""
-    drawn = faces(np.array([[[1.0, 2.0], [1.0, 4.0]]]))
-    corner, first, second = (drawn[:, row, :3] for row in range(3))
+    corners = faces(np.array([[[1.0, 2.0], [1.0, 4.0]]]))
+    corner, first, second = (corners[:, row, :3] for row in range(3))
     middle = corner + (first + second) / 2
     normal = np.cross(first, second)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
@@ -728,8 +734,8 @@ def test_a_batch_begins_anew_where_a_wall_was_touched() -> None:
     env.action_space.seed(1)
     touched = np.zeros(16, bool)
     for _ in range(120):
-        seen, _, terminated, truncated, _ = env.step(env.action_space.sample())
-        assert not truncated.any() and env.observation_space.contains(seen)
+        observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        assert not truncated.any() and env.observation_space.contains(observation)
         touched |= terminated
     assert touched.any()
 

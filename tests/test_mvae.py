@@ -86,8 +86,8 @@ def test_blended_layers_have_the_gradients_of_blended_weights(
         torch.autograd.grad(outcome, wanting, upstream, materialize_grads=True)
         for outcome in (ours, naive)
     )
-    for mine, meant in zip(*gradients, strict=True):
-        torch.testing.assert_close(mine, meant, atol=1e-4, rtol=1e-4)
+    for mine, reference in zip(*gradients, strict=True):
+        torch.testing.assert_close(mine, reference, atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()
@@ -134,20 +134,20 @@ def test_z_reaches_every_layer_by_itself(layer: str) -> None:
 
 @torch.no_grad()
 def test_z_is_the_mean_plus_sigma_times_noise() -> None:
-    made = model()
+    vae = model()
     generator = torch.Generator().manual_seed(3)
     previous, following = torch.randn(2, 4, layout().size, generator=generator)
     noise = torch.randn(4, 6, generator=generator)
-    mean, log_variance = made.encode(previous, following)
-    step = made.loss(previous, 0 * following, following, noise, 0)
-    expected = made.decode(mean + log_variance.exp().sqrt() * noise, previous)
+    mean, log_variance = vae.encode(previous, following)
+    step = vae.loss(previous, 0 * following, following, noise, 0)
+    expected = vae.decode(mean + log_variance.exp().sqrt() * noise, previous)
     torch.testing.assert_close(step.predicted, expected, atol=1e-5, rtol=1e-5)
     assert step.reconstruction.item() == pytest.approx(
         expected.square().mean().item(), rel=1e-5
     )  # what follows is 0
     assert step.latent.item() == pytest.approx(kl.kl_loss(mean, log_variance, 0).item(), rel=1e-6)
-    assert (made.encode(previous, following + 1)[0] - mean).abs().min() > 0
-    huge = made.encode(1e6 * previous, 1e6 * following)[1]
+    assert (vae.encode(previous, following + 1)[0] - mean).abs().min() > 0
+    huge = vae.encode(1e6 * previous, 1e6 * following)[1]
     assert float(huge.min()) >= -12 and float(huge.max()) <= 6
 
 
@@ -186,8 +186,8 @@ def test_our_linear_layer_is_torchs_with_its_gradients(
     theirs.load_state_dict(ours.state_dict())
     inputs = torch.randn(2, rows, 7, generator=torch.Generator().manual_seed(0))[1].requires_grad_()
     again = inputs.detach().clone().requires_grad_()
-    for layer, seen in ((ours, inputs), (theirs, again)):
-        layer(seen).square().sum().backward()
+    for layer, layer_inputs in ((ours, inputs), (theirs, again)):
+        layer(layer_inputs).square().sum().backward()
     torch.testing.assert_close(ours(inputs), theirs(again), atol=1e-5, rtol=1e-5)
     for mine, other in ((inputs, again), (ours.weight, theirs.weight), (ours.bias, theirs.bias)):
         torch.testing.assert_close(mine.grad, other.grad, atol=1e-5, rtol=1e-5)
@@ -322,13 +322,13 @@ def counted(
 
 def test_windows_lie_within_one_clip_and_reach_all_of_it() -> None:
     windows = Windows(*counted([9, 3, 5, 4, 20]), length=5)
-    drawn = windows.draw(2000, torch.Generator().manual_seed(0))
-    assert drawn.shape == (2000, 5, 5)
-    clip = drawn[..., 3]
-    frame = drawn[..., 4]
+    draws = windows.draw(2000, torch.Generator().manual_seed(0))
+    assert draws.shape == (2000, 5, 5)
+    clip = draws[..., 3]
+    frame = draws[..., 4]
     assert (clip == clip[:, :1]).all() and (frame[:, 1:] - frame[:, :-1] == 1).all()
-    found = {(int(c), int(f)) for c, f in zip(clip[:, 0], frame[:, 0], strict=True)}
-    assert found == {(0, f) for f in range(5)} | {(2, 0)} | {(4, f) for f in range(16)}
+    result = {(int(c), int(f)) for c, f in zip(clip[:, 0], frame[:, 0], strict=True)}
+    assert result == {(0, f) for f in range(5)} | {(2, 0)} | {(4, f) for f in range(16)}
 
 
 def test_a_data_set_without_a_window_is_refused() -> None:
@@ -340,8 +340,8 @@ def test_a_data_set_without_a_window_is_refused() -> None:
 def test_balance_draws_rare_speeds_more_often(balance: float, share: float) -> None:
     """90 windows at 1 m/s, 10 at 2 m/s: weights of 90^(1−b) to 10^(1−b)."""
     windows = Windows(*counted([94, 14], [1.0, 2.0]), length=5, balance=balance)
-    drawn = windows.draw(20_000, torch.Generator().manual_seed(0))
-    fast = float((drawn[:, 0, 0] == 2.0).float().mean())
+    draws = windows.draw(20_000, torch.Generator().manual_seed(0))
+    fast = float((draws[:, 0, 0] == 2.0).float().mean())
     assert fast == pytest.approx(share, abs=0.015)
 
 

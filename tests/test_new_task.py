@@ -212,8 +212,8 @@ def test_a_module_that_is_not_there_is_one_sentence(
     mvae: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--task", "examples.nobody:companion", "--mvae", mvae]
-    said = refusal(evaluate.main, words, monkeypatch, capsys)
-    assert said == "task is 'examples.nobody:companion': No module named 'examples.nobody'"
+    message = refusal(evaluate.main, words, monkeypatch, capsys)
+    assert message == "task is 'examples.nobody:companion': No module named 'examples.nobody'"
     words = ["--task", "examples.companion:nobody", "--mvae", mvae]
     assert "task is 'examples.companion:nobody'; allowed: joystick, " in refusal(
         evaluate.main, words, monkeypatch, capsys

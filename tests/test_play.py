@@ -353,22 +353,22 @@ def test_each_policy_must_fit_the_model(
 ) -> None:
     """Before anything is played, though it would be the second's turn only after P."""
     alien = untrained(puppet_mvae, tmp_path / "alien.safetensors")
-    for path, said in (
+    for path, message in (
         (alien, "trained on another motion VAE"),
         (tmp_path / "no.safetensors", "no such checkpoint"),
     ):
         words = [*weights, "--policy", path, "--headless", "--frames", "1"]
         refusal = synthetic.refusal(play.main, words, monkeypatch, capsys)
-        assert refusal.startswith(f"{path}: ") and said in refusal
+        assert refusal.startswith(f"{path}: ") and message in refusal
 
 
 def test_the_script_reaches_the_player_frame_by_frame(
     player: Player, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What play.py hands on is what the script says, with the camera along +Z."""
-    seen: list[Set[str]] = []
+    keys: list[Set[str]] = []
     step = player.step
-    monkeypatch.setattr(player, "step", lambda held: (seen.append(held), step(held)))
+    monkeypatch.setattr(player, "step", lambda held: (keys.append(held), step(held)))
     monkeypatch.setattr(play, "Player", SimpleNamespace(load=lambda *_: player))
     monkeypatch.setattr(
         sys,
@@ -376,7 +376,7 @@ def test_the_script_reaches_the_player_frame_by_frame(
         ["play.py", "--headless", "--keys", SCRIPT, "--record", str(tmp_path / "a.bvh")],
     )
     play.main()
-    assert seen == [KeyScript.parse(SCRIPT).at(frame) for frame in range(25)]
+    assert keys == [KeyScript.parse(SCRIPT).at(frame) for frame in range(25)]
     assert player.root[2] > 0.3
 
 
@@ -467,11 +467,11 @@ def session() -> Iterator[play.Session]:
         player = Player(
             synthetic.puppet(), [named("strong"), named("weak", 0.5)], settings=settings
         )
-        made = play.Session(
+        opened = play.Session(
             player, play.Options(size="320x180"), Recording([], player.character.skeleton, 30.0)
         )
-        yield made
-        made.screen.close()
+        yield opened
+        opened.screen.close()
 
 
 def mouse(session: play.Session, *events: tuple[str, int, int], button: int = 1) -> None:
@@ -480,9 +480,9 @@ def mouse(session: play.Session, *events: tuple[str, int, int], button: int = 1)
     session.screen.window.poll()
     for kind, x, y in events:
         pygame.event.post(pygame.event.Event(kinds[kind], pos=(x, y), button=button))
-    seen = session.screen.window.poll()
-    session.apply(seen)
-    session.step(seen)
+    inputs = session.screen.window.poll()
+    session.apply(inputs)
+    session.step(inputs)
 
 
 @pytest.mark.xdist_group("opengl")
@@ -609,7 +609,7 @@ def test_no_opengl_is_one_sentence(weights: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--headless"], "--headless needs --frames, --keys or --clicks"),
         (["--headless", "--frames", "0"], "--frames is 0"),
@@ -632,6 +632,9 @@ def test_no_opengl_is_one_sentence(weights: list[str]) -> None:
     ],
 )
 def test_mistakes_are_one_sentence_before_anything_is_played(
-    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert said in synthetic.refusal(play.main, [*words], monkeypatch, capsys)
+    assert message in synthetic.refusal(play.main, [*words], monkeypatch, capsys)

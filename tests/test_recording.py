@@ -105,8 +105,8 @@ def test_a_gif_keeps_the_colours_of_small_things(tmp_path: Path) -> None:
         record.add(CLIP.positions[0], CLIP.global_rotations()[0])
         record.add_picture(pixels)
     with Image.open(tmp_path / "out.gif") as gif:
-        off = np.abs(np.asarray(gif.convert("RGB")).astype(int) - pixels).max(axis=-1)
-    assert off[20, 10 : 20 * len(colours) : 20].max() < 20 and off.mean() < 8
+        error = np.abs(np.asarray(gif.convert("RGB")).astype(int) - pixels).max(axis=-1)
+    assert error[20, 10 : 20 * len(colours) : 20].max() < 20 and error.mean() < 8
 
 
 @pytest.mark.skipif(

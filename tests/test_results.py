@@ -34,7 +34,7 @@ from controller.evaluation.results.symmetry import (
     judged_figure,
     symmetry_figures,
 )
-from controller.evaluation.trials import TRIALS, Metric, Trial
+from controller.evaluation.trials import TRIALS, Metric, Trial, trial
 from controller.evaluation.trials.joystick import response_figures
 from controller.games import GAMES
 from controller.motion import geometry, metrics
@@ -59,9 +59,9 @@ def test_the_interval_is_that_of_all_resamples_there_are() -> None:
     """Of six values there are 6⁶ resamples: few enough to take all of them, and none at random."""
     values = [0.3, 1.1, 1.9, 2.0, 3.7, 5.2]
     means = np.mean(list(itertools.product(values, repeat=6)), axis=1)
-    found = estimate(values, level=0.9, resamples=20_000)
-    assert found.mean == pytest.approx(np.mean(values))
-    assert (found.low, found.high) == pytest.approx(np.quantile(means, (0.05, 0.95)), abs=0.05)
+    result = estimate(values, level=0.9, resamples=20_000)
+    assert result.mean == pytest.approx(np.mean(values))
+    assert (result.low, result.high) == pytest.approx(np.quantile(means, (0.05, 0.95)), abs=0.05)
 
 
 def test_an_interval_covers_as_often_as_is_said() -> None:
@@ -193,13 +193,13 @@ def test_a_character_in_a_mirror_does_everything_to_the_other_side() -> None:
     mirror = MirroredCharacter(puppet())
     state = mirror.reset(2)
     steps = torch.tensor([[1.0, 0.5, 0.4, 0.0, 0.0], [0.2, -1.0, -1.0, 0.0, 0.0]])
-    seen = mirror.mirrored(state)
+    image = mirror.mirrored(state)
     real = state
     for _ in range(20):
         real = mirror.step(real, steps)
-        seen = puppet().step(seen, steps)
-    torch.testing.assert_close(real.position, seen.position * torch.tensor([-1.0, 1.0]))
-    torch.testing.assert_close(real.yaw, -seen.yaw)
+        image = puppet().step(image, steps)
+    torch.testing.assert_close(real.position, image.position * torch.tensor([-1.0, 1.0]))
+    torch.testing.assert_close(real.yaw, -image.yaw)
 
 
 def lopsided(left: float, right: float) -> Callable[[CharacterState, Any], Tensor]:
@@ -277,19 +277,19 @@ def test_a_policy_acts_in_the_task_as_it_was_trained_for_it(tmp_path: Path) -> N
     for task, speed in (("target", 0.9), ("joystick", 1.4)):
         path = tmp_path / f"{task}.safetensors"
         policy(task, **({"speed": 0.9} if task == "target" else {})).save(path)
-        found, simulation = Policy.load_at_task(path, character(), TargetTask)
+        result, simulation = Policy.load_at_task(path, character(), TargetTask)
         config = simulation.task.config
-        assert found.task == task and isinstance(config, TargetConfig) and config.speed == speed
+        assert result.task == task and isinstance(config, TargetConfig) and config.speed == speed
         state, goal = simulation.reset(3, torch.Generator().manual_seed(0))
-        assert acting(simulation, found)(state, goal).shape == (3, character().latent)
+        assert acting(simulation, result)(state, goal).shape == (3, character().latent)
 
 
 def test_settings_that_are_none_of_the_tasks_are_one_sentence(
     tmp_path: Path, mvae: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = policy("target")
-    made.header["settings"] = {"velocity": 3}
-    made.save(tmp_path / "target.safetensors")
+    untrained = policy("target")
+    untrained.header["settings"] = {"velocity": 3}
+    untrained.save(tmp_path / "target.safetensors")
     words: list[str | Path] = [
         "--task",
         "target",
@@ -353,8 +353,15 @@ def test_everything_is_measured_and_written(
     assert everybody == [("path", "joystick"), ("path", "monte_carlo"), ("random", "random")]
     for row in results["rows"]:
         known = {name for name, value in row["figures"].items() if value["mean"] is not None}
-        assert known >= {"foot_skate_cm_per_frame", "jerk_m_s3", "bone_length_error_mm", "nearest_pose_cm_median",
-                         "speed_coverage", "turn_coverage", "alive_fraction"}  # fmt: skip
+        assert known >= {
+            "foot_skate_cm_per_frame",
+            "jerk_m_s3",
+            "bone_length_error_mm",
+            "nearest_pose_cm_median",
+            "speed_coverage",
+            "turn_coverage",
+            "alive_fraction",
+        }
     assert {"apd_cm", "ade_cm", "fde_cm"} <= set(results["rows"][2]["figures"])
     assert {"cross_track_error_m", "left_right_ratio"} <= set(results["rows"][0]["figures"])
     assert results["captured"]["jerk_m_s3"] > 0 and results["data"]["clips"] == len(data().clips)
@@ -369,20 +376,22 @@ def test_a_task_without_a_policy_is_left_out_and_said_so(
     short_tasks(monkeypatch, "target", "random")
     left_out: list[dict[str, str]] = []
     config = SuiteConfig(policies=tmp_path, tries_tasks=())
-    found = list(suite.entries(character(), config, MonteCarloConfig(), left_out))
-    assert [entry.who for entry in found] == ["random"]
+    result = list(suite.entries(character(), config, MonteCarloConfig(), left_out))
+    assert [entry.who for entry in result] == ["random"]
     assert left_out == [{"task": "target", "who": "policy", "why": "there is none for it"}]
 
 
 def test_a_task_of_ones_own_joins_by_its_registration(policies: Path) -> None:
-    found = list(suite.entries(character(), SuiteConfig(policies=policies), MonteCarloConfig(), []))
-    assert {entry.task for entry in found} == OURS
-    assert [entry.who for entry in found if entry.task == "target"] == [
+    result = list(
+        suite.entries(character(), SuiteConfig(policies=policies), MonteCarloConfig(), [])
+    )
+    assert {entry.task for entry in result} == OURS
+    assert [entry.who for entry in result if entry.task == "target"] == [
         "target",
         "target_ppo",
         "monte_carlo",
     ]
-    assert [entry.who for entry in found if entry.task == "timed_target"] == ["joystick"]
+    assert [entry.who for entry in result if entry.task == "timed_target"] == ["joystick"]
 
 
 def test_options_that_do_not_go_together_are_one_sentence(
@@ -394,7 +403,7 @@ def test_options_that_do_not_go_together_are_one_sentence(
 ) -> None:
     out: list[str | Path] = ["--all", "--out", tmp_path / "results", "--mvae", mvae]
     words: list[str | Path]
-    for words, said in (
+    for words, message in (
         (["--all"], "--all needs --out"),
         (["--out", tmp_path], "--out needs --all"),
         (["--quick"], "--quick needs --all"),
@@ -411,7 +420,7 @@ def test_options_that_do_not_go_together_are_one_sentence(
         ),
         (["--task", "dance", "--mvae", mvae], "task is 'dance'; allowed: joystick, target, "),
     ):
-        assert said in refusal(evaluate.main, words, monkeypatch, capsys)
+        assert message in refusal(evaluate.main, words, monkeypatch, capsys)
     with pytest.raises(ConfigError, match=r"suite\.seeds is 0; allowed: 1 to 1000"):
         SuiteConfig(seeds=0)
 
@@ -479,9 +488,9 @@ def test_the_papers_figures_stand_beside_ours_and_the_data_are_told_apart() -> N
 def test_without_data_there_is_what_the_model_tells_of_its_own() -> None:
     header = {"captured": {"skating_ratio": 0.1}}
     who = Character(character().model, character().layout, character().reset_poses, header)
-    told = suite.captured_row(who, Reference.of(None, who))
-    assert told == header["captured"]
-    page = tables.page(results() | {"data": None, "captured": told})
+    report = suite.captured_row(who, Reference.of(None, who))
+    assert report == header["captured"]
+    page = tables.page(results() | {"data": None, "captured": report})
     assert (
         "| foot skate, captured, cm/frame | 0.100 | – |" in page
         and "the motion this model was trained on" in page
@@ -493,13 +502,40 @@ def test_a_task_of_ones_own_is_shown_by_the_keys_of_its_trial() -> None:
     assert [metric.title for metric in tables.metrics_of("dance", [own])] == ["`grace`"]
 
 
+def test_a_trial_declares_what_its_table_and_the_overview_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(TRIALS, "_entries", {})
+
+    @trial(
+        TargetTask,
+        metrics=(Metric("grace", "grace", "%", 1, 100, "higher"), Metric("falls", "falls")),
+        summary="graceful in {grace} %",
+    )
+    def grace_figures(*_: Any) -> dict[str, float]:
+        return {"grace": 0.5, "falls": 2.0}
+
+    row = {"task": "target", "who": "target", "trainer": "", "trained_for": "target"}
+    row["figures"] = {"grace": {"mean": 0.5, "low": 0.4, "high": 0.6}, "falls": 2.0}  # type: ignore[assignment]
+    first, _, last = tables.task_table("target", [row]).splitlines()
+    assert first == "|  | grace, % ↑ | falls |"
+    assert last == "| `target` | 50.0 ± 10.0 | 2.00 |"
+    line = next(
+        line
+        for line in overview.table({"rows": [row], "left_out": []}).splitlines()
+        if "`target`" in line
+    )
+    assert "graceful in 50.0 %" in line
+    assert judged_figure("target") is None and judged_figure("dance") is None
+
+
 def test_a_task_of_ones_own_that_measures_nothing_has_no_place_in_the_picture() -> None:
-    told = results()
-    own = told["rows"][0] | {
+    report = results()
+    own = report["rows"][0] | {
         "task": "stroll",
         "figures": {column.key: 0.5 for column in tables.MOTION},
     }
-    assert plots.tasks(told | {"rows": [*told["rows"], own]}) == plots.tasks(told)
+    assert plots.tasks(report | {"rows": [*report["rows"], own]}) == plots.tasks(report)
 
 
 def heads(markdown: str) -> dict[str, list[str]]:

@@ -184,8 +184,8 @@ def test_every_cycle_is_alike_and_holds_1_after_its_rise(
 ) -> None:
     weight = KlWeight("cyclical", cycles=cycles, ratio=ratio)
     epochs = cycles * length
-    found = [weight((cycle + share) * length, epochs) for cycle in range(cycles)]
-    assert found == pytest.approx([min(1.0, share / ratio)] * cycles, abs=1e-9)
+    result = [weight((cycle + share) * length, epochs) for cycle in range(cycles)]
+    assert result == pytest.approx([min(1.0, share / ratio)] * cycles, abs=1e-9)
     assert [weight(cycle * length, epochs) for cycle in range(cycles)] == [0.0] * cycles
     assert [weight((cycle + 0.9999) * length, epochs) for cycle in range(cycles)] == [1.0] * cycles
 
@@ -206,7 +206,7 @@ def test_a_first_rise_and_hold_go_before_the_cycles(ramp: int, cycles: int, shar
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         (
             {"kind": "cosine"},
@@ -227,15 +227,15 @@ def test_a_first_rise_and_hold_go_before_the_cycles(ramp: int, cycles: int, shar
     ],
 )
 def test_bad_settings_of_teacher_forcing_are_one_sentence(
-    settings: dict[str, Any], said: str
+    settings: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         TeacherForcing(**settings)
-    assert str(caught.value) == said
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"kind": "sigmoid"}, f"kl.kind is 'sigmoid'; allowed: {', '.join(get_args(KlKind))}"),
         ({"hold_epochs": -1}, "kl.hold_epochs is -1; allowed: 0 or more epochs"),
@@ -246,18 +246,18 @@ def test_bad_settings_of_teacher_forcing_are_one_sentence(
     ],
 )
 def test_bad_settings_of_the_kl_weight_are_one_sentence(
-    settings: dict[str, Any], said: str
+    settings: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         KlWeight(**settings)
-    assert str(caught.value) == said
+    assert str(caught.value) == message
 
 
 CYCLES = KlWeight("linear-then-cyclical", ramp_epochs=5, cycles=4)
 
 
 @pytest.mark.parametrize(
-    ("schedule", "fits", "said"),
+    ("schedule", "fits", "message"),
     [
         (
             TeacherForcing(hold_epochs=10, ramp_epochs=15),
@@ -293,12 +293,12 @@ CYCLES = KlWeight("linear-then-cyclical", ramp_epochs=5, cycles=4)
     ],
 )
 def test_a_schedule_that_does_not_fit_its_run_is_one_sentence(
-    schedule: TeacherForcing | KlWeight, fits: int, said: str
+    schedule: TeacherForcing | KlWeight, fits: int, message: str
 ) -> None:
     schedule.check(fits)
     with pytest.raises(ConfigError) as caught:
         schedule.check(fits - 1)
-    assert str(caught.value) == said
+    assert str(caught.value) == message
 
 
 def test_a_first_rise_without_room_for_a_cycle_is_refused() -> None:
@@ -337,11 +337,11 @@ def test_the_command_draws_every_kind(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_drawing_without_matplotlib_or_to_another_format_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = refusal(plot_schedules.main, ["--out", tmp_path / "s.png"], monkeypatch, capsys)
-    assert "allowed: a name that ends in .svg" in said
+    message = refusal(plot_schedules.main, ["--out", tmp_path / "s.png"], monkeypatch, capsys)
+    assert "allowed: a name that ends in .svg" in message
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    said = refusal(plot_schedules.main, ["--out", tmp_path / "s.svg"], monkeypatch, capsys)
+    message = refusal(plot_schedules.main, ["--out", tmp_path / "s.svg"], monkeypatch, capsys)
     assert (
-        'drawing needs matplotlib: pip install -e ".[plots]"' in said
+        'drawing needs matplotlib: pip install -e ".[plots]"' in message
         and not (tmp_path / "s.svg").exists()
     )

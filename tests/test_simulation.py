@@ -52,10 +52,12 @@ def test_a_wish_is_seen_from_where_one_faces(
     velocity: tuple[float, float], forward: float, left: float
 ) -> None:
     """Facing +X: +X is ahead, −Z to the left, +Z to the right, −X behind."""
-    seen = JoystickTask(puppet()).observe_goal(
+    observation = JoystickTask(puppet()).observe_goal(
         standing(math.pi / 2, 3, 4), wish(*velocity, math.pi / 2)
     )
-    torch.testing.assert_close(seen, torch.tensor([[forward, left, 1.0, 0.0]]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        observation, torch.tensor([[forward, left, 1.0, 0.0]]), atol=1e-6, rtol=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,17 +66,22 @@ def test_a_wish_is_seen_from_where_one_faces(
 def test_a_wished_facing_is_seen_as_an_angle_positive_to_the_left(
     facing: float, cosine: float, sine: float
 ) -> None:
-    seen = JoystickTask(puppet()).observe_goal(standing(0.5), wish(0, 0, facing))
-    torch.testing.assert_close(seen, torch.tensor([[0.0, 0.0, cosine, sine]]), atol=1e-6, rtol=0)
+    observation = JoystickTask(puppet()).observe_goal(standing(0.5), wish(0, 0, facing))
+    torch.testing.assert_close(
+        observation, torch.tensor([[0.0, 0.0, cosine, sine]]), atol=1e-6, rtol=0
+    )
 
 
 def test_an_observation_is_the_pose_and_the_wish() -> None:
     simulation = joystick()
     state, goal = simulation.reset(7, torch.Generator().manual_seed(0))
-    seen = simulation.observe(state, goal)
-    assert seen.shape == (7, layout().size + 4) and simulation.observation_size == layout().size + 4
-    assert torch.equal(seen[:, : layout().size], state.pose)
-    assert torch.equal(seen[:, layout().size :], simulation.task.observe_goal(state, goal))
+    observation = simulation.observe(state, goal)
+    assert (
+        observation.shape == (7, layout().size + 4)
+        and simulation.observation_size == layout().size + 4
+    )
+    assert torch.equal(observation[:, : layout().size], state.pose)
+    assert torch.equal(observation[:, layout().size :], simulation.task.observe_goal(state, goal))
 
 
 @torch.no_grad()
@@ -87,8 +94,8 @@ def test_observations_stay_within_their_bounds() -> None:
     for _ in range(20):
         state = simulation.advance(state, goal, 5 * torch.randn(50, 6, generator=generator)).state
         goal = simulation.task.draw_goal(state, generator)
-        seen = simulation.observe(state, goal)
-        assert (seen >= low - 1e-5).all() and (seen <= high + 1e-5).all()
+        observation = simulation.observe(state, goal)
+        assert (observation >= low - 1e-5).all() and (observation <= high + 1e-5).all()
 
 
 # -- what is paid ----------------------------------------------------------------------------------
@@ -104,8 +111,8 @@ def test_the_joystick_reward_by_hand() -> None:
         0.55 * math.exp(-2 * math.hypot(0.3, 0.4)), abs=1e-4
     )
     faces = math.pi / 2 + 0.02
-    off = 2.0 - faces
-    facing = 0.3 * (1 - abs(off) / math.pi) + 0.25 * math.exp(-4 * 2 * math.sin(abs(off) / 2))
+    error = 2.0 - faces
+    facing = 0.3 * (1 - abs(error) / math.pi) + 0.25 * math.exp(-4 * 2 * math.sin(abs(error) / 2))
     assert float(step.terms["facing"]) == pytest.approx(facing, abs=1e-5)
     penalties = sum(
         float(step.terms[name])
@@ -375,10 +382,10 @@ def test_wishes_go_everywhere_at_every_speed_and_some_stand_or_look_aside() -> N
     direction = torch.atan2(goal.velocity[:, 0], goal.velocity[:, 1])
     share = torch.histc(direction[going], 4, -math.pi, math.pi) / going.sum()
     torch.testing.assert_close(share, torch.full((4,), 0.25), atol=0.02, rtol=0)
-    off = geometry.wrap_angle(goal.facing - direction)[going]
-    aside = off.abs() > 1e-4
+    offset = geometry.wrap_angle(goal.facing - direction)[going]
+    aside = offset.abs() > 1e-4
     assert float(aside.float().mean()) == pytest.approx(task.config.strafe, abs=0.015)
-    assert float((speed[going] - task.config.speed_limit(off)).max()) < 1e-5
+    assert float((speed[going] - task.config.speed_limit(offset)).max()) < 1e-5
     ahead = speed[going][~aside]
     assert float(ahead.max()) > 0.98 * task.config.forward_speed and float(ahead.min()) < 0.05
     assert float(ahead.mean()) == pytest.approx(task.config.forward_speed / 2, abs=0.03)

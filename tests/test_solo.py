@@ -29,8 +29,8 @@ SIZES = (
 
 @cache
 def sized(number: int) -> Character:
-    made = model(number, **SIZES[number])
-    return Character(made, layout(), made.normalizer.normalize(data().poses[:40]))
+    vae = model(number, **SIZES[number])
+    return Character(vae, layout(), vae.normalizer.normalize(data().poses[:40]))
 
 
 @cache
@@ -76,20 +76,20 @@ def test_a_wish_is_seen_by_one_as_by_many(seed: int) -> None:
     simulation = Simulation(character(), JoystickTask(character()))
     state = anywhere(seed, 9)
     goal = simulation.task.draw_goal(state, torch.Generator().manual_seed(seed))
-    seen = simulation.observe(state, goal)
+    observation = simulation.observe(state, goal)
     for row in range(9):
         one = simulation.observe(alone(state, row), batch.select(goal, slice(row, row + 1)))
-        torch.testing.assert_close(one[0], seen[row], atol=1e-5, rtol=0)
+        torch.testing.assert_close(one[0], observation[row], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (32, 5, 64)])
 def test_a_policy_acts_on_one_as_on_many(hidden: tuple[int, ...]) -> None:
-    seen = 3 * latents(1, 20, layout().size + 4)
-    acts = policy(hidden)(seen)
+    observation = 3 * latents(1, 20, layout().size + 4)
+    acts = policy(hidden)(observation)
     assert float(acts.std()) > 0.1
     for row in range(20):
         torch.testing.assert_close(
-            policy(hidden)(seen[row : row + 1])[0], acts[row], atol=1e-5, rtol=1e-5
+            policy(hidden)(observation[row : row + 1])[0], acts[row], atol=1e-5, rtol=1e-5
         )
 
 
@@ -114,8 +114,8 @@ def test_a_gradient_that_is_wanted_is_had() -> None:
     )
     assert character().step(moving, latent.detach()).position.requires_grad
     assert character().joints(moving)[1].requires_grad
-    seen = torch.zeros(1, layout().size + 4, requires_grad=True)
-    assert policy((7,))(seen).requires_grad
+    observation = torch.zeros(1, layout().size + 4, requires_grad=True)
+    assert policy((7,))(observation).requires_grad
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The fast paths against a plain one: the same numbers, in a fraction of its time.
 
-Times are compared within one run and by turns, so that the machine, and what else it does, cancel
-out. The factors asked for are about half of those found, which `docs/performance.md` tells.
+Times are compared within one run, alternating, so that the machine and its other load cancel out.
+The required factors are about half of the measured ones, which are in `docs/performance.md`.
 """
 
 from __future__ import annotations
@@ -74,17 +74,17 @@ def test_what_is_fast_is_what_was_meant(batch: int) -> None:
             after = simulation.move(state, latent)
             close(after, written.step(state, latent))
             assert float((after.pose - state.pose).abs().max()) > 0.01
-            for mine, meant in zip(
+            for mine, expected in zip(
                 simulation.character.joints(after), written.joints(after), strict=True
             ):
-                torch.testing.assert_close(mine, meant, atol=1e-5, rtol=0)
+                torch.testing.assert_close(mine, expected, atol=1e-5, rtol=0)
 
 
 @torch.inference_mode()
 def times_faster(fast: Call, slow: Call) -> float:
     """How many times as long ``slow`` takes."""
-    found = alternate({"fast": fast, "slow": slow}, seconds=1.0, calls=3)
-    return found["slow"].median_us / found["fast"].median_us
+    timings = alternate({"fast": fast, "slow": slow}, seconds=1.0, calls=3)
+    return timings["slow"].median_us / timings["fast"].median_us
 
 
 def test_one_characters_control_step_is_faster_than_plain_torch() -> None:

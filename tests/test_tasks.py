@@ -115,9 +115,9 @@ def test_what_is_seen_stays_within_its_bounds(kind: Any) -> None:
     generator = torch.Generator().manual_seed(1)
     state, goal = simulation.reset(50, generator)
     for _ in range(40):
-        seen = simulation.observe(state, goal)
-        assert seen.shape == (50, simulation.observation_size)
-        assert (seen >= low - 1e-5).all() and (seen <= high + 1e-5).all()
+        observation = simulation.observe(state, goal)
+        assert observation.shape == (50, simulation.observation_size)
+        assert (observation >= low - 1e-5).all() and (observation <= high + 1e-5).all()
         state = simulation.advance(state, goal, latents(1, 50, 6)).state
         goal = simulation.task.next_goal(state, goal, generator)
 
@@ -159,7 +159,7 @@ def test_settings_are_all_a_policy_needs_to_make_its_task_again(kind: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "values", "said"),
+    ("kind", "values", "message"),
     [
         (TargetConfig, {"speed": 0.0}, "speed is 0.0; allowed: above 0"),
         (TargetConfig, {"hold_frames": 0.5}, "hold_frames is 0.5; allowed: 1 or more"),
@@ -184,8 +184,10 @@ def test_settings_are_all_a_policy_needs_to_make_its_task_again(kind: Any) -> No
         (PathConfig, {"hold_frames": 0.0}, "hold_frames is 0.0; allowed: 1 or more"),
     ],
 )
-def test_a_bad_setting_is_refused_by_name(kind: type, values: dict[str, float], said: str) -> None:
-    with pytest.raises(ConfigError, match=f"^{said}"):
+def test_a_bad_setting_is_refused_by_name(
+    kind: type, values: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
         kind(**values)
 
 
@@ -200,17 +202,17 @@ def test_a_point_is_seen_from_where_one_stands_and_faces(
     x: float, z: float, ahead: float, left: float
 ) -> None:
     """At (3, 4), facing +X, all of them 2 m away."""
-    seen = observe_point(at(3, 4, math.pi / 2), torch.tensor([[x, z]]))
+    observation = observe_point(at(3, 4, math.pi / 2), torch.tensor([[x, z]]))
     faded = math.hypot(2, 0.1)
     torch.testing.assert_close(
-        seen, torch.tensor([[ahead / faded, left / faded, 2 / 3]]), atol=1e-5, rtol=0
+        observation, torch.tensor([[ahead / faded, left / faded, 2 / 3]]), atol=1e-5, rtol=0
     )
 
 
 def test_the_direction_fades_on_top_of_the_point() -> None:
-    seen = observe_point(at(0, 0), torch.tensor([[0.0, 0.1]]))
+    observation = observe_point(at(0, 0), torch.tensor([[0.0, 0.1]]))
     torch.testing.assert_close(
-        seen, torch.tensor([[math.sqrt(0.5), 0.0, 1 / 11]]), atol=1e-3, rtol=0
+        observation, torch.tensor([[math.sqrt(0.5), 0.0, 1 / 11]]), atol=1e-3, rtol=0
     )
     assert observe_point(at(1, 1), torch.ones(1, 2)).abs().max() < 1e-3
 
@@ -237,11 +239,11 @@ def test_the_wish_is_seen_as_the_joysticks_is() -> None:
     """At (3, 4), facing +X; the point is 2 m to its left, so that it is to go and to turn there."""
     state = at(3, 4, math.pi / 2)
     point = torch.tensor([[3.0, 2.0]])
-    seen = observe_approach(state, point, torch.tensor([0.9]), torch.ones(1))
-    torch.testing.assert_close(seen, torch.tensor([[0.0, 0.9, 0.0, 1.0]]), atol=1e-5, rtol=0)
+    observation = observe_approach(state, point, torch.tensor([0.9]), torch.ones(1))
+    torch.testing.assert_close(observation, torch.tensor([[0.0, 0.9, 0.0, 1.0]]), atol=1e-5, rtol=0)
     stick = JoystickGoal(torch.tensor([[0.0, -0.9]]), torch.tensor([math.pi]))
     torch.testing.assert_close(
-        JoystickTask(puppet()).observe_goal(state, stick), seen, atol=1e-5, rtol=0
+        JoystickTask(puppet()).observe_goal(state, stick), observation, atol=1e-5, rtol=0
     )
     near = observe_approach(state, point, torch.tensor([0.9]), torch.zeros(1))
     torch.testing.assert_close(near, torch.tensor([[0.0, 0.9, 1.0, 0.0]]), atol=1e-5, rtol=0)
@@ -251,9 +253,11 @@ def test_the_wish_is_seen_as_the_joysticks_is() -> None:
 
 
 def test_a_target_is_seen_as_a_wish_and_a_distance() -> None:
-    seen = TargetTask(puppet()).observe_goal(at(3, 4, math.pi / 2), TargetTask.goal_at(3.0, 6.0))
+    observation = TargetTask(puppet()).observe_goal(
+        at(3, 4, math.pi / 2), TargetTask.goal_at(3.0, 6.0)
+    )
     torch.testing.assert_close(
-        seen, torch.tensor([[0.0, -1.4, 0.0, -1.0, 2 / 3]]), atol=1e-5, rtol=0
+        observation, torch.tensor([[0.0, -1.4, 0.0, -1.0, 2 / 3]]), atol=1e-5, rtol=0
     )
 
 
@@ -349,8 +353,10 @@ def test_the_desired_speed_is_just_in_time() -> None:
 def test_a_timed_target_is_seen_with_its_clock_and_the_speed_it_takes() -> None:
     task = TimedTargetTask(puppet())
     goal = TimedTargetTask.goal_at(0.0, 3.35, 3.0)
-    seen = task.observe_goal(at(0, 0), goal)
-    torch.testing.assert_close(seen[0], torch.tensor([1.0, 0.0, 1.0, 0.0, 3.35 / 4.35, 0.75]))
+    observation = task.observe_goal(at(0, 0), goal)
+    torch.testing.assert_close(
+        observation[0], torch.tensor([1.0, 0.0, 1.0, 0.0, 3.35 / 4.35, 0.75])
+    )
     late = task.observe_goal(at(0, 3.35), TimedTargetTask.goal_at(0.0, 3.35, -1.0))
     torch.testing.assert_close(
         late[0], torch.tensor([0.0, 0.0, 1.0, 0.0, 0.0, -0.5]), atol=1e-3, rtol=0
@@ -386,9 +392,9 @@ def test_the_clock_ticks_and_a_new_target_comes_after_its_time() -> None:
     torch.testing.assert_close(goal.seconds, torch.full((3000,), 1 / 60))
     assert not goal.position.any()
     goal = task.next_goal(state, goal, generator)
-    drawn = goal.seconds > 0
-    assert float(drawn.float().mean()) == pytest.approx(1 / 20, rel=0.2)
-    torch.testing.assert_close(goal.seconds[~drawn].mean(), torch.tensor(-1 / 60))
+    renewed = goal.seconds > 0
+    assert float(renewed.float().mean()) == pytest.approx(1 / 20, rel=0.2)
+    torch.testing.assert_close(goal.seconds[~renewed].mean(), torch.tensor(-1 / 60))
 
 
 # -- path ------------------------------------------------------------------------------------------
@@ -417,19 +423,21 @@ def test_where_a_path_crosses_itself_it_goes_on() -> None:
 def test_the_points_ahead_are_seen() -> None:
     """At (0.5, 1), facing +X, with the corner a metre ahead: +Z is to the right, +X ahead. The
     point to walk to is behind, 149° to the right, and shown as one at 120°."""
-    seen = PathTask(puppet()).observe_goal(at(0.5, 1.0, math.pi / 2), corner(1.0))[0]
+    observation = PathTask(puppet()).observe_goal(at(0.5, 1.0, math.pi / 2), corner(1.0))[0]
     cos = -0.5 / math.hypot(0.5, 0.3)
     sin = -0.3 / math.hypot(0.5, 0.3)
-    shown = torch.tensor([1.3 * cos, 1.3 * sin, -0.5, -math.sqrt(0.75)])
-    torch.testing.assert_close(seen[:4], shown, atol=1e-4, rtol=0)
+    expected = torch.tensor([1.3 * cos, 1.3 * sin, -0.5, -math.sqrt(0.75)])
+    torch.testing.assert_close(observation[:4], expected, atol=1e-4, rtol=0)
     points = [(0, 1.0), (0, 1.6), (0, 2.0), (0.5, 2.0), (1.0, 2.0)]
     for number, (x, z) in enumerate(points, 2):
         ahead = x - 0.5
         left = -(z - 1.0)
         scale = math.sqrt(1 + ahead**2 + left**2)
         expected = torch.tensor([ahead / scale, left / scale])
-        torch.testing.assert_close(seen[2 * number : 2 * number + 2], expected, atol=1e-4, rtol=0)
-    assert float(seen[14]) == pytest.approx(3 / 4, abs=1e-4)
+        torch.testing.assert_close(
+            observation[2 * number : 2 * number + 2], expected, atol=1e-4, rtol=0
+        )
+    assert float(observation[14]) == pytest.approx(3 / 4, abs=1e-4)
 
 
 def test_the_path_reward_by_hand() -> None:
@@ -472,11 +480,11 @@ def test_a_path_stays_until_its_end_is_reached_and_then_for_a_while() -> None:
         character().reset(3000).pose, torch.tensor([[2.0, 2.0]]).repeat(3000, 1), torch.zeros(3000)
     )
     one = corner()
-    points = one.points.expand(3000, -1, 2)
+    paths = one.points.expand(3000, -1, 2)
     last = one.last.expand(3000)
-    underway = PathGoal(points, last, torch.full((3000,), 3.0))
+    underway = PathGoal(paths, last, torch.full((3000,), 3.0))
     assert not (task.renewal(state, task.follow_goal(state, underway)) > 0).any()
-    done = task.follow_goal(state, PathGoal(points, last, torch.full((3000,), 3.8)))
+    done = task.follow_goal(state, PathGoal(paths, last, torch.full((3000,), 3.8)))
     torch.testing.assert_close(task.renewal(state, done), torch.full((3000,), 1 / 20))
 
 
@@ -517,7 +525,7 @@ def test_a_drawn_line_leads_from_the_character_along_what_was_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("points", "said"),
+    ("points", "message"),
     [
         (torch.zeros(1, 2), "path is '0.00 m long'; allowed: 0.5 m or more"),
         (torch.zeros(9, 2), "path is '0.00 m long'"),
@@ -528,8 +536,8 @@ def test_a_drawn_line_leads_from_the_character_along_what_was_drawn() -> None:
         ),
     ],
 )
-def test_a_line_that_is_no_path_is_refused(points: Tensor, said: str) -> None:
-    with pytest.raises(ConfigError, match=f"^{said}"):
+def test_a_line_that_is_no_path_is_refused(points: Tensor, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
         PathTask.goal_along(points)
 
 

@@ -108,10 +108,10 @@ def test_active_units_are_counted_by_the_variance_of_their_means() -> None:
 
 def tensors(trainer: Trainer) -> dict[str, Tensor]:
     """Everything that decides how training goes on."""
-    found = {f"model {name}": value.clone() for name, value in trainer.model.state_dict().items()}
+    result = {f"model {name}": value.clone() for name, value in trainer.model.state_dict().items()}
     for index, state in trainer.optimizer.state_dict()["state"].items():
-        found |= {f"optimizer {index} {name}": value.clone() for name, value in state.items()}
-    return found | {
+        result |= {f"optimizer {index} {name}": value.clone() for name, value in state.items()}
+    return result | {
         "generator": trainer.generator.get_state(),
         "pool": trainer.free_running.poses.clone(),
     }
@@ -165,10 +165,10 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
         second.run_epoch()
 
     expected = tensors(whole)
-    found = tensors(second)
-    assert expected.keys() == found.keys()
+    result = tensors(second)
+    assert expected.keys() == result.keys()
     for name, value in expected.items():
-        assert torch.equal(found[name], value), name
+        assert torch.equal(result[name], value), name
     timeless = [{k: v for k, v in row.items() if k != "rollouts_per_s"} for row in whole.history]
     assert [
         {k: v for k, v in row.items() if k != "rollouts_per_s"} for row in second.history
@@ -225,13 +225,13 @@ def test_the_command_for_the_encoder_has_the_defaults_for_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     begin = tmp_path / "whole.safetensors"
-    given = list[train_mvae.Options]()
-    monkeypatch.setattr(train_encoder, "train_and_print", given.append)
+    received = list[train_mvae.Options]()
+    monkeypatch.setattr(train_encoder, "train_and_print", received.append)
     words = ["--data", data_file, "--start", begin, "--out", tmp_path / "run", "--epochs", "7"]
     monkeypatch.setattr(sys, "argv", ["train_encoder", *map(str, words)])
     train_encoder.main()
     config = ENCODER.with_changes(epochs=7)
-    assert given == [
+    assert received == [
         train_mvae.Options(data=data_file, out=tmp_path / "run", start=begin, config=config)
     ]
     assert (
@@ -361,8 +361,10 @@ def test_the_command_trains_a_model_that_plays_and_does_not_write_over_it(
     assert len(json.loads((out / "history.json").read_text())) == 2
     assert any((out / "tensorboard").iterdir())
 
-    said = refusal(train_mvae.main, words, monkeypatch, capsys)
-    assert said.startswith(f"{out / 'training.safetensors'} is there already: go on with --resume")
+    message = refusal(train_mvae.main, words, monkeypatch, capsys)
+    assert message.startswith(
+        f"{out / 'training.safetensors'} is there already: go on with --resume"
+    )
 
 
 def test_every_setting_has_its_flag_and_its_words_in_the_help(
@@ -372,17 +374,17 @@ def test_every_setting_has_its_flag_and_its_words_in_the_help(
     with pytest.raises(SystemExit) as left:
         train_mvae.main()
     assert left.value.code == 0
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     groups = {"model": MotionVAEConfig, "teacher": TeacherForcing, "kl": KlWeight}
     names = [name for name in TrainConfig().flat() if name not in groups]
     names += [
         f"{group}.{field.name}" for group, settings in groups.items() for field in fields(settings)
     ]
     for name in names:
-        assert f"--{name.replace('_', '-')} " in shown or f"--{name.replace('_', '-')}," in shown, (
-            name
-        )
-    assert "Weight of the KL term" in shown
+        assert (
+            f"--{name.replace('_', '-')} " in output or f"--{name.replace('_', '-')}," in output
+        ), name
+    assert "Weight of the KL term" in output
 
 
 def test_bad_requests_are_one_sentence(
@@ -426,11 +428,11 @@ def test_bad_requests_are_one_sentence(
         ),
         (["--resume", *WORDS], "training.safetensors: no such checkpoint"),
     ):
-        given = [] if "--data" in words else ["--data", data_file]
-        said = refusal(
-            train_mvae.main, [*given, *words, "--out", tmp_path / "run"], monkeypatch, capsys
+        received = [] if "--data" in words else ["--data", data_file]
+        message = refusal(
+            train_mvae.main, [*received, *words, "--out", tmp_path / "run"], monkeypatch, capsys
         )
-        assert expected in said
+        assert expected in message
         assert not (tmp_path / "run" / "training.safetensors").exists()
 
 
@@ -453,10 +455,10 @@ def test_bad_settings_are_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = refusal(
+    message = refusal(
         train_mvae.main, ["--data", data_file, "--out", tmp_path, *words], monkeypatch, capsys
     )
-    assert "is 0; allowed: 1" in said
+    assert "is 0; allowed: 1" in message
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_sentence(
@@ -466,13 +468,13 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "run").write_text("a file")
-    said = refusal(
+    message = refusal(
         train_mvae.main,
         ["--data", data_file, "--out", tmp_path / "run", *WORDS],
         monkeypatch,
         capsys,
     )
-    assert str(tmp_path / "run") in said
+    assert str(tmp_path / "run") in message
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
-"""What guards a training: it judges itself, keeps its last good state, and lets nothing that is no
-number into it."""
+"""What guards a training: it judges itself, keeps its last good state, and lets nothing into
+it that is not finite."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_a_latent_that_sleeps_for_a_while_is_left_alone() -> None:
 
 
 def test_a_latent_that_sleeps_on_has_collapsed() -> None:
-    found = watch.fatal([row(), *[SILENT] * SILENT_EPOCHS])
-    assert found and found.name == verdict.COLLAPSED
+    finding = watch.fatal([row(), *[SILENT] * SILENT_EPOCHS])
+    assert finding and finding.name == verdict.COLLAPSED
     assert (
-        "of 32 latent units 0" in found.reason.lower()
-        and f"last {SILENT_EPOCHS} epochs" in found.reason
+        "of 32 latent units 0" in finding.reason.lower()
+        and f"last {SILENT_EPOCHS} epochs" in finding.reason
     )
-    assert "--beta" in found.advice
+    assert "--beta" in finding.advice
 
 
 def test_silence_between_cycles_of_the_kl_weight_does_not_count() -> None:
@@ -101,11 +101,11 @@ def test_silence_between_cycles_of_the_kl_weight_does_not_count() -> None:
     ],
 )
 def test_a_loss_that_explodes_and_stays_there_is_fatal(losses: list[float], fatal: bool) -> None:
-    found = watch.fatal([row(reconstruction=loss) for loss in losses])
-    assert (found is not None) == fatal
-    if found:
-        assert found.name == watch.EXPLODED and f"{losses[-1]:.3g}" in found.reason
-        assert f"{losses[-1] / losses[0]:.3g} times its best ({losses[0]:.3g})" in found.reason
+    finding = watch.fatal([row(reconstruction=loss) for loss in losses])
+    assert (finding is not None) == fatal
+    if finding:
+        assert finding.name == watch.EXPLODED and f"{losses[-1]:.3g}" in finding.reason
+        assert f"{losses[-1] / losses[0]:.3g} times its best ({losses[0]:.3g})" in finding.reason
 
 
 @pytest.mark.parametrize(
@@ -127,15 +127,15 @@ def test_free_rollouts_that_leave_what_a_body_can_do_again_and_again_are_fatal(
         history += [row(teacher_forcing=teacher, sane_fraction=fraction)] + 2 * [
             row(teacher_forcing=teacher)
         ]
-    found = watch.fatal(history)
-    assert (found is not None) == fatal
+    finding = watch.fatal(history)
+    assert (finding is not None) == fatal
     assert bool(watch.trouble(history)) == (teacher <= watch.OWN_OUTPUT), (
         "also between two diagnoses"
     )
-    if found:
+    if finding:
         assert (
-            found.name == verdict.DIVERGES
-            and f"{100 * fractions[-1]:.3g} % of free rollouts" in found.reason
+            finding.name == verdict.DIVERGES
+            and f"{100 * fractions[-1]:.3g} % of free rollouts" in finding.reason
         )
 
 
@@ -150,11 +150,11 @@ def test_a_diagnosis_finds_a_model_that_leaves_what_a_body_can_do() -> None:
     assert watch.findings(trainer.history)[0].name == verdict.DIVERGES
 
 
-# -- what is no number -----------------------------------------------------------------------------
+# -- what is not finite ----------------------------------------------------------------------------
 
 
 def poison(trainer: Trainer, calls: Callable[[int], bool]) -> None:
-    """Make those batches NaN of which ``calls`` is true, counted from 0."""
+    """Make batches NaN where ``calls`` is true of their number, counted from 0."""
     draw = trainer.windows.draw
     count = 0
 
@@ -169,10 +169,10 @@ def poison(trainer: Trainer, calls: Callable[[int], bool]) -> None:
 
 def tensors(trainer: Trainer) -> dict[str, Tensor]:
     """Weights and the optimiser's state."""
-    found = {f"model {name}": value.clone() for name, value in trainer.model.state_dict().items()}
+    result = {f"model {name}": value.clone() for name, value in trainer.model.state_dict().items()}
     for index, state in trainer.optimizer.state_dict()["state"].items():
-        found |= {f"optimizer {index} {name}": value.clone() for name, value in state.items()}
-    return found
+        result |= {f"optimizer {index} {name}": value.clone() for name, value in state.items()}
+    return result
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
@@ -187,7 +187,7 @@ def steps(trainer: Trainer) -> int:
 
 
 @pytest.mark.parametrize("what", ["gradient", "loss"])
-def test_a_step_that_is_no_number_does_nothing(what: str) -> None:
+def test_a_step_that_is_not_finite_does_nothing(what: str) -> None:
     trainer = Trainer(data(), TINY)
     trainer.run_epoch()
     before = tensors(trainer)
@@ -249,7 +249,7 @@ def test_an_epoch_without_a_number_is_not_skipped() -> None:
         trainer.run_epoch()
 
 
-def test_poses_that_are_no_numbers_do_not_stay_in_the_pool() -> None:
+def test_poses_that_are_not_finite_do_not_stay_in_the_pool() -> None:
     config = TINY.with_changes(free_steps=2, free_batch=8, free_pool=8, free_from_epoch=0)
     trainer = Trainer(data(), config)
     trainer.free_running.poses[3] = torch.nan
@@ -315,8 +315,8 @@ def event_files_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def curve(folder: Path, name: str) -> list[tuple[int, float]]:
     """What TensorBoard shows of a figure: steps and values."""
-    shown = EventAccumulator(str(folder / "tensorboard")).Reload()
-    return [(event.step, event.value) for event in shown.Scalars(name)]
+    curves = EventAccumulator(str(folder / "tensorboard")).Reload()
+    return [(event.step, event.value) for event in curves.Scalars(name)]
 
 
 def test_a_collapsed_training_stops_with_advice_and_keeps_its_last_good_state(
@@ -324,19 +324,20 @@ def test_a_collapsed_training_stops_with_advice_and_keeps_its_last_good_state(
 ) -> None:
     with pytest.raises(ControllerError) as caught:
         train_mvae.train(options(tmp_path, data_file, COLLAPSES))
-    said = str(caught.value)
-    found = re.match(
+    message = str(caught.value)
+    match = re.match(
         r"training stopped after epoch (\d+): collapsed\. .* nats.* all of the last (\d+) epochs\.",
-        said,
+        message,
     )
-    assert found and "Train again with a lower --beta" in said and int(found[2]) >= SILENT_EPOCHS
-    kept = int(found[1]) - int(found[2])
-    assert said.endswith(
-        f"The last good state, of epoch {kept}, is in {tmp_path / 'training.safetensors'}."
+    assert match and "Train again with a lower --beta" in message
+    assert int(match[2]) >= SILENT_EPOCHS
+    last_good = int(match[1]) - int(match[2])
+    assert message.endswith(
+        f"The last good state, of epoch {last_good}, is in {tmp_path / 'training.safetensors'}."
     )
-    assert state(tmp_path)["epoch"] == kept and not (tmp_path / "mvae.safetensors").exists()
+    assert state(tmp_path)["epoch"] == last_good and not (tmp_path / "mvae.safetensors").exists()
     assert len(json.loads((tmp_path / "history.json").read_text())) == int(
-        found[1]
+        match[1]
     )  # of what happened all is told
 
 
@@ -400,12 +401,12 @@ def test_rolling_back_halves_the_rate_and_draws_anew(
     rates = [row["learning_rate"] for row in whole.history]
     quartered = [rate / (1 if epoch < 2 else 4) for epoch, rate in enumerate(rates)]
     assert [row["learning_rate"] for row in header["history"]] == pytest.approx(quartered)
-    undisturbed, told = (
+    undisturbed, losses = (
         [row["reconstruction"] for row in rows] for rows in (whole.history, header["history"])
     )
-    assert told[:2] == undisturbed[:2] and told[2] != undisturbed[2]
+    assert losses[:2] == undisturbed[:2] and losses[2] != undisturbed[2]
     assert curve(tmp_path, "reconstruction") == [
-        (n, pytest.approx(loss)) for n, loss in enumerate(told, start=1)
+        (n, pytest.approx(loss)) for n, loss in enumerate(losses, start=1)
     ]
 
 

@@ -136,12 +136,12 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path, data_f
         words = [*words, "--resume"] if "--resume" not in words else words
     done = command("controller", "train", *words)
     assert done.returncode == 0, done.stderr
-    (found, tensors), (expected, whole) = state(out), trained(TINY, tmp_path / "whole")
+    (result, tensors), (expected, whole) = state(out), trained(TINY, tmp_path / "whole")
     assert tensors.keys() == whole.keys()
     for name, value in whole.items():
         assert torch.equal(tensors[name], value), name
-    assert untimed(found) == untimed(expected) and len(found["history"]) == TINY.epochs
-    assert json.loads((out / "history.json").read_text()) == found["history"]
+    assert untimed(result) == untimed(expected) and len(result["history"]) == TINY.epochs
+    assert json.loads((out / "history.json").read_text()) == result["history"]
     assert [step for step, _ in shown(out, "reconstruction")] == list(range(1, TINY.epochs + 1))
     assert not list(out.glob(".*"))  # nothing is left of what was half-written
 
@@ -222,8 +222,8 @@ def test_two_processes_train_as_one_with_the_same_batch(
         and done.stdout.count(str(out / "mvae.safetensors")) == 1
     )
     config = TINY.with_changes(through_time=through_time, free_bits=free_bits)
-    (found, tensors), (expected, whole) = state(out), trained(config, tmp_path / "one")
-    for row, other in zip(untimed(found), untimed(expected), strict=True):
+    (result, tensors), (expected, whole) = state(out), trained(config, tmp_path / "one")
+    for row, other in zip(untimed(result), untimed(expected), strict=True):
         assert row == pytest.approx(other, rel=1e-3), row["epoch"]
     for name, value in whole.items():
         torch.testing.assert_close(tensors[name], value, rtol=1e-3, atol=1e-4, msg=name)
@@ -321,5 +321,7 @@ def test_no_compiler_is_one_sentence(
         train_mvae.check(
             Options(data=data_file, out=tmp_path, config=TINY, compile=True), torch.device("cpu")
         )
-    said = "compile is True, but torch cannot compile for cpu here (No working C++ compiler found)"
-    assert str(caught.value) == said
+    message = (
+        "compile is True, but torch cannot compile for cpu here (No working C++ compiler found)"
+    )
+    assert str(caught.value) == message

@@ -58,24 +58,24 @@ def test_rounds_fill_the_seconds() -> None:
 
 
 def test_who_walks_straight_to_the_target_loses_no_time() -> None:
-    found = figures("target", straight(1.4))
-    assert found["reach_fraction"] == found["stay_fraction"] == 1.0
+    result = figures("target", straight(1.4))
+    assert result["reach_fraction"] == result["stay_fraction"] == 1.0
     # all but the last 0.3 m at 1.4 m/s, in whole frames
-    assert found["reach_time_s"] == pytest.approx(
-        found["reach_time_ideal_s"] - 1.5 - 0.3 / 1.4, abs=0.04
+    assert result["reach_time_s"] == pytest.approx(
+        result["reach_time_ideal_s"] - 1.5 - 0.3 / 1.4, abs=0.04
     )
     for side in ("left", "right"):
-        assert found[f"reach_lost_{side}_s"] == pytest.approx(-0.3 / 1.4, abs=0.04)
-    assert found["standing_error_m"] == pytest.approx(0, abs=1e-3)
-    assert found["idle_drift_m_per_min"] == pytest.approx(0, abs=1e-2)
+        assert result[f"reach_lost_{side}_s"] == pytest.approx(-0.3 / 1.4, abs=0.04)
+    assert result["standing_error_m"] == pytest.approx(0, abs=1e-3)
+    assert result["idle_drift_m_per_min"] == pytest.approx(0, abs=1e-2)
 
 
 def test_who_never_comes_is_said_to_take_the_whole_time() -> None:
-    found = figures("target", straight(0.0))
-    assert found["reach_fraction"] == 0.0 and math.isnan(found["stay_fraction"])
+    result = figures("target", straight(0.0))
+    assert result["reach_fraction"] == 0.0 and math.isnan(result["stay_fraction"])
     period = 1.3 * (1.5 + math.hypot(37, 24) / 1.4)
-    assert found["reach_time_s"] == pytest.approx(period, rel=1e-5)
-    assert found["standing_error_m"] > 3
+    assert result["reach_time_s"] == pytest.approx(period, rel=1e-5)
+    assert result["standing_error_m"] > 3
 
 
 def test_who_walks_through_the_target_does_not_stay() -> None:
@@ -89,8 +89,8 @@ def test_who_walks_through_the_target_does_not_stay() -> None:
         ways.append(goal.position - state.position)
         return go(state, ways[0], 1.4)
 
-    found = figures("target", passes)
-    assert found["reach_fraction"] == 1.0 and found["stay_fraction"] == 0.0
+    result = figures("target", passes)
+    assert result["reach_fraction"] == 1.0 and result["stay_fraction"] == 0.0
 
 
 def test_on_time_is_neither_late_nor_early() -> None:
@@ -102,28 +102,28 @@ def test_on_time_is_neither_late_nor_early() -> None:
             (offset.norm(dim=-1) - 0.38).clamp(min=0) / goal.seconds.clamp(min=1 / 30),
         )
 
-    found = figures("timed_target", just_in_time)
-    assert found["on_time_fraction"] == 1.0
-    assert found["arrival_error_s"] < 0.1 and found["miss_m"] == pytest.approx(0.38, abs=0.02)
+    result = figures("timed_target", just_in_time)
+    assert result["on_time_fraction"] == 1.0
+    assert result["arrival_error_s"] < 0.1 and result["miss_m"] == pytest.approx(0.38, abs=0.02)
 
     def late(state: CharacterState, goal: TimedTargetGoal) -> Tensor:
         return go(state, goal.position - state.position, torch.where(goal.seconds > 0, 0.0, 2.0))
 
-    found = figures("timed_target", late)
+    result = figures("timed_target", late)
     assert (
-        found["on_time_fraction"] == 0.0
-        and found["arrival_bias_s"] == found["arrival_error_s"] > 0.3
+        result["on_time_fraction"] == 0.0
+        and result["arrival_bias_s"] == result["arrival_error_s"] > 0.3
     )
-    assert found["miss_m"] > 1
+    assert result["miss_m"] > 1
 
 
 def test_waiting_at_the_target_is_early() -> None:
-    found = figures("timed_target", straight(2.0))
+    result = figures("timed_target", straight(2.0))
     assert (
-        found["on_time_fraction"] == 0.0
-        and found["arrival_bias_s"] == -found["arrival_error_s"] < -1.4
+        result["on_time_fraction"] == 0.0
+        and result["arrival_bias_s"] == -result["arrival_error_s"] < -1.4
     )
-    assert found["miss_m"] == pytest.approx(0, abs=1e-3)
+    assert result["miss_m"] == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.parametrize(("aside", "error"), [(0.0, 0.002), (0.1, 0.1)])
@@ -133,18 +133,18 @@ def test_the_distance_from_the_path_is_measured(aside: float, error: float) -> N
         beside = geometry.turn(ahead - here, torch.tensor(math.pi / 2)) * 30 / 1.2 * aside
         return go(state, ahead + beside - state.position, 1.2)
 
-    found = figures("path", act)
-    assert found["finish_fraction"] == 1.0
-    assert {f"cross_track_{name}_m" for name in SHAPES} < set(found)
+    result = figures("path", act)
+    assert result["finish_fraction"] == 1.0
+    assert {f"cross_track_{name}_m" for name in SHAPES} < set(result)
     for name in ("cross_track_error_m", "cross_track_spiral_m", "cross_track_mirrored_m"):
-        assert found[name] == pytest.approx(error, abs=0.01)
-    assert found["path_speed_m_s"] == pytest.approx(1.2, abs=0.1)
+        assert result[name] == pytest.approx(error, abs=0.01)
+    assert result["path_speed_m_s"] == pytest.approx(1.2, abs=0.1)
 
 
 def test_who_stands_beside_the_path_finishes_nothing() -> None:
-    found = figures("path", lambda state, goal: torch.zeros(len(state), puppet().latent))
-    assert found["finish_fraction"] == 0.0 and math.isnan(found["path_speed_m_s"])
-    assert found["cross_track_error_m"] == pytest.approx(0, abs=1e-3)
+    result = figures("path", lambda state, goal: torch.zeros(len(state), puppet().latent))
+    assert result["finish_fraction"] == 0.0 and math.isnan(result["path_speed_m_s"])
+    assert result["cross_track_error_m"] == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.parametrize("task", ["target", "timed_target", "path"])

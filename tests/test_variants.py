@@ -64,8 +64,8 @@ def model(variant: str, seed: int = 0, **sizes: int) -> MotionVAE:
 
 
 def character(variant: str) -> Character:
-    made = model(variant)
-    return Character(made, layout(), made.normalizer.normalize(data().split(held_out=True)[0]))
+    vae = model(variant)
+    return Character(vae, layout(), vae.normalizer.normalize(data().split(held_out=True)[0]))
 
 
 def random(seed: int, *shape: int) -> Tensor:
@@ -200,49 +200,49 @@ def test_a_character_alone_steps_as_in_a_crowd(variant: str) -> None:
 
 @torch.no_grad()
 def test_the_plain_decoder_has_z_in_every_layer() -> None:
-    made = model("plain")
-    assert isinstance(made, PlainVAE)
+    vae = model("plain")
+    assert isinstance(vae, PlainVAE)
     latent = random(1, 9, 6)
     previous = random(2, 9, layout().size)
-    decoder = made.decoder
+    decoder = vae.decoder
     hidden = previous
     for layer in (decoder.first, decoder.second, decoder.output):
         hidden = functional.linear(torch.cat((latent, hidden), -1), layer.weight, layer.bias)
         hidden = hidden if layer is decoder.output else functional.elu(hidden)
-    torch.testing.assert_close(made.decode(latent, previous), hidden, atol=1e-5, rtol=1e-5)
-    assert made.blend(latent, previous) is None
+    torch.testing.assert_close(vae.decode(latent, previous), hidden, atol=1e-5, rtol=1e-5)
+    assert vae.blend(latent, previous) is None
 
 
-def alone(made: MotionVAE, expert: int) -> Decoder:
+def alone(vae: MotionVAE, expert: int) -> Decoder:
     """One specialist by itself: a mixture of one."""
-    decoder = Decoder(layout().size, replace(made.config, experts=1))
+    decoder = Decoder(layout().size, replace(vae.config, experts=1))
     for name in ("first", "second", "output"):
         mine = getattr(decoder, name)
-        theirs = getattr(made.decoder, name)
+        theirs = getattr(vae.decoder, name)
         mine.load_state_dict({"weight": theirs.weight[[expert]], "bias": theirs.bias[[expert]]})
     return decoder
 
 
 def decided(variant: str) -> MotionVAE:
     """An untrained one whose gate has opinions."""
-    made = model(variant)
+    vae = model(variant)
     with torch.no_grad():
-        made.decoder.gate[-1].weight.mul_(8)  # type: ignore[index]
-    return made
+        vae.decoder.gate[-1].weight.mul_(8)  # type: ignore[index]
+    return vae
 
 
 @torch.no_grad()
 def test_specialists_compete_and_the_gates_favourite_acts() -> None:
-    made = decided("specialists")
-    assert isinstance(made, SpecialistsVAE)
+    vae = decided("specialists")
+    assert isinstance(vae, SpecialistsVAE)
     previous = random(1, 40, layout().size)
     following = random(2, 40, layout().size)
     noise = random(3, 40, 6)
-    step = made.loss(previous, following, following, noise, 0.0)
-    mean, log_variance = made.encode(previous, following)
+    step = vae.loss(previous, following, following, noise, 0.0)
+    mean, log_variance = vae.encode(previous, following)
     latent = mean + (0.5 * log_variance).exp() * noise
-    gate = torch.softmax(made.decoder.gate(torch.cat((latent, previous), -1)), -1)
-    poses = [alone(made, expert)(latent, previous) for expert in range(3)]
+    gate = torch.softmax(vae.decoder.gate(torch.cat((latent, previous), -1)), -1)
+    poses = [alone(vae, expert)(latent, previous) for expert in range(3)]
     expected = sum(
         gate[row, k] * (poses[k][row] - following[row]).square().mean()
         for row in range(40)
@@ -253,8 +253,8 @@ def test_specialists_compete_and_the_gates_favourite_acts() -> None:
     assert len(picked.unique()) == 3
     acting = torch.stack([poses[k][row] for row, k in enumerate(picked.tolist())])
     torch.testing.assert_close(step.predicted, acting, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(made.decode(latent, previous), acting, atol=1e-5, rtol=1e-5)
-    blend = made.blend(latent, previous)
+    torch.testing.assert_close(vae.decode(latent, previous), acting, atol=1e-5, rtol=1e-5)
+    blend = vae.blend(latent, previous)
     assert (
         blend is not None
         and torch.equal(blend.argmax(-1), picked)
@@ -265,39 +265,37 @@ def test_specialists_compete_and_the_gates_favourite_acts() -> None:
 def test_a_specialist_is_told_what_it_did_wrong_by_its_coefficient() -> None:
     """∂/∂bₖ of Σ cₖ·mean‖xₖ − x‖², b the last layer's bias, is 2·cₖ·(xₖ − x)/D: not the blend's
     error."""
-    made = decided("specialists")
+    vae = decided("specialists")
     previous = random(1, 1, layout().size)
     following = random(2, 1, layout().size)
-    made.loss(previous, following, following, torch.zeros(1, 6), 0.0).reconstruction.backward()
-    latent, _ = made.encode(previous, following)
-    gate = made.decoder.coefficients(latent, previous)[0]  # type: ignore[operator, union-attr]
+    vae.loss(previous, following, following, torch.zeros(1, 6), 0.0).reconstruction.backward()
+    latent, _ = vae.encode(previous, following)
+    gate = vae.decoder.coefficients(latent, previous)[0]  # type: ignore[operator, union-attr]
     for expert in range(3):
-        wrong = (alone(made, expert)(latent, previous) - following)[0]
+        wrong = (alone(vae, expert)(latent, previous) - following)[0]
         expected = 2 * gate[expert] * wrong / layout().size
         torch.testing.assert_close(
-            made.decoder.output.bias.grad[expert], expected, atol=1e-6, rtol=1e-4
+            vae.decoder.output.bias.grad[expert], expected, atol=1e-6, rtol=1e-4
         )  # type: ignore[union-attr, index]
 
 
 def codes() -> CodeVAE:
-    made = model("codes")
-    assert isinstance(made, CodeVAE)
-    return made
+    vae = model("codes")
+    assert isinstance(vae, CodeVAE)
+    return vae
 
 
 @torch.no_grad()
 def test_z_is_the_nearest_code() -> None:
-    made = codes()
+    vae = codes()
     previous = random(1, 50, layout().size)
     following = random(2, 50, layout().size)
-    code, log_variance = made.encode(previous, following)
-    vectors = made.encoder(previous, following)
-    expected = torch.stack(
-        [made.codes[(made.codes - v).square().sum(-1).argmin()] for v in vectors]
-    )
+    code, log_variance = vae.encode(previous, following)
+    vectors = vae.encoder(previous, following)
+    expected = torch.stack([vae.codes[(vae.codes - v).square().sum(-1).argmin()] for v in vectors])
     torch.testing.assert_close(code, expected)
     assert len(code.unique(dim=0)) > 1 and (log_variance == -math.inf).all()
-    for rows in (made.codes, vectors):  # as long as a draw from N(0, I), on average
+    for rows in (vae.codes, vectors):  # as long as a draw from N(0, I), on average
         torch.testing.assert_close(rows.square().mean(-1), torch.ones(len(rows)))
 
 
@@ -315,73 +313,73 @@ class Answer(nn.Module):
 def test_the_gradient_goes_straight_through_the_choice() -> None:
     """What the encoder's vector is told of the reconstruction is what z is told, by finite
     differences."""
-    made = codes().double()
+    vae = codes().double()
     previous = random(1, 3, layout().size).double()
     following = random(2, 3, layout().size).double()
-    made.encoder = Answer(made.encoder(previous, following).detach())
-    step = made.loss(previous, following, following, torch.zeros(3, 6), 0.0)
+    vae.encoder = Answer(vae.encoder(previous, following).detach())
+    step = vae.loss(previous, following, following, torch.zeros(3, 6), 0.0)
     step.reconstruction.backward()
     with torch.no_grad():
-        code, _ = made.encode(previous, following)
-        torch.testing.assert_close(step.predicted, made.decode(code, previous))
+        code, _ = vae.encode(previous, following)
+        torch.testing.assert_close(step.predicted, vae.decode(code, previous))
         for row, unit in ((0, 0), (2, 5)):
             ends = []
             for sign in (-1, 1):
                 moved = code.clone()
                 moved[row, unit] += sign * 1e-5
-                ends.append((made.decode(moved, previous) - following).square().mean())
+                ends.append((vae.decode(moved, previous) - following).square().mean())
             slope = float(ends[1] - ends[0]) / 2e-5
-            assert float(made.encoder.vectors.grad[row, unit]) == pytest.approx(slope, rel=1e-4)
-    assert made.codebook.grad is None or not made.codebook.grad.any()
+            assert float(vae.encoder.vectors.grad[row, unit]) == pytest.approx(slope, rel=1e-4)
+    assert vae.codebook.grad is None or not vae.codebook.grad.any()
 
 
 def test_codes_and_encodings_pull_each_other() -> None:
     """Equation 3 of van den Oord et al. 2017 with β = 0.25, the pull of idle codes, and the codes'
     surprise."""
-    made = codes()
+    vae = codes()
     with torch.no_grad():
-        made.logits.copy_(random(5, CODES) / PRIOR_SPEED)
+        vae.logits.copy_(random(5, CODES) / PRIOR_SPEED)
     # too few for all codes
     previous = random(1, 4, layout().size)
     following = random(2, 4, layout().size)
-    latent = made.loss(previous, following, following, torch.zeros(4, 6), 0.0).latent
-    vectors = made.encoder(previous, following)
-    gaps = torch.cdist(made.codes, vectors).square() / 6  # (K, B), means over units
-    prior = torch.softmax(PRIOR_SPEED * made.logits, -1)
+    latent = vae.loss(previous, following, following, torch.zeros(4, 6), 0.0).latent
+    vectors = vae.encoder(previous, following)
+    gaps = torch.cdist(vae.codes, vectors).square() / 6  # (K, B), means over units
+    prior = torch.softmax(PRIOR_SPEED * vae.logits, -1)
     surprise = -prior[gaps.argmin(0)].log().mean() / 6
     expected = (1 + COMMITMENT) * gaps.amin(0).mean() + REVIVAL * gaps.amin(1).mean() + surprise
     assert latent.item() == pytest.approx(expected.item(), rel=1e-4)
     latent.backward()
     share = torch.bincount(gaps.argmin(0), minlength=CODES) / 4
     torch.testing.assert_close(
-        made.logits.grad, PRIOR_SPEED * (prior - share) / 6, atol=1e-6, rtol=1e-4
+        vae.logits.grad, PRIOR_SPEED * (prior - share) / 6, atol=1e-6, rtol=1e-4
     )
-    assert (made.codebook.grad.abs().sum(-1) > 0).all()  # type: ignore[union-attr]
+    assert (vae.codebook.grad.abs().sum(-1) > 0).all()  # type: ignore[union-attr]
 
 
 @torch.no_grad()
 def test_random_walks_draw_codes_as_often_as_the_prior_has_them() -> None:
-    made = codes()
-    made.logits.copy_(torch.tensor([0.5, 0.3, 0.2, 1e-9, 1e-9, 1e-9, 1e-9]).log() / PRIOR_SPEED)
-    drawn = made.draw_latents(20_000, torch.Generator().manual_seed(0))
-    share = made.frequencies(drawn)
+    vae = codes()
+    vae.logits.copy_(torch.tensor([0.5, 0.3, 0.2, 1e-9, 1e-9, 1e-9, 1e-9]).log() / PRIOR_SPEED)
+    draws = vae.draw_latents(20_000, torch.Generator().manual_seed(0))
+    share = vae.frequencies(draws)
     torch.testing.assert_close(share[:3], torch.tensor([0.5, 0.3, 0.2]), atol=0.02, rtol=0)
-    assert not share[3:].any() and not drawn.requires_grad
+    assert not share[3:].any() and not draws.requires_grad
     entropy = -sum(p * math.log(p) for p in share[:3].tolist())
-    none = torch.full_like(drawn, -math.inf)
-    assert float(made.information(drawn, none)) == pytest.approx(entropy, rel=1e-4)
-    assert float(made.mismatch(drawn, none)) == pytest.approx(0, abs=1e-3)
-    ones = made.codes[[1]].expand(10, -1)
-    assert float(made.information(ones, none)) == 0
-    assert float(made.mismatch(ones, none)) == pytest.approx(-math.log(0.3))
+    none = torch.full_like(draws, -math.inf)
+    assert float(vae.information(draws, none)) == pytest.approx(entropy, rel=1e-4)
+    assert float(vae.mismatch(draws, none)) == pytest.approx(0, abs=1e-3)
+    ones = vae.codes[[1]].expand(10, -1)
+    assert float(vae.information(ones, none)) == 0
+    assert float(vae.mismatch(ones, none)) == pytest.approx(-math.log(0.3))
 
 
 @torch.no_grad()
 def test_without_codes_random_walks_draw_from_the_normal_distribution() -> None:
-    made = model("plain")
-    drawn = made.draw_latents(50, torch.Generator().manual_seed(3))
-    assert torch.equal(drawn, torch.randn(50, 6, generator=torch.Generator().manual_seed(3)))
-    assert made.codes is None
+    vae = model("plain")
+    draws = vae.draw_latents(50, torch.Generator().manual_seed(3))
+    assert torch.equal(draws, torch.randn(50, 6, generator=torch.Generator().manual_seed(3)))
+    assert vae.codes is None
 
 
 # -- playing ---------------------------------------------------------------------------------------
@@ -452,18 +450,18 @@ def puppet() -> Character:
     stand[part.root_velocity] = 0
     stand[part.positions.start + 1] = 0.9
     wide = torch.full((size,), 50.0)
-    made = CodeVAE(
+    vae = CodeVAE(
         size,
         config("codes", codes=4),
         Normalizer(stand, torch.ones(size), stand - wide, stand + wide),
     )
     strings = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, 0, 1]])
     with torch.no_grad():
-        made.codebook.zero_()[:, :3] = strings
-        made.decoder.output.weight.zero_()  # type: ignore[operator, union-attr]
-        made.decoder.output.bias.zero_()  # type: ignore[operator, union-attr]
-        made.decoder.output.weight[:, :3, :3] = torch.eye(3) / math.sqrt(made.config.latent)  # type: ignore[index, union-attr]
-    return Character(made, part, torch.zeros(1, size))
+        vae.codebook.zero_()[:, :3] = strings
+        vae.decoder.output.weight.zero_()  # type: ignore[operator, union-attr]
+        vae.decoder.output.bias.zero_()  # type: ignore[operator, union-attr]
+        vae.decoder.output.weight[:, :3, :3] = torch.eye(3) / math.sqrt(vae.config.latent)  # type: ignore[index, union-attr]
+    return Character(vae, part, torch.zeros(1, size))
 
 
 class Left(RandomWalkTask):
@@ -507,14 +505,14 @@ def code_policy(code_mvae: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
         training.trainer.policy.head.weight.mul_(30)  # type: ignore[union-attr] - a young policy has no favourites
     training.save()
     resumed = PolicyTraining(replace(settings, resume=True))
-    seen = 3 * random(0, 64, layout().size + 4)
+    observations = 3 * random(0, 64, layout().size + 4)
     policy = Policy.load(training.policy_path, character("codes"), "joystick")
-    assert torch.equal(resumed.policy()(seen), policy(seen))
-    actions, _ = training.trainer.ppo.predict(seen.numpy(), deterministic=True)  # type: ignore[union-attr]
+    assert torch.equal(resumed.policy()(observations), policy(observations))
+    actions, _ = training.trainer.ppo.predict(observations.numpy(), deterministic=True)  # type: ignore[union-attr]
     who = character("codes")
     assert who.codes is not None and len(set(actions.tolist())) > 1
-    assert torch.equal(policy(seen), who.codes[torch.from_numpy(actions)])
-    assert torch.equal(policy(seen[:1]), policy(seen)[:1])  # alone, too
+    assert torch.equal(policy(observations), who.codes[torch.from_numpy(actions)])
+    assert torch.equal(policy(observations[:1]), policy(observations)[:1])  # alone, too
     return training.policy_path
 
 
@@ -549,16 +547,16 @@ def test_no_gradient_goes_through_the_choice_of_a_code(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ["--mvae", code_mvae, "--out", tmp_path / "run", "--algorithm", "shac"]
-    said = refusal(train_policy.main, words, monkeypatch, capsys)
-    assert said.startswith("algorithm is 'shac'; allowed: ppo, ")
+    message = refusal(train_policy.main, words, monkeypatch, capsys)
+    assert message.startswith("algorithm is 'shac'; allowed: ppo, ")
 
 
 def test_figures_of_a_latent_are_those_of_its_kind() -> None:
     windows = random(4, 30, 2, layout().size)
     for kind in OURS:
-        made = model(kind)
-        figures = diagnostics.latent_figures(made, windows)
-        posterior = diagnostics.posterior_figures(made, windows)
+        vae = model(kind)
+        figures = diagnostics.latent_figures(vae, windows)
+        posterior = diagnostics.posterior_figures(vae, windows)
         if kind == "codes":
             assert posterior["kl_per_unit"] is None and figures["kl_nats"] <= math.log(CODES)
         else:
@@ -576,5 +574,5 @@ def test_the_environments_take_every_kind(variant: str, tmp_path: Path) -> None:
     env.reset(seed=0)
     env.action_space.seed(0)
     for _ in range(12):
-        seen, reward, *_ = env.step(env.action_space.sample())
-        assert np.isfinite(seen).all() and np.isfinite(reward).all()
+        observations, reward, *_ = env.step(env.action_space.sample())
+        assert np.isfinite(observations).all() and np.isfinite(reward).all()

@@ -39,9 +39,9 @@ LEARNING = TrainConfig.of(
 
 def window_vae(**settings: object) -> ConvolutionalVAE:
     torch.manual_seed(0)
-    made = variants.build(layout().size, replace(SMALL, **settings), data().normalizer())  # type: ignore[arg-type]
-    assert isinstance(made, ConvolutionalVAE)
-    return made
+    vae = variants.build(layout().size, replace(SMALL, **settings), data().normalizer())  # type: ignore[arg-type]
+    assert isinstance(vae, ConvolutionalVAE)
+    return vae
 
 
 def scores(model: ConvolutionalVAE, length: int, batch: int = 4) -> Tensor:
@@ -103,8 +103,8 @@ def test_every_pose_of_the_window_and_the_rollouts_own_tell_the_encoder_somethin
     for place in range(9):
         changed = window.clone()
         changed[:, place] += 1
-        told = float((model.encode(window[:, 5], changed)[0] - mean).abs().max())
-        assert (told == 0) if place == 5 else (told > 1e-4), place
+        difference = float((model.encode(window[:, 5], changed)[0] - mean).abs().max())
+        assert (difference == 0) if place == 5 else (difference > 1e-4), place
     assert float((model.encode(window[:, 5] + 1, window)[0] - mean).abs().max()) > 1e-4
 
 
@@ -116,9 +116,9 @@ def test_it_learns_a_few_walks_by_heart_and_its_latent_is_alive() -> None:
 
 
 def test_what_it_learned_plays_in_the_frozen_environment_and_stays_sane(tmp_path: Path) -> None:
-    made = learned().character()
+    walker = learned().character()
     path = tmp_path / "window.safetensors"
-    made.save(path)
+    walker.save(path)
     character = Character.load(path)
     assert isinstance(character.model, ConvolutionalVAE) and character.model.config == SMALL
     generator = torch.Generator().manual_seed(0)
@@ -142,8 +142,8 @@ def test_windows_longer_than_every_clip_are_refused_before_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ["--data", data_file, "--out", tmp_path / "run", "--model.variant", "window"]
-    said = refusal(train_mvae.main, words, monkeypatch, capsys)
-    assert "the longest has 90 poses, a window needs 128" in said
+    message = refusal(train_mvae.main, words, monkeypatch, capsys)
+    assert "the longest has 90 poses, a window needs 128" in message
 
 
 @pytest.mark.parametrize(
@@ -190,25 +190,18 @@ def test_z_enters_once_or_every_layer(once: bool) -> None:
 
 # -- the failure and its cures ---------------------------------------------------------------------
 
-TINY = failure_case.CASE.with_changes(
-    model=replace(
-        failure_case.CASE.model,
-        latent=4,
-        hidden=16,
-        window_past=4,
-        window_future=4,
-        window_channels=8,
-    ),
-    rollout=3,
-    batch=8,
+SMALL_CASE = replace(
+    failure_case.CASE.model, latent=4, hidden=16, window_past=4, window_future=4, window_channels=8
 )
+TINY = failure_case.CASE.with_changes(model=SMALL_CASE, rollout=3, batch=8)
 
 
 def changes(one: TrainConfig, other: TrainConfig) -> set[str]:
     """Names of the settings in which two runs differ."""
-    mine, its = one.flat(), other.flat()
-    found = {name for name in mine if mine[name] != its[name]} - {"model"}
-    return found | {
+    settings = one.flat()
+    others = other.flat()
+    names = {name for name in settings if settings[name] != others[name]} - {"model"}
+    return names | {
         name for name in vars(one.model) if getattr(one.model, name) != getattr(other.model, name)
     }
 

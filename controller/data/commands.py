@@ -65,7 +65,8 @@ class Build:
     length of a leg."""
     roles: Path | None = None
     """A .toml or .json file with a table `roles` that says what joints are, such as
-    `joint_7 = "left_leg_upper"`. It wins over what the names and the skeleton suggest."""
+    `joint_7 = "left_leg_upper"`. It wins over what the names and the skeleton suggest. All roles
+    are in `controller/motion/overrides.py`."""
 
     def run(self) -> None:
         require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
@@ -83,7 +84,7 @@ class Build:
         data = build(clips, self.source.resolve().name, symmetric_skeleton(skeleton))
         for note in (*notes, *data.notes):
             print(note)
-        for guess in roles.guesses:
+        for guess in (roles.stance, *roles.guesses):
             if guess.role != "none" and guess.confidence < UNSURE:
                 print(f"{guess.reason} Confidence {guess.confidence:g}; see --roles")
 

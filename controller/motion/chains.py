@@ -12,6 +12,8 @@ from controller.motion.symmetry import ALONE
 
 SHARE_OF_LONGEST = 0.25
 """Unnamed chains that are shorter than this share of the longest are no limbs."""
+MAIN_PARTS = {"upper", "middle", "end"}
+"""The parts that nearly every limb has."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,10 @@ def _chain(evidence: Evidence, root: int) -> Chain:
 def choose_limbs(evidence: Evidence, pairs: list[Pair]) -> dict[str, Pair]:
     """Region → the chains that are the legs, or the arms: by names, then by structure.
 
-    What hangs to the ground is a leg. Of two such pairs, the one farther from the head is the legs,
-    the other one the arms.
+    What hangs to the ground is a leg. Of two such pairs, or of two with the same names, the one
+    farther from the head is the legs, the other one the arms.
     """
+    head = likely_head(evidence)
     chosen: dict[str, Pair] = {}
     for region, other in (("leg", "arm"), ("arm", "leg")):
         named = [
@@ -95,9 +98,8 @@ def choose_limbs(evidence: Evidence, pairs: list[Pair]) -> dict[str, Pair]:
             if pair[0].parts[region].named and pair[0].points(region) >= pair[0].points(other)
         ]
         if named:
-            chosen[region] = max(
-                named, key=lambda pair: (len(pair), *pair[0].points(region), pair[0].length)
-            )
+            likenesses = [_likeness(evidence, pair, region, head) for pair in named]
+            chosen[region] = named[likenesses.index(max(likenesses))]
 
     used = [chain.root for pair in chosen.values() for chain in pair]
     spare = [
@@ -105,18 +107,31 @@ def choose_limbs(evidence: Evidence, pairs: list[Pair]) -> dict[str, Pair]:
         for pair in pairs
         if len(pair) == 2 and pair[0].root not in used and _may_be_limbs(evidence, pair, pairs)
     ]
-    head = likely_head(evidence)
-
-    def order(pair: Pair) -> tuple[bool, float]:
-        parent = evidence.skeleton.parents[pair[0].root]
-        return not pair[0].hangs, -_length(evidence, evidence.tree.way(parent, head))
-
     stands = any(pair[0].hangs for pair in [*spare, *chosen.values()])
-    for pair in sorted(spare, key=order):
+    farthest_first = sorted(
+        spare, key=lambda pair: (not pair[0].hangs, -_from_head(evidence, pair, head))
+    )
+    for pair in farthest_first:
         may_be_legs = pair[0].hangs or not stands
         region = "leg" if may_be_legs and chosen.get("leg") is None else "arm"
         chosen.setdefault(region, pair)
     return chosen
+
+
+def _likeness(evidence: Evidence, pair: Pair, region: str, head: int) -> tuple[float, ...]:
+    """How much named chains are like the legs, or arms; what is first weighs more."""
+    parts = pair[0].parts[region]
+    stated = any(evidence.readings[joint].certain for joint in parts.joints.values())
+    main = len(MAIN_PARTS & parts.joints.keys())
+    named = min(parts.named, len(MAIN_PARTS))
+    distance = _from_head(evidence, pair, head)
+    return stated, len(pair), main, named, distance, pair[0].length
+
+
+def _from_head(evidence: Evidence, pair: Pair, head: int) -> float:
+    """The length of the way through the tree from the head to where a pair of chains begins."""
+    parent = evidence.skeleton.parents[pair[0].root]
+    return _length(evidence, evidence.tree.way(parent, head))
 
 
 def _may_be_limbs(evidence: Evidence, pair: Pair, pairs: list[Pair]) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from controller.core.errors import ConfigError, DataError
 from controller.motion.chains import choose_limbs, find_pairs
 from controller.motion.evidence import Evidence
+from controller.motion.guesses import Guess, Reasons, meaning_of
 from controller.motion.names import Meaning
 from controller.motion.overrides import REGIONS, SIDES, RoleOverrides, load_overrides
 from controller.motion.sides import find_sides
@@ -24,28 +24,8 @@ from controller.motion.trunk import LimbParts, find_trunk
 __all__ = ["Guess", "Limb", "RoleOverrides", "Roles", "load_overrides"]
 
 HELP = "name the joints' roles in a file and pass it with --roles FILE"
-NAME_AND_SHAPE = 0.95
-NAME_ONLY = 0.8
-SHAPE_ONLY = 0.6
-DOUBTFUL = 0.5
-PLACE_ONLY = 0.4
-"""Confidence in a guess from the name and the structure, from one of them, from a name whose side
-contradicts the rest pose, or from the place in the tree alone when the rest pose does not stand."""
 FINGER = "finger"
 """The part of joints below a hand."""
-
-
-class Guess(NamedTuple):
-    """One joint's role.
-
-    role        one of :data:`overrides.ROLES`, "left_arm_finger" or "right_arm_finger"
-    confidence  between 0 and 1
-    reason      a sentence
-    """
-
-    role: str
-    confidence: float
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -92,7 +72,7 @@ class Limb:
 class Roles:
     """What each joint of ``skeleton`` is.
 
-    kind      "biped" or "quadruped"
+    stance    whether it is a biped or a quadruped, as a guess whose role says so
     hips      the joint that carries the legs
     spine     joints from above the hips to the one that carries the arms
     neck      joints between the spine and the head
@@ -105,7 +85,7 @@ class Roles:
     """
 
     skeleton: Skeleton
-    kind: str
+    stance: Guess
     hips: int
     spine: tuple[int, ...]
     neck: tuple[int, ...]
@@ -143,6 +123,11 @@ class Roles:
             _ = roles.legs
         return roles
 
+    @property
+    def kind(self) -> str:
+        """ "biped" or "quadruped"."""
+        return self.stance.role
+
     def limb(self, region: str, side: str) -> Limb | None:
         """The leg or arm of one side, if there is one."""
         for limb in self.limbs:
@@ -160,9 +145,17 @@ class Roles:
     def legs(self) -> tuple[Limb, Limb]:
         """The left and right (hind) leg. Raises DataError if there are none."""
         pair = self.pair("leg")
-        if pair is None:
-            raise DataError(f"no left and right leg among {', '.join(self.skeleton.names)}; {HELP}")
-        return pair
+        if pair is not None:
+            return pair
+        problem = f"no left and right leg among {', '.join(self.skeleton.names)}"
+        sideless = [
+            joint
+            for joint, partner in enumerate(self.partners)
+            if partner != joint and not self.sides[joint]
+        ]
+        if sideless:
+            problem += " (no name has a side, and the rest pose does not stand)"
+        raise DataError(f"{problem}; {HELP}")
 
     @property
     def arms(self) -> tuple[Limb, Limb] | None:
@@ -194,14 +187,14 @@ class Roles:
 
     def meaning(self, joint: int) -> Meaning:
         """The region and part of a joint; the region is "none" for a joint without a role."""
-        return _meaning(self.guesses[joint].role)
+        return meaning_of(self.guesses[joint].role)
 
 
 class _Finder:
     """Finds the roles of one skeleton's joints.
 
-    stands    the legs or the arms hang to the ground in the rest pose, which is therefore usable
-    hanging   the regions whose chains do
+    stands    the rest pose stands: the legs or the arms hang to the ground in it
+    hanging   the regions whose chains hang to the ground
     sides     for each joint, its side
     doubtful  joints whose names contradict their place
     parts     the joints of each limb
@@ -229,21 +222,22 @@ class _Finder:
         self.trunk = find_trunk(self.evidence, self.parts, self.stands)
 
     def roles(self) -> Roles:
-        """The roles, with the reasons for them."""
-        kind = self._kind()
+        """The roles and the reasons for them."""
+        reasons = Reasons(self.evidence, self.hanging, self.doubtful)
+        stance = reasons.stance(("arm", "left") in self.parts, bool(self.trunk.tail))
         names = self._role_names()
         return Roles(
             skeleton=self.skeleton,
-            kind=kind,
+            stance=stance,
             hips=self.trunk.hips,
             spine=self.trunk.spine,
             neck=self.trunk.neck,
             head=self.trunk.head,
             tail=self.trunk.tail,
-            limbs=self._limbs(kind),
+            limbs=self._limbs(stance.role),
             sides=tuple(self.sides),
             partners=tuple(self.partner),
-            guesses=tuple(self._guess(joint, role) for joint, role in enumerate(names)),
+            guesses=tuple(reasons.role(joint, role) for joint, role in enumerate(names)),
         )
 
     def _apply_overrides(self) -> None:
@@ -258,7 +252,7 @@ class _Finder:
                 side, region, part = role.split("_")
                 self.parts.setdefault((region, side), {})[part] = joint
                 self.sides[joint] = side
-            else:
+            elif role != "none" or self.partner[joint] == ALONE:
                 self.sides[joint] = ""
                 self._unpair(joint)
 
@@ -284,15 +278,6 @@ class _Finder:
         self._unpair(other)
         self.partner[one] = other
         self.partner[other] = one
-
-    def _kind(self) -> str:
-        """A quadruped's arms stand on the ground. If the rest pose does not stand, a tail tells."""
-        if self.overrides.kind:
-            return self.overrides.kind
-        if ("arm", "left") not in self.parts:
-            return "biped"
-        front = "arm" in self.hanging if self.stands else bool(self.trunk.tail)
-        return "quadruped" if front else "biped"
 
     def _limbs(self, kind: str) -> tuple[Limb, ...]:
         limbs = []
@@ -324,51 +309,3 @@ class _Finder:
         for name, role in self.overrides.joints.items():
             names[self.skeleton.index(name)] = role
         return names
-
-    def _guess(self, joint: int, role: str) -> Guess:
-        """A role with the confidence in it and the reason for it."""
-        name = self.skeleton.names[joint]
-        words = role.replace("_", " ")
-        reading = self.evidence.readings[joint]
-        if reading.certain:
-            return Guess(role, 1.0, f"{name}: {words}, as an override says.")
-        if role == "none":
-            return Guess(role, SHAPE_ONLY, f"{name}: no role, since no limb or trunk needs it.")
-
-        meaning = _meaning(role)
-        if joint in self.doubtful:
-            reason = (
-                f"{name}: {words}, by its name, but it is on the other side of a character that "
-                "faces the way its feet point."
-            )
-            return Guess(role, DOUBTFUL, reason)
-        place = self._place(meaning)
-        if meaning in reading.meanings and self.stands:
-            return Guess(role, NAME_AND_SHAPE, f"{name}: {words}, by its name, and {place}.")
-        if meaning in reading.meanings:
-            return Guess(role, NAME_ONLY, f"{name}: {words}, by its name.")
-        if self.stands:
-            return Guess(role, SHAPE_ONLY, f"{name}: {words}, since {place}.")
-        reason = f"{name}: {words}, only by its place in the tree, as the rest pose does not stand."
-        return Guess(role, PLACE_ONLY, reason)
-
-    def _place(self, meaning: Meaning) -> str:
-        """What in the structure speaks for a role, as a clause."""
-        if meaning.region in self.hanging:
-            return "its chain hangs to the ground in the rest pose"
-        return {
-            "leg": "its chain is most like a leg",
-            "arm": "its chain hangs on the trunk but not to the ground",
-            "root": "all joints hang on it",
-            "hips": "the legs hang on it",
-            "spine": "it lies between the hips and the arms or the head",
-            "neck": "it lies between the spine and the head",
-            "head": "the trunk ends with it",
-            "tail": "it hangs on the hips behind the legs",
-        }[meaning.region]
-
-
-def _meaning(role: str) -> Meaning:
-    """The region and part of a role's name."""
-    words = role.split("_")
-    return Meaning(words[0]) if len(words) == 1 else Meaning(words[1], words[2])

@@ -1,8 +1,8 @@
 """Measure what is shipped: ``python -m controller figures --data data/motion.npz``.
 
-Fills the marked blocks in docs/figures.md, docs/performance.md and the model cards in assets/, and writes
-assets/figures.json. No figure in those blocks is typed by hand. The times take five minutes, in
-which nothing else should run; ``--no-times`` keeps the last ones.
+Fills the marked blocks in docs/figures.md, docs/performance.md and the model cards in assets/, and
+writes assets/figures.json. No figure in those blocks is typed by hand. The times take five minutes,
+in which nothing else should run; ``--no-times`` keeps the last ones.
 """
 
 from __future__ import annotations

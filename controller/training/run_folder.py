@@ -16,7 +16,7 @@ STATE_KIND = "motion-vae-training"
 
 class RunFolder:
     """Reads and writes the files of one run, each atomically. If several processes share the run,
-    all call these methods and the first one writes."""
+    all of them call these methods, and the first one writes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,7 +66,7 @@ class RunFolder:
         settings or data."""
         self._load(self.state_path, trainer)
         if processes.speaks():
-            for path in (self.state_path, self.good_path, self.history_path):
+            for path in (self.state_path, self.good_path, self.history_path, self.model_path):
                 files.sweep(path)
 
     def go_back(self, trainer: Trainer) -> None:

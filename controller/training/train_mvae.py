@@ -60,7 +60,7 @@ class Options:
     save_every: int = 5
     """Epochs between checkpoints."""
     diagnose_every: int = 5
-    """Epochs between diagnoses, each of which lets the model move freely for a few seconds."""
+    """Epochs between diagnoses. Each lets the model move freely for a few seconds."""
     on_fatal: Literal["stop", "go-on", "roll-back"] = "stop"
     """What to do when training has collapsed or diverges, or a loss is not finite. stop: keep the
     last good state, and its model. go-on: report it, and skip rollouts whose loss is not finite.

@@ -196,6 +196,7 @@ def measured_by(results: dict[str, Any]) -> str:
         f"s and the tasks' own trials (a crowd: {settings['crowd_seeds']} × {settings['crowd']}; "
         f"Monte Carlo control, {tries['samples']} tries, {tries['horizon']} frames deep: "
         f"{settings['tries_seeds']} × {settings['tries_characters']}). ± is the larger half of the "
-        f"{100 * settings['level']:.0f} % bootstrap interval over seeds. "
+        f"{100 * settings['level']:.0f} % bootstrap interval over seeds. An arrow shows whether "
+        "higher or lower values are better. "
         f"{results['seconds_taken'] / 60:.0f} minutes on one core."
     )

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from controller.core.registry import Registry
 from controller.dynamics.rollout import Act
-from controller.tasks.base import Task
+from controller.tasks.base import Goal, Task
 from controller.tasks.simulation import Simulation
 
-Measure = Callable[[Simulation[Any], Act, int, float, int], dict[str, float]]
+Measure = Callable[[Simulation[Goal], Act, int, float, int], dict[str, float]]
 """Measures a simulation and who acts in it, with so many characters, for at least so many seconds,
 from a seed. Returns figures by key."""
 
@@ -67,7 +67,7 @@ class Trial:
     """
 
     task: str
-    measure: Measure
+    measure: Measure[Any]
     metrics: tuple[Metric, ...] = ()
     summary: str = ""
     symmetry: str | None = None
@@ -83,15 +83,15 @@ TRIALS: Registry[Trial] = Registry("trial")
 
 
 def trial(
-    task: type[Task[Any, Any]],
+    task: type[Task[Goal, Any]],
     metrics: tuple[Metric, ...] = (),
     summary: str = "",
     symmetry: str | None = None,
-) -> Callable[[Measure], Measure]:
+) -> Callable[[Measure[Goal]], Measure[Goal]]:
     """Register a function as the trial of a task. Used as a decorator; the arguments are described
     at :class:`Trial`."""
 
-    def register(measure: Measure) -> Measure:
+    def register(measure: Measure[Goal]) -> Measure[Goal]:
         TRIALS.add(task.name, Trial(task.name, measure, metrics, summary, symmetry))
         return measure
 
