@@ -102,7 +102,8 @@ def read(path: Path, convention: Convention = Convention()) -> Capture:  # noqa:
 def frames(seed: int) -> np.ndarray:
     """A random rotation for each joint's own frame."""
     draws = np.random.default_rng(seed).normal(size=(len(WALK.skeleton), 4))
-    return quaternion_to_matrix(torch.from_numpy(draws)).numpy()
+    quaternions = draws / np.linalg.norm(draws, axis=1, keepdims=True)
+    return quaternion_to_matrix(torch.from_numpy(quaternions)).numpy()
 
 
 def check_is_the_walk(result: Canonical) -> None:

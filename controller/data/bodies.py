@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from controller.core.errors import ControllerError, DataError
+from controller.core.errors import ConfigError, ControllerError, DataError
 from controller.data.canonical import (
     SAME_BODY,
     Body,
     CanonicalSettings,
     make_body,
     on_skeleton,
+    roles_of,
 )
 from controller.data.reference import bone_lengths, symmetric_skeleton
 from controller.data.roundtrip import RoundTrip, compare, implausible
 from controller.motion.capture import Capture
-from controller.motion.roles import Roles
 from controller.motion.skeleton import Clip, Skeleton
 
 SAME_BODY_M = 0.01
@@ -44,6 +44,7 @@ class Canonical:
 def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canonical:
     """Bring captures to one form. Raises DataError if none of them can be used, or if most of
     what was read had to be refused."""
+    _check_overrides(captures, settings)
     notes: list[str] = []
     bodies: list[Body] = []
     for group in same_files(captures):
@@ -56,12 +57,12 @@ def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canon
         notes += [f"{name}: {remark}" for remark in remarks]
         bodies += split_by_size(body)
     if not bodies:
-        raise DataError("\n  ".join(["no usable motion", *notes]))
+        raise DataError("\n  ".join(["no usable motion in it", *notes]))
 
     main = max(bodies, key=lambda body: body.frames)
     kind = main.captures[0]
     skeleton = symmetric_skeleton(kind, main.roles, main.reference, main.lengths)
-    fault = implausible(skeleton, Roles.of(skeleton, settings.overrides))
+    fault = implausible(skeleton, roles_of(skeleton, settings))
     if fault:
         raise DataError(
             f"{kind.name}: no body has such proportions ({fault}); state what is wrong with --up, "
@@ -77,14 +78,21 @@ def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canon
             clip = on_skeleton(capture, body, skeleton, order)
             trip = compare(clip, capture, order)
             if not trip.is_good:
-                notes.append(
-                    f"{capture.name}: left out (joint {trip.joint} is {trip.typical:.0f} mm from "
-                    "where the file has it)"
-                )
+                notes.append(f"{capture.name}: left out ({trip.complaint})")
                 continue
             clips.append(clip)
             trips.append(trip)
     return Canonical(skeleton, clips, trips, notes)
+
+
+def _check_overrides(captures: Sequence[Capture], settings: CanonicalSettings) -> None:
+    """Raise ConfigError if a role is stated for a joint that no file has."""
+    names = {name for capture in captures for name in capture.names}
+    for joint in settings.overrides.joints:
+        if joint not in names:
+            raise ConfigError(
+                f"roles.{joint} is not a joint of the skeleton; allowed: {', '.join(sorted(names))}"
+            )
 
 
 def same_files(captures: Sequence[Capture]) -> list[list[Capture]]:

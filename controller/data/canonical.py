@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -89,6 +89,11 @@ class Body:
         return sum(map(len, self.captures))
 
 
+def roles_of(skeleton: Skeleton, settings: CanonicalSettings) -> Roles:
+    """The roles of a skeleton's joints; of the stated ones, those count whose joints it has."""
+    return Roles.of(skeleton, settings.overrides.restricted(skeleton.names))
+
+
 def find_roles(capture: Capture, settings: CanonicalSettings) -> Roles:
     """The roles of a capture's joints, whatever its axes.
 
@@ -100,7 +105,7 @@ def find_roles(capture: Capture, settings: CanonicalSettings) -> Roles:
         turned = capture.transformed(turn_to_up(up))
         frame = len(capture) // 2
         try:
-            roles = Roles.of(turned.posed(frame), settings.overrides)
+            roles = roles_of(turned.posed(frame), settings)
             best, cosine = upright(turned, roles)
         except DataError as reason:
             error = error or reason
@@ -153,6 +158,25 @@ def joints_to_keep(
         parents.append(-1 if joint == hips else places[parent])
     dropped = [capture.names[joint] for joint in below if joint not in places]
     return kept, parents, dropped
+
+
+def tips_of(capture: Capture, kept: list[int]) -> Tensor:
+    """(J, 3): where the bones of a capture's joints end, in their own frames. The end of a joint
+    whose children are all dropped, and which has none of its own, is its first child."""
+    tips = capture.tips.clone()
+    for joint in kept:
+        children = capture.children(joint)
+        if children and not set(children) & set(kept) and not bool(tips[joint].any()):
+            bone = capture.positions[:, children[0]] - capture.positions[:, joint]
+            frame = capture.rotations[:, joint].transpose(-1, -2)
+            tips[joint] = (frame @ bone[..., None]).squeeze(-1).median(dim=0).values
+    return tips
+
+
+def turned_tips(orientation: Orientation, tips: Tensor) -> Tensor:
+    """Tips in the joints' frames of a capture that was brought to our axes: these are conjugated by
+    the orientation's matrix."""
+    return tips @ orientation.matrix().T
 
 
 def _has_role(roles: Roles, joint: int) -> bool:
@@ -222,11 +246,15 @@ def make_body(captures: Sequence[Capture], settings: CanonicalSettings) -> tuple
         notes += [remark] if remark else []
     else:
         unit = settings.unit
+    tips = tips_of(longest, kept)
+    identity = torch.eye(3, dtype=torch.float64)
     ready = [
-        capture.transformed(torch.eye(3, dtype=torch.float64), unit).subset(kept, parents)
-        for capture, _ in turned
+        replace(capture, tips=turned_tips(orientation, tips))
+        .transformed(identity, unit)
+        .subset(kept, parents)
+        for capture, orientation in turned
     ]
-    own = Roles.of(ready[0].posed(len(ready[0]) // 2), settings.overrides)
+    own = roles_of(ready[0].posed(len(ready[0]) // 2), settings)
     reference = find_reference(ready, own)
     labels = labels_of(own, ready[0].names)
     return Body(ready, own, labels, bone_lengths(ready, own), reference), notes

@@ -20,6 +20,14 @@ MAX_ROOT_SPEED = 6.0
 MAX_JOINT_JERKINESS = 0.09
 """m by which a joint may miss the straight line through its last two frames at :data:`FPS` (about
 80 m/s²)."""
+FAST_ROOT_SPEED = 3.0
+FAST_JERKINESS = 0.05
+"""m/s and m: a clip in which a tenth of the values are above these runs. Captured walking at its
+fastest has 2.2 and 0.043, running 0.066 and more."""
+OUTLIER = 2.5
+"""Times a running clip's own 90 % quantile that are a glitch. Captured running has up to 2.0."""
+SPRINT = 3.0
+"""Times the usual limit that no running exceeds: more is a glitch in any clip."""
 MAX_JOINT_TURN = 1.2
 """rad a frame at :data:`FPS` (2,000 °/s). More is a flip of a joint's twist by the solver, not a
 movement."""
@@ -107,12 +115,13 @@ def glitches(clip: Clip) -> list[tuple[int, str]]:
     result: dict[int, str] = {}
 
     speed = (clip.positions[1:] - clip.positions[:-1]).norm(dim=-1) * clip.fps
-    for frame in _frames(speed > MAX_ROOT_SPEED):
+    for frame in _frames(speed > limit(speed, MAX_ROOT_SPEED, FAST_ROOT_SPEED)):
         result[frame + 1] = f"root at {speed[frame]:.1f} m/s"
 
     positions = clip.joint_positions()
     jump = (positions[2:] - 2 * positions[1:-1] + positions[:-2]).norm(dim=-1)
-    for frame in _frames(jump.amax(-1) > MAX_JOINT_JERKINESS * scale**2):
+    jerkiness = jump.amax(-1) / scale**2
+    for frame in _frames(jerkiness > limit(jerkiness, MAX_JOINT_JERKINESS, FAST_JERKINESS)):
         joint = int(jump[frame].argmax())
         problem = f"{names[joint]} jumps {100 * jump[frame, joint]:.0f} cm"
         result.setdefault(frame + 2, problem)
@@ -125,6 +134,18 @@ def glitches(clip: Clip) -> list[tuple[int, str]]:
         problem = f"{names[joint]} flips by {torch.rad2deg(angle[frame, joint]):.0f}°"
         result.setdefault(frame + 1, problem)
     return sorted(result.items())
+
+
+def limit(values: Tensor, usual: float, fast: float) -> float:
+    """The largest value of a clip's that is no glitch.
+
+    It is the ``usual`` one, unless a tenth of the clip's own values are above ``fast``: then the
+    clip runs or jumps, and its own 90 % quantile, times :data:`OUTLIER`, says what is unusual.
+    """
+    if not len(values):
+        return usual
+    own = float(torch.quantile(values, 0.9))
+    return min(max(usual, OUTLIER * own), SPRINT * usual) if own > fast else usual
 
 
 def _frames(condition: Tensor) -> list[int]:

@@ -15,11 +15,11 @@ from torch.nn.functional import normalize
 
 from controller.core.errors import DataError
 from controller.motion.capture import Capture
-from controller.motion.roles import Roles
+from controller.motion.roles import Limb, Roles
 
 UPS = ("+Y", "+Z", "-Y", "-Z", "+X", "-X")
 """Axes that may point up, the usual ones first."""
-UPRIGHT = 0.7
+UPRIGHT = 0.75
 """Cosine of the mean angle between a body's own upward direction and the axis that is taken for up.
 Captured walking and running have 0.91 and more, a fall 0.71."""
 HANDED = 0.5
@@ -81,7 +81,7 @@ def upright(capture: Capture, roles: Roles) -> tuple[str, float]:
     return best, cosines[best]
 
 
-def grounded_limbs(roles: Roles) -> list:  # type: ignore[type-arg]
+def grounded_limbs(roles: Roles) -> list[Limb]:
     """The limbs that stand on the ground: two of a biped, four of a quadruped."""
     limbs = list(roles.legs)
     if roles.kind == "quadruped" and roles.arms is not None:

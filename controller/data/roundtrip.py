@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,6 +38,11 @@ class RoundTrip:
         """Whether the clip may be used."""
         return self.typical <= LARGEST_MM
 
+    @property
+    def complaint(self) -> str:
+        """What is wrong with a clip that may not be used."""
+        return f"joint {self.joint} is {self.typical:.0f} mm from where the file has it"
+
 
 def compare(clip: Clip, capture: Capture, order: list[int]) -> RoundTrip:
     """Compare a clip with the capture from which it was built, frame by frame, in the world.
@@ -53,6 +60,22 @@ def compare(clip: Clip, capture: Capture, order: list[int]) -> RoundTrip:
         float(apart.max()),
         clip.skeleton.names[joint],
     )
+
+
+def summary(trips: Sequence[RoundTrip]) -> dict[str, Any]:
+    """The round trips of all clips as plain values in mm, for a data set's header and its users:
+    ``mean_mm``, ``worst_mm`` with its ``worst_joint`` and ``worst_clip``, and the mean of each clip
+    in ``clips``. Empty without round trips."""
+    if not trips:
+        return {}
+    worst = max(trips, key=lambda trip: trip.worst)
+    return {
+        "mean_mm": sum(trip.mean for trip in trips) / len(trips),
+        "worst_mm": worst.worst,
+        "worst_joint": worst.joint,
+        "worst_clip": worst.name,
+        "clips": {trip.name: round(trip.mean, 3) for trip in trips},
+    }
 
 
 def implausible(skeleton: Skeleton, roles: Roles) -> str:

@@ -17,7 +17,7 @@ UNITS = {
 LEG_M = {"biped": (0.62, 1.05), "quadruped": (0.12, 1.0)}
 """m from hip to ankle: people from 1.3 to 2.1 m, and dogs to horses."""
 USUAL_LEG = {"biped": 0.82, "quadruped": 0.34}
-"""m: what a leg is taken for whose unit is none of the usual ones: a person's of 1.75 m, a dog's."""
+"""m: a leg in an unknown unit is scaled to this: that of a person of 1.75 m, or of a dog."""
 LEG_SHARE = 0.82 / 1.75
 """Of a person's height, the leg from hip to ankle."""
 
