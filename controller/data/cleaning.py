@@ -3,6 +3,7 @@ glitches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -31,6 +32,11 @@ SPRINT = 3.0
 MAX_JOINT_TURN = 1.2
 """rad a frame at :data:`FPS` (2,000 °/s). More is a flip of a joint's twist by the solver, not a
 movement."""
+FLOOR_WINDOW_S = 1.0
+"""s: in a window this long one foot or the other touches the floor."""
+LEVEL_FLOOR_M = {"biped": 0.1, "quadruped": 0.25}
+"""m: a clip whose floor varies by more than this goes over slopes or stairs. People on a level floor
+have up to 0.06, a dog that also lies down 0.12."""
 MIN_SEGMENT_S = 1.0
 """Shorter pieces of a clip are dropped."""
 FLOOR_QUANTILE = 0.01
@@ -105,6 +111,18 @@ def levelled(clip: Clip, feet: tuple[int, ...]) -> Clip:
     lowest = clip.joint_positions()[:, list(feet), 1].amin(dim=-1)
     floor = torch.quantile(lowest, FLOOR_QUANTILE)
     return replace(clip, positions=clip.positions - torch.tensor([0.0, 1.0, 0.0]) * floor)
+
+
+def floor_spread(clip: Clip, feet: Sequence[int]) -> float:
+    """How far apart, in m, the heights of the floor under a clip are: 5 to 95 % of the lowest
+    foot's lowest height within :data:`FLOOR_WINDOW_S` around each frame."""
+    lowest = clip.joint_positions()[:, list(feet), 1].amin(dim=-1)
+    reach = round(FLOOR_WINDOW_S * clip.fps / 2)
+    if len(lowest) <= 2 * reach:
+        return 0.0
+    floor = -torch.nn.functional.max_pool1d(-lowest[None, None], 2 * reach + 1, 1)[0, 0]
+    low, high = torch.quantile(floor, torch.tensor([0.05, 0.95])).tolist()
+    return high - low
 
 
 def glitches(clip: Clip) -> list[tuple[int, str]]:

@@ -16,7 +16,14 @@ from torch import Tensor
 
 from controller.core import files
 from controller.core.errors import ControllerError, DataError, first_line
-from controller.data.cleaning import levelled, retargeted, segments, symmetric_skeleton
+from controller.data.cleaning import (
+    LEVEL_FLOOR_M,
+    floor_spread,
+    levelled,
+    retargeted,
+    segments,
+    symmetric_skeleton,
+)
 from controller.data.roundtrip import RoundTrip, summary
 from controller.model.normalizer import Normalizer
 from controller.motion.pose import FPS, PoseLayout, encode
@@ -211,6 +218,13 @@ def build(
         if not pieces:
             notes.append(f"{clip.name}: left out (no second without a glitch)")
         for piece in pieces:
+            spread = floor_spread(piece, layout.feet)
+            if spread > LEVEL_FLOOR_M[layout.roles.kind]:
+                notes.append(
+                    f"{piece.name}: left out (its floor rises or falls by {100 * spread:.0f} cm; "
+                    "slopes and stairs are not supported)"
+                )
+                continue
             poses = encode(layout, piece)
             tables.append(poses)
             entries.append(ClipEntry(piece.name, start, len(poses), is_held_out(clip.name)))
