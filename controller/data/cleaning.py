@@ -35,8 +35,8 @@ movement."""
 FLOOR_WINDOW_S = 1.0
 """s: in a window this long one foot or the other touches the floor."""
 LEVEL_FLOOR_M = {"biped": 0.1, "quadruped": 0.25}
-"""m: a clip whose floor varies by more than this goes over slopes or stairs. People on a level floor
-have up to 0.06, a dog that also lies down 0.12."""
+"""m: a clip whose floor varies by more than this goes over slopes or stairs. People on a level
+floor have up to 0.06, a dog that also lies down 0.12."""
 MIN_SEGMENT_S = 1.0
 """Shorter pieces of a clip are dropped."""
 FLOOR_QUANTILE = 0.01
