@@ -245,3 +245,13 @@ def test_two_bodies_are_not_squeezed_onto_one(tmp_path: Path) -> None:
 def test_settings_out_of_range_are_refused(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match="allowed"):
         CanonicalSettings(**{field: value})  # type: ignore[arg-type]
+
+
+def test_files_with_other_local_frames_are_brought_together(tmp_path: Path) -> None:
+    """The same body from two programs: rotations agree although the files' frames do not."""
+    one = read(tmp_path / "one.bvh")
+    other = read(tmp_path / "other.bvh", Convention(frames=frames(3), up="+Z"))
+    result = canonical([one, other], CanonicalSettings())
+    assert [clip.name for clip in result.clips] == ["one", "other"]
+    first, second = (encode(PoseLayout(result.skeleton), clip) for clip in result.clips)
+    torch.testing.assert_close(first, second, atol=0.02, rtol=0)

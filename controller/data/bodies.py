@@ -16,11 +16,14 @@ from controller.data.canonical import (
     on_skeleton,
     roles_of,
 )
-from controller.data.reference import bone_lengths, symmetric_skeleton
+from controller.data.reference import bone_lengths, find_reference, reference_skeleton
 from controller.data.roundtrip import RoundTrip, compare, implausible
 from controller.motion.capture import Capture
 from controller.motion.skeleton import Clip, Skeleton
 
+SAME_DIRECTION = 0.94
+"""Cosine of 20°: bones of one kind of file point in the same local directions, up to what differs
+between performers."""
 SAME_BODY_M = 0.01
 """m by which bones of one body may always differ between files."""
 
@@ -61,7 +64,7 @@ def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canon
 
     main = max(bodies, key=lambda body: body.frames)
     kind = main.captures[0]
-    skeleton = symmetric_skeleton(kind, main.roles, main.reference, main.lengths)
+    skeleton = reference_skeleton(kind, main.roles, main.reference, main.lengths)
     fault = implausible(skeleton, roles_of(skeleton, settings))
     if fault:
         raise DataError(
@@ -74,6 +77,8 @@ def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canon
         if order is None:
             notes += [f"{capture.name}: left out ({reason})" for capture in body.captures]
             continue
+        if body is not main:
+            body = _in_the_pose_of(main, body, order)
         for capture in body.captures:
             clip = on_skeleton(capture, body, skeleton, order)
             trip = compare(clip, capture, order)
@@ -83,6 +88,17 @@ def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canon
             clips.append(clip)
             trips.append(trip)
     return Canonical(skeleton, clips, trips, notes)
+
+
+def _in_the_pose_of(main: Body, body: Body, order: list[int]) -> Body:
+    """The body with the reference pose that is nearest to that of ``main``, so that the same pose
+    has the same rotations in both. Joints that ``main`` lacks do not count."""
+    like = torch.zeros_like(body.reference.joints)
+    like[order] = main.reference.joints
+    others = [joint for joint in range(len(like)) if joint not in order]
+    if others:
+        like[others] = body.reference.joints[others]
+    return replace(body, reference=find_reference(body.captures, body.roles, like))
 
 
 def _check_overrides(captures: Sequence[Capture], settings: CanonicalSettings) -> None:
@@ -97,10 +113,36 @@ def _check_overrides(captures: Sequence[Capture], settings: CanonicalSettings) -
 
 def same_files(captures: Sequence[Capture]) -> list[list[Capture]]:
     """Captures that share names, parents and the bones' directions in local frames."""
-    groups: dict[tuple[object, ...], list[Capture]] = {}
+    groups: list[tuple[Capture, torch.Tensor, list[Capture]]] = []
     for capture in captures:
-        groups.setdefault((capture.names, capture.parents), []).append(capture)
-    return list(groups.values())
+        directions = local_directions(capture)
+        for first, known, members in groups:
+            joints = (first.names, first.parents)
+            if joints == (capture.names, capture.parents) and agree(directions, known):
+                members.append(capture)
+                break
+        else:
+            groups.append((capture, directions, [capture]))
+    return [members for _, _, members in groups]
+
+
+def local_directions(capture: Capture) -> torch.Tensor:
+    """(J, 3): each joint's direction from its parent, in the parent's own frame; zero for the root
+    and for joints that are on their parent. Two programs may write one skeleton with other
+    frames."""
+    directions = torch.zeros(len(capture.names), 3, dtype=torch.float64)
+    for joint, parent in enumerate(capture.parents):
+        if parent >= 0:
+            bone = capture.positions[:, joint] - capture.positions[:, parent]
+            frame = capture.rotations[:, parent].transpose(-1, -2)
+            directions[joint] = (frame @ bone[..., None]).squeeze(-1).median(dim=0).values
+    size = directions.norm(dim=-1, keepdim=True)
+    return torch.where(size > 1e-6 * size.max(), directions / size.clamp(min=1e-12), 0.0)
+
+
+def agree(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether directions (J, 3) are those of one kind of file."""
+    return bool(((one * other).sum(dim=-1) >= SAME_DIRECTION * one.norm(dim=-1)).all())
 
 
 def split_by_size(body: Body) -> list[Body]:
@@ -116,8 +158,6 @@ def split_by_size(body: Body) -> list[Body]:
             clusters.append((lengths, [capture]))
     if len(clusters) == 1:
         return [body]
-    from controller.data.reference import find_reference
-
     return [
         replace(
             body,

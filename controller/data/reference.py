@@ -43,8 +43,11 @@ def facing_matrices(capture: Capture, roles: Roles) -> Tensor:
     return geometry.yaw_matrix(-torch.atan2(ahead[:, 0], ahead[:, 2]))
 
 
-def find_reference(captures: Sequence[Capture], roles: Roles) -> Reference:
-    """The best standing frame of all clips, which share joints and local frames."""
+def find_reference(
+    captures: Sequence[Capture], roles: Roles, like: Tensor | None = None
+) -> Reference:
+    """The best standing frame of all clips, which share joints and local frames; or the one that is
+    nearest to a pose (J, 3), relative to the hips and facing +Z, that is to be ``like``."""
     step = max(1, sum(map(len, captures)) // CANDIDATES)
     best: tuple[float, Reference] | None = None
     for capture in captures:
@@ -52,7 +55,10 @@ def find_reference(captures: Sequence[Capture], roles: Roles) -> Reference:
         turn = facing_matrices(capture, roles)[frames]
         joints = capture.positions[frames]
         joints = (joints - joints[:, roles.hips, None]) @ turn.transpose(-1, -2)
-        cost = asymmetry(joints, roles) + slouch(joints, roles)
+        if like is None:
+            cost = asymmetry(joints, roles) + slouch(joints, roles)
+        else:
+            cost = (joints - like).norm(dim=-1).mean(dim=-1)
         row = int(cost.argmin())
         if best is None or float(cost[row]) < best[0]:
             rotations = turn[row] @ capture.rotations[frames[row]]
@@ -92,7 +98,7 @@ def bone_lengths(captures: Sequence[Capture], roles: Roles) -> Tensor:
     return (lengths + lengths[partners]) / 2
 
 
-def symmetric_skeleton(
+def reference_skeleton(
     capture: Capture, roles: Roles, reference: Reference, lengths: Tensor
 ) -> Skeleton:
     """The skeleton in its reference pose, made symmetric joint by joint.
