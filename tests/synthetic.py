@@ -23,11 +23,13 @@ from controller.core import errors
 from controller.data import dataset
 from controller.data.dataset import MotionDataset, is_held_out
 from controller.dynamics.character import Character, CharacterState
+from controller.evaluation.diagnosis import free_running
 from controller.model.mixture import MotionVAE, MotionVAEConfig
 from controller.model.normalizer import Normalizer
 from controller.motion import geometry
 from controller.motion.pose import PoseLayout
 from controller.motion.skeleton import Clip, Skeleton
+from controller.training import publish, watch
 
 ROOT = Path(__file__).parents[1]
 
@@ -222,6 +224,14 @@ def turned(state: CharacterState, yaw: float, x: float, z: float) -> CharacterSt
     """The same state in a world that was turned about the origin and then shifted."""
     place = geometry.turn(state.position, torch.tensor(yaw)) + torch.tensor([x, z])
     return CharacterState(state.pose, place, geometry.wrap_angle(state.yaw + yaw))
+
+
+def shorten_rollouts(patch: pytest.MonkeyPatch) -> None:
+    """Measure fewer and shorter free rollouts, where a test depends on no figure of them: when a
+    model is diagnosed, in training or after it, and when it is exported."""
+    for module in (free_running, publish, watch):
+        patch.setattr(module, "CHARACTERS", 16)
+        patch.setattr(module, "FRAMES", 90)
 
 
 # -- commands --------------------------------------------------------------------------------------

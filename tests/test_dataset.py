@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 import torch
@@ -372,6 +373,7 @@ def test_the_skeleton_of_most_frames_is_chosen() -> None:
 # -- commands --------------------------------------------------------------------------------------
 
 
+@pytest.mark.xdist_group("forked")
 def test_a_folder_becomes_a_data_set_and_a_picture_by_two_commands(tmp_path: Path) -> None:
     folder = tmp_path / "walks"
     out = tmp_path / "made" / "walks.npz"
@@ -389,7 +391,7 @@ def test_a_folder_becomes_a_data_set_and_a_picture_by_two_commands(tmp_path: Pat
     }  # 2 s at 30 frames a second, whatever the file's rate
     assert made.source == "walks"
 
-    shown = command("controller", "data", "info", out, "--sheet", sheet)
+    shown = forked.command("data", "info", out, "--sheet", sheet)
     assert shown.returncode == 0, shown.stderr
     assert f"held out: {walks[1].name}" in shown.stdout
     (row,) = (line for line in shown.stdout.splitlines() if line.startswith("forward m/s"))
@@ -451,9 +453,9 @@ def test_formats_are_found_by_suffix(tmp_path: Path) -> None:
         formats.write(tmp_path / "a.fbx", walk(seconds=1.0))
 
 
+@pytest.mark.xdist_group("forked")
 def test_a_missing_folder_is_one_sentence_and_status_2(tmp_path: Path) -> None:
-    done = command(
-        "controller",
+    done = forked.command(
         "data",
         "build",
         "--source",

@@ -403,12 +403,14 @@ def test_the_shipped_model_is_healthy() -> None:
     assert 0.01 < report["z_sensitivity"] < 1
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_a_decoder_that_ignores_z_has_collapsed_whatever_its_header_says() -> None:
     report = diagnose.diagnose(edited(shipped(), latent_columns(0), shipped().header))
     assert report["verdict"] == "collapsed" and report["z_sensitivity"] < 1e-6
     assert report["findings"][0]["reason"].startswith("Latent streams from one pose are ")
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_an_encoder_that_says_nothing_has_collapsed() -> None:
     report = diagnose.diagnose(edited(character(), mute), data())
     assert report["verdict"] == "collapsed"
@@ -418,17 +420,20 @@ def test_an_encoder_that_says_nothing_has_collapsed() -> None:
     assert report["kl_per_unit"] == [0] * 6 and report["aggregate_deviation"] == [1] * 6
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_a_decoder_that_hardly_hears_z_has_nearly_collapsed() -> None:
     report = diagnose.diagnose(edited(shipped(), latent_columns(0.1)))
     assert report["verdict"] == "nearly collapsed" and report["active_units"] is None
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_a_decoder_that_goes_too_far_diverges_though_the_hold_hides_it() -> None:
     report = diagnose.diagnose(edited(shipped(), louder))
     assert report["verdict"] == "diverges when free-running"
     assert report["sane_fraction"] == 0 and report["held_fraction"] > 0.5
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_weights_that_are_no_numbers_diverge_and_are_still_json() -> None:
     def spoil(made: MotionVAE) -> None:
         made.decoder.output.bias.fill_(math.nan)
@@ -438,6 +443,7 @@ def test_weights_that_are_no_numbers_diverge_and_are_still_json() -> None:
     assert report["free_skate_cm_per_frame"] is None and report["one_step_mm"] is None
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_an_untrained_model_is_under_trained() -> None:
     report = diagnose.diagnose(character(), data())
     assert report["verdict"] == "under-trained"
@@ -491,6 +497,7 @@ def run(
     return capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_the_command_prints_one_json_object_with_the_same_names_with_and_without_data(
     mvae: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -509,6 +516,7 @@ def test_the_command_prints_one_json_object_with_the_same_names_with_and_without
     assert "under-trained" in without["not_judged"]
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_the_command_prints_a_table_that_begins_with_the_verdict(
     mvae: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -548,6 +556,7 @@ def test_bad_requests_are_one_sentence(
         assert expected in refusal(diagnose.main, words, monkeypatch, capsys)
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_the_same_model_gets_the_same_figures() -> None:
     one, other = (free_running.rollout_figures(character())[0] for _ in range(2))
     assert one == other

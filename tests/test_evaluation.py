@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import torch
 from synthetic import (
@@ -16,7 +17,6 @@ from synthetic import (
     anywhere,
     character,
     clips,
-    command,
     data,
     latents,
     layout,
@@ -461,9 +461,9 @@ def test_data_of_another_skeleton_are_refused_in_a_sentence() -> None:
         tiny(data=other)
 
 
+@pytest.mark.xdist_group("forked")
 def test_the_command_prints_one_json_object(mvae: Path) -> None:
-    done = command(
-        "controller",
+    done = forked.command(
         "evaluate",
         "--task",
         "random",

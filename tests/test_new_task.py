@@ -4,11 +4,10 @@ registration."""
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forked
 import gymnasium
 import numpy as np
 import pytest
@@ -111,6 +110,7 @@ def test_it_is_registered_everywhere_by_one_line(name: str, mvae: Path) -> None:
     assert np.isfinite(batch.reset(seed=0)[0]).all()
 
 
+@pytest.mark.xdist_group("forked")
 @pytest.mark.parametrize(
     "lines",
     [
@@ -121,10 +121,7 @@ def test_it_is_registered_everywhere_by_one_line(name: str, mvae: Path) -> None:
 )
 def test_gymnasium_finds_it_in_a_process_of_its_own(lines: str, mvae: Path) -> None:
     start = f"from gymnasium import make; MVAE = {str(mvae)!r}; "
-    done = subprocess.run(
-        [sys.executable, "-c", start + lines],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = forked.run(start + lines)
     assert done.returncode == 0, done.stderr
 
 

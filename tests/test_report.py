@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import torch
-from synthetic import PUPPET_LATENT, character, latents, puppet, refusal
+from synthetic import PUPPET_LATENT, character, latents, puppet, refusal, shorten_rollouts
 from test_training import TINY
 
 from controller.evaluation import charts
@@ -17,6 +18,14 @@ from controller.training import train_mvae
 from controller.training.train_mvae import Options
 
 EPOCHS = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_rollouts() -> Iterator[None]:
+    """Those of whole trainings would take most of the time here."""
+    with pytest.MonkeyPatch.context() as patch:
+        shorten_rollouts(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -324,6 +324,7 @@ def test_everything_is_measured_and_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     short_tasks(monkeypatch, "path", "random")
+    monkeypatch.setattr("controller.evaluation.trials.path.SLOWEST", 4.0)  # short rounds
     out = tmp_path / "results"
     words = [
         "--all",

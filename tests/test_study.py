@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 import torch
-from synthetic import refusal
+from synthetic import refusal, shorten_rollouts
 from test_training import TINY
 
 from controller.dynamics.character import Character
@@ -20,6 +21,16 @@ from controller.studies.sets import SETS, CaseSet
 TWO = [
     Case(f"beta-{beta}", {"β": str(beta)}, TINY.with_changes(beta=beta)) for beta in (0.01, 0.02)
 ]
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory, data_file: Path) -> Path:
+    """The folder of the first of them, which has been run."""
+    folder = tmp_path_factory.mktemp("ended") / TWO[0].name
+    with pytest.MonkeyPatch.context() as patch:
+        shorten_rollouts(patch)
+        study.run(TWO[0], data_file, folder)
+    return folder
 
 
 def test_every_set_has_cases_with_names_of_their_own() -> None:
@@ -65,12 +76,12 @@ def test_the_reference_settings_are_the_reference_codes() -> None:
 
 
 def test_an_interrupted_study_goes_on_and_runs_nothing_twice(
-    tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, data_file: Path, ended: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """After the first of two runs; the second is made by a process of its own."""
     options = study.Options(data=data_file, out=tmp_path)
-    monkeypatch.setitem(SETS, "grid", CaseSet(lambda: TWO[:1]))
-    study.study(options)
     model = tmp_path / "grid" / "beta-0.01" / "mvae.safetensors"
+    shutil.copytree(ended, model.parent)
     written = model.stat().st_mtime_ns
 
     monkeypatch.setitem(SETS, "grid", CaseSet(lambda: TWO))
@@ -112,20 +123,18 @@ def test_the_long_grid_runs_the_best_of_the_short_one_and_the_usual_one(
     assert one.name == "none-1.0-batch" and one.config.rollouts_per_epoch == 7
 
 
-def test_a_run_with_other_settings_is_not_taken_for_this_one(
-    tmp_path: Path, data_file: Path
-) -> None:
-    folder = tmp_path / "run"
-    study.run(TWO[0], data_file, folder)
+def test_a_run_with_other_settings_is_not_taken_for_this_one(ended: Path) -> None:
     with pytest.raises(
         study.ControllerError, match=r"a run with other settings than beta-0.02 has"
     ):
-        study.finished(TWO[1], folder)
+        study.finished(TWO[1], ended)
 
 
-def test_a_case_may_start_from_a_trained_model(tmp_path: Path, data_file: Path) -> None:
-    study.run(TWO[0], data_file, tmp_path / "whole")
-    begin = tmp_path / "whole" / "mvae.safetensors"
+@pytest.mark.usefixtures("short_rollouts")
+def test_a_case_may_start_from_a_trained_model(
+    tmp_path: Path, data_file: Path, ended: Path
+) -> None:
+    begin = ended / "mvae.safetensors"
     config = TWO[1].config.with_changes(freeze_decoder=True)
     study.run(Case("encoder", {"β": "0.02"}, config), data_file, tmp_path / "encoder", begin)
     before, after = (

@@ -319,6 +319,7 @@ def curve(folder: Path, name: str) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in curves.Scalars(name)]
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_a_collapsed_training_stops_with_advice_and_keeps_its_last_good_state(
     tmp_path: Path, data_file: Path
 ) -> None:
@@ -341,6 +342,7 @@ def test_a_collapsed_training_stops_with_advice_and_keeps_its_last_good_state(
     )  # of what happened all is told
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_the_model_of_the_last_good_state_is_exported(
     tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,6 +357,7 @@ def test_the_model_of_the_last_good_state_is_exported(
     assert state(tmp_path)["epoch"] == Character.load(model).header["training"]["epochs_done"] == 2
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_states_in_which_something_is_wrong_are_not_good(
     tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,6 +370,7 @@ def test_states_in_which_something_is_wrong_are_not_good(
     assert state(tmp_path)["epoch"] == state(tmp_path, "good")["epoch"] == 2
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_a_training_told_to_go_on_says_so_and_does(
     tmp_path: Path,
     data_file: Path,
@@ -381,6 +385,7 @@ def test_a_training_told_to_go_on_says_so_and_does(
     assert [row["skipped"] for row in state(tmp_path)["history"]] == [0, 2, 0, 0, 0, 0]
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_rolling_back_halves_the_rate_and_draws_anew(
     tmp_path: Path,
     data_file: Path,
@@ -410,6 +415,7 @@ def test_rolling_back_halves_the_rate_and_draws_anew(
     ]
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_it_rolls_back_so_often_and_no_more(
     tmp_path: Path, data_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

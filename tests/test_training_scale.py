@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import torch
-from synthetic import ROOT, command, data
+from synthetic import command, data
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
@@ -110,21 +109,21 @@ def untimed(header: dict[str, Any]) -> list[dict[str, float]]:
 def run_and_kill(words: list[str | Path], folder: Path, epoch: int, after: float) -> None:
     """Run the command until so many seconds after it saved this epoch, and kill it, at whatever it
     is then."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "controller", "train", *map(str, words)],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    output = folder.with_name("output")
+    process = forked.start(forked.COMMAND, "train", *words, output=output)
     path = folder / "training.safetensors"
     while (
         not path.exists() or checkpoint.load_header(path, STATE_KIND)["epoch"] < epoch
     ):  # whole whenever it is read
-        assert process.poll() is None
+        assert process.is_alive(), (output / "err").read_text()
         time.sleep(0.002)
     time.sleep(after)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.xdist_group("forked")
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path, data_file: Path) -> None:
     """At three moments drawn at random: while a state is saved, before or after it, in an epoch or
     between two."""
@@ -134,7 +133,7 @@ def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path, data_f
     for epoch in sorted(moments.sample(range(TINY.epochs - 1), 3)):
         run_and_kill(words, out, epoch, moments.uniform(0, 0.3))
         words = [*words, "--resume"] if "--resume" not in words else words
-    done = command("controller", "train", *words)
+    done = forked.command("train", *words)
     assert done.returncode == 0, done.stderr
     (result, tensors), (expected, whole) = state(out), trained(TINY, tmp_path / "whole")
     assert tensors.keys() == whole.keys()
@@ -165,13 +164,12 @@ train_mvae.main()
 """
 
 
+@pytest.mark.xdist_group("forked")
 def test_a_state_that_was_half_written_is_not_mistaken_for_one(
     tmp_path: Path, data_file: Path
 ) -> None:
     out = tmp_path / "killed"
-    words = ["--data", str(data_file), "--out", str(out), *WORDS]
-    program = [sys.executable, "-c", KILLED_WHILE_SAVING, *words]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, check=False)
+    done = forked.run(KILLED_WHILE_SAVING, "--data", data_file, "--out", out, *WORDS)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert state(out)[0]["epoch"] == 2
     assert [path.suffix for path in out.glob(".training-*")] == [".safetensors"]
@@ -203,30 +201,47 @@ def test_a_run_can_be_resumed_from_its_very_start(tmp_path: Path, data_file: Pat
 # -- several processes -----------------------------------------------------------------------------
 
 
-def torchrun(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """The command in two processes."""
+COMMANDS = """
+import json, sys
+from controller import __main__ as command
+
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["controller", "train", *words]
+    command.main()
+"""
+"""Run `python -m controller train` several times in one process."""
+
+
+def torchrun(folder: Path, *commands: list[str | Path]) -> str:
+    """What the command prints in two processes that torchrun starts, each time it is run there."""
+    program = folder / "commands.py"
+    program.write_text(COMMANDS)
+    words = json.dumps([[str(word) for word in command] for command in commands])
     launch = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    return command(*launch, "-m", "controller", "--", "train", *words, timeout=300)
-
-
-@pytest.mark.parametrize(("through_time", "free_bits"), [(True, 0.0), (False, 0.1)])
-def test_two_processes_train_as_one_with_the_same_batch(
-    tmp_path: Path, data_file: Path, through_time: bool, free_bits: float
-) -> None:
-    out = tmp_path / "two"
-    words = ["--free-bits", str(free_bits), *([] if through_time else ["--no-through-time"])]
-    done = torchrun("--data", data_file, "--out", out, *WORDS, *words)
+    done = command(*launch, program, words, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert (
-        done.stdout.count("epoch   8/8") == 1
-        and done.stdout.count(str(out / "mvae.safetensors")) == 1
-    )
-    config = TINY.with_changes(through_time=through_time, free_bits=free_bits)
-    (result, tensors), (expected, whole) = state(out), trained(config, tmp_path / "one")
-    for row, other in zip(untimed(result), untimed(expected), strict=True):
-        assert row == pytest.approx(other, rel=1e-3), row["epoch"]
-    for name, value in whole.items():
-        torch.testing.assert_close(tensors[name], value, rtol=1e-3, atol=1e-4, msg=name)
+    return done.stdout
+
+
+def test_two_processes_train_as_one_with_the_same_batch(tmp_path: Path, data_file: Path) -> None:
+    kinds = {"whole": (True, 0.0), "steps": (False, 0.1)}
+    commands = []
+    for name, (through_time, free_bits) in kinds.items():
+        words = ["--data", data_file, "--out", tmp_path / name, *WORDS]
+        words += ["--free-bits", str(free_bits), *([] if through_time else ["--no-through-time"])]
+        commands.append(words)
+    printed = torchrun(tmp_path, *commands)
+    assert printed.count("epoch   8/8") == len(kinds)
+
+    for name, (through_time, free_bits) in kinds.items():
+        out = tmp_path / name
+        assert printed.count(str(out / "mvae.safetensors")) == 1
+        config = TINY.with_changes(through_time=through_time, free_bits=free_bits)
+        (result, tensors), (expected, one) = state(out), trained(config, tmp_path / f"one {name}")
+        for row, other in zip(untimed(result), untimed(expected), strict=True):
+            assert row == pytest.approx(other, rel=1e-3), (name, row["epoch"])
+        for key, value in one.items():
+            torch.testing.assert_close(tensors[key], value, rtol=1e-3, atol=1e-4, msg=key)
 
 
 def test_a_batch_that_cannot_be_shared_is_one_sentence(

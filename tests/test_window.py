@@ -251,6 +251,7 @@ def test_a_run_that_stopped_has_its_reason_in_the_table() -> None:
     assert line.startswith("| as-it-was | 0.25 | – |") and line.endswith("| the loss explodes. |")
 
 
+@pytest.mark.usefixtures("short_rollouts")
 def test_the_set_is_run_by_the_command_and_has_its_own_table(
     tmp_path: Path,
     data_file: Path,

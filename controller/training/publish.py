@@ -20,6 +20,9 @@ RESET_POSES = 256
 SETTLE_FRAMES = (15, 90)
 """Frames of the model's own before a reset pose, drawn between these two: after half a second the
 pose is the model's own, and not all characters have begun to walk by then."""
+CHARACTERS = 100
+FRAMES = 1000
+"""Number and length of the free rollouts that are measured."""
 
 
 @torch.inference_mode()
@@ -47,7 +50,7 @@ def own_poses(character: Character, count: int, seed: int = 0) -> Tensor:
 def figures(trainer: Trainer, character: Character) -> dict[str, Any]:
     """Held-out and free-running figures of a model, for its checkpoint and its card."""
     measured: dict[str, Any] = dict(trainer.validate())
-    free, _ = random_figures(character, characters=100, frames=1000, seed=1)
+    free, _ = random_figures(character, CHARACTERS, FRAMES, seed=1)
     measured |= {f"free_{name}": value for name, value in free.items()}
     return measured | diagnostics.spread_figures(
         character, starts=32, streams=10, seconds=2.0, seed=1
