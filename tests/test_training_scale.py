@@ -201,47 +201,30 @@ def test_a_run_can_be_resumed_from_its_very_start(tmp_path: Path, data_file: Pat
 # -- several processes -----------------------------------------------------------------------------
 
 
-COMMANDS = """
-import json, sys
-from controller import __main__ as command
-
-for words in json.loads(sys.argv[1]):
-    sys.argv = ["controller", "train", *words]
-    command.main()
-"""
-"""Run `python -m controller train` several times in one process."""
-
-
-def torchrun(folder: Path, *commands: list[str | Path]) -> str:
-    """What the command prints in two processes that torchrun starts, each time it is run there."""
-    program = folder / "commands.py"
-    program.write_text(COMMANDS)
-    words = json.dumps([[str(word) for word in command] for command in commands])
+def torchrun(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command in two processes."""
     launch = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    done = command(*launch, program, words, timeout=300)
+    return command(*launch, "-m", "controller", "--", "train", *words, timeout=300)
+
+
+@pytest.mark.parametrize(("through_time", "free_bits"), [(True, 0.0), (False, 0.1)])
+def test_two_processes_train_as_one_with_the_same_batch(
+    tmp_path: Path, data_file: Path, through_time: bool, free_bits: float
+) -> None:
+    out = tmp_path / "two"
+    words = ["--free-bits", str(free_bits), *([] if through_time else ["--no-through-time"])]
+    done = torchrun("--data", data_file, "--out", out, *WORDS, *words)
     assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_two_processes_train_as_one_with_the_same_batch(tmp_path: Path, data_file: Path) -> None:
-    kinds = {"whole": (True, 0.0), "steps": (False, 0.1)}
-    commands = []
-    for name, (through_time, free_bits) in kinds.items():
-        words = ["--data", data_file, "--out", tmp_path / name, *WORDS]
-        words += ["--free-bits", str(free_bits), *([] if through_time else ["--no-through-time"])]
-        commands.append(words)
-    printed = torchrun(tmp_path, *commands)
-    assert printed.count("epoch   8/8") == len(kinds)
-
-    for name, (through_time, free_bits) in kinds.items():
-        out = tmp_path / name
-        assert printed.count(str(out / "mvae.safetensors")) == 1
-        config = TINY.with_changes(through_time=through_time, free_bits=free_bits)
-        (result, tensors), (expected, one) = state(out), trained(config, tmp_path / f"one {name}")
-        for row, other in zip(untimed(result), untimed(expected), strict=True):
-            assert row == pytest.approx(other, rel=1e-3), (name, row["epoch"])
-        for key, value in one.items():
-            torch.testing.assert_close(tensors[key], value, rtol=1e-3, atol=1e-4, msg=key)
+    assert (
+        done.stdout.count("epoch   8/8") == 1
+        and done.stdout.count(str(out / "mvae.safetensors")) == 1
+    )
+    config = TINY.with_changes(through_time=through_time, free_bits=free_bits)
+    (result, tensors), (expected, whole) = state(out), trained(config, tmp_path / "one")
+    for row, other in zip(untimed(result), untimed(expected), strict=True):
+        assert row == pytest.approx(other, rel=1e-3), row["epoch"]
+    for name, value in whole.items():
+        torch.testing.assert_close(tensors[name], value, rtol=1e-3, atol=1e-4, msg=name)
 
 
 def test_a_batch_that_cannot_be_shared_is_one_sentence(
