@@ -1,7 +1,8 @@
 """Train a policy in the latent space: ``python -m envs.train_policy --task joystick``.
 
 It writes OUT/TASK.safetensors (the policy, ready for play.py), OUT/training.safetensors (to resume
-from), OUT/history.json and OUT/tensorboard.
+from), OUT/history.json and OUT/tensorboard. It ends with a verdict: the exit status is 1 if the
+policy falls, does not move or does not follow the wish.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from controller.core import checkpoint, files
 from controller.core.errors import ControllerError, require, run_command
 from controller.core.processes import Workers
 from controller.evaluation.figures import evaluate
+from controller.evaluation.trials.verdict import GOOD, judge_policy
 from controller.tasks.joystick import JoystickTask
 from envs.curriculum import Curriculum
 from envs.episodes import Episodes
@@ -99,6 +101,10 @@ class PolicyConfig:
             frames = self.characters * self.ppo.rollout_frames
             allowed = f"up to characters × ppo.rollout_frames = {frames}"
             require(self.ppo.minibatch <= frames, "ppo.minibatch", self.ppo.minibatch, allowed)
+
+
+UNFIT = 1
+"""Exit status of a training that is done but whose policy does not do its task."""
 
 
 class PolicyTraining:
@@ -201,8 +207,16 @@ class PolicyTraining:
     def evaluate(self) -> dict[str, Any]:
         """The figures of the deterministic policy in its present state, which ``history`` keeps."""
         figures = evaluate(self.judge, self.policy(), characters=32, seconds=20, seed=1)
+        verdict = judge_policy(self.task, figures, self.judge.character.limits.forward_speed)
+        self.header["verdict"] = str(verdict)
         self.history.append({**figures, "frames": self.frames, "wall_s": round(self.seconds)})
         return figures
+
+    def verdict(self) -> str:
+        """The verdict of the newest evaluation, which is made if there was none."""
+        if "verdict" not in self.header:
+            self.evaluate()
+        return str(self.header["verdict"])
 
     def save(self) -> None:
         """Write the policy, the history and the training state, each atomically."""
@@ -283,13 +297,18 @@ class PolicyTraining:
                 self.save()
 
 
-def main() -> None:
+def main() -> int:
     config = tyro.cli(PolicyConfig, description=__doc__)
     workers = Workers(config.workers if config.algorithm == "shac" else 1)
     training = PolicyTraining(config, workers)
     with workers.joined():
         path = training.run()
     print(f"policy: {path}")
+    if workers.rank > 0:
+        return 0
+    verdict = training.verdict()
+    print(f"verdict: {verdict}")
+    return 0 if verdict == GOOD else UNFIT
 
 
 if __name__ == "__main__":

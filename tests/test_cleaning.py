@@ -16,6 +16,7 @@ from torch import Tensor
 from controller.core.errors import DataError
 from controller.data.cleaning import (
     calibration_pose,
+    floor_spread,
     glitches,
     levelled,
     renamed,
@@ -24,6 +25,7 @@ from controller.data.cleaning import (
     segments,
     symmetric_skeleton,
 )
+from controller.data.dataset import build
 from controller.motion import geometry
 from controller.motion.overrides import RoleOverrides
 from controller.motion.skeleton import Clip, Skeleton, to_global, to_local
@@ -259,3 +261,29 @@ def test_swinging_or_slightly_lifted_arms_are_no_calibration_pose() -> None:
     handless = RoleOverrides({"LeftHand": "none", "RightHand": "none"})
     armless = replace(walk(), skeleton=replace(skeleton(), overrides=handless))
     assert not calibration_pose(with_arms_out(armless, slice(0, 40))).any()
+
+
+# -- the floor -------------------------------------------------------------------------------------
+
+
+def climbing(slope: float, step: float) -> Clip:
+    """The walk up a slope of ``slope`` m per m, in steps of ``step`` m."""
+    clip = walk(seconds=4.0)
+    rise = slope * clip.positions[:, 2]
+    height = rise if step == 0 else torch.floor(rise / step) * step
+    return replace(clip, positions=clip.positions + height[:, None] * torch.tensor([0.0, 1.0, 0.0]))
+
+
+@pytest.mark.parametrize(("slope", "step"), [(0.1, 0.0), (-0.1, 0.0), (0.3, 0.0), (0.3, 0.17)])
+def test_slopes_and_stairs_are_left_out_with_a_sentence(slope: float, step: float) -> None:
+    level = walk("level", seconds=4.0)
+    data = build([level, replace(climbing(slope, step), name="climbing")], "both")
+    assert [clip.name.partition("[")[0] for clip in data.clips] == ["level"]
+    assert any(
+        "climbing" in note and "slopes and stairs are not supported" in note for note in data.notes
+    )
+
+
+def test_a_level_floor_has_hardly_any_spread() -> None:
+    assert floor_spread(walk(seconds=4.0), layout().feet) < 0.05
+    assert floor_spread(walk(seconds=0.05), layout().feet) == 0

@@ -25,6 +25,7 @@ from controller.control.policy import Policy
 from controller.core.errors import CheckpointError, ConfigError, ControllerError
 from controller.core.processes import Workers
 from controller.dynamics.character import Character, CharacterState
+from controller.evaluation.trials.verdict import FALLS, STANDS, STRAYS
 from controller.tasks.joystick import JoystickConfig, JoystickTask
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
 from controller.tasks.simulation import Simulation
@@ -33,7 +34,7 @@ from envs.curriculum import Curriculum, rise
 from envs.episodes import Episodes
 from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import Horizon, ShacConfig, ShacTrainer
-from envs.train_policy import PolicyConfig, PolicyTraining
+from envs.train_policy import UNFIT, PolicyConfig, PolicyTraining
 
 # -- what must be learned --------------------------------------------------------------------------
 
@@ -180,7 +181,9 @@ SMALL = PolicyConfig(
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluations, which take their time, are left out."""
     monkeypatch.setattr(
-        train_policy, "evaluate", lambda *ignored, **settings: {"alive_fraction": 1.0}
+        train_policy,
+        "evaluate",
+        lambda *ignored, **settings: {"alive_fraction": 1.0, "speed_m_s_p95": 1.0},
     )
 
 
@@ -468,10 +471,14 @@ def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> N
         "envs.train_policy", "--mvae", mvae, "--out", out, "--steps", "256", "--characters",
         "8", "--workers", "2", "--shac.horizon", "8", "--hidden", "16",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"policy: {out / 'joystick.safetensors'}\n"
+    assert done.returncode == UNFIT, done.stderr  # after so few frames it cannot do its task
+    first, second = done.stdout.splitlines()
+    assert first == f"policy: {out / 'joystick.safetensors'}"
+    verdict = second.removeprefix("verdict: ")
+    assert verdict.partition(":")[0] in (FALLS, STANDS, STRAYS)
 
     policy = Policy.load(out / "joystick.safetensors", character(), "joystick")
+    assert policy.header["verdict"] == verdict
     assert policy.header["frames"] == 256 and policy.header["training"]["algorithm"] == "shac"
     latent = policy(observations(16))
     assert latent.shape == (16, character().latent) and 0 < float(latent.abs().max()) <= 2

@@ -59,7 +59,9 @@ class DataFile:
 class DataSet:
     """Motion files of one origin, with their licence.
 
-    joints  joint names in the files → names in this project; other names stay as they are
+    joints         joint names in the files → names in this project; other names stay as they are
+    world_aligned  the files' own rest pose stands, faces +Z and has world-aligned frames, so that
+                   it is kept; for other files a rest pose is found in the motion
     """
 
     name: str
@@ -68,6 +70,7 @@ class DataSet:
     attribution: str
     joints: Mapping[str, str]
     files: tuple[DataFile, ...]
+    world_aligned: bool = False
 
     def select(self, *uses: str) -> DataSet:
         """The data set with only the files of these uses. Raises DataError for an unknown use."""
@@ -110,6 +113,7 @@ def load(name: str) -> DataSet:
         attribution=entry["attribution"],
         joints=MappingProxyType(entry["joints"]),
         files=tuple(files),
+        world_aligned=entry.get("world_aligned", False),
     )
 
 

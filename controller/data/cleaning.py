@@ -3,6 +3,7 @@ glitches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -20,9 +21,22 @@ MAX_ROOT_SPEED = 6.0
 MAX_JOINT_JERKINESS = 0.09
 """m by which a joint may miss the straight line through its last two frames at :data:`FPS` (about
 80 m/s²)."""
+FAST_ROOT_SPEED = 3.0
+FAST_JERKINESS = 0.05
+"""m/s and m: a clip in which a tenth of the values are above these runs. Captured walking at its
+fastest has 2.2 and 0.043, running 0.066 and more."""
+OUTLIER = 2.5
+"""Times a running clip's own 90 % quantile that are a glitch. Captured running has up to 2.0."""
+SPRINT = 3.0
+"""Times the usual limit that no running exceeds: more is a glitch in any clip."""
 MAX_JOINT_TURN = 1.2
 """rad a frame at :data:`FPS` (2,000 °/s). More is a flip of a joint's twist by the solver, not a
 movement."""
+FLOOR_WINDOW_S = 1.0
+"""s: in a window this long one foot or the other touches the floor."""
+LEVEL_FLOOR_M = {"biped": 0.1, "quadruped": 0.25}
+"""m: a clip whose floor varies by more than this goes over slopes or stairs. People on a level
+floor have up to 0.06, a dog that also lies down 0.12."""
 MIN_SEGMENT_S = 1.0
 """Shorter pieces of a clip are dropped."""
 FLOOR_QUANTILE = 0.01
@@ -99,6 +113,18 @@ def levelled(clip: Clip, feet: tuple[int, ...]) -> Clip:
     return replace(clip, positions=clip.positions - torch.tensor([0.0, 1.0, 0.0]) * floor)
 
 
+def floor_spread(clip: Clip, feet: Sequence[int]) -> float:
+    """How far apart, in m, the heights of the floor under a clip are: 5 to 95 % of the lowest
+    foot's lowest height within :data:`FLOOR_WINDOW_S` around each frame."""
+    lowest = clip.joint_positions()[:, list(feet), 1].amin(dim=-1)
+    reach = round(FLOOR_WINDOW_S * clip.fps / 2)
+    if len(lowest) <= 2 * reach:
+        return 0.0
+    floor = -torch.nn.functional.max_pool1d(-lowest[None, None], 2 * reach + 1, 1)[0, 0]
+    low, high = torch.quantile(floor, torch.tensor([0.05, 0.95])).tolist()
+    return high - low
+
+
 def glitches(clip: Clip) -> list[tuple[int, str]]:
     """Frames that no body could have produced, in order: each with what is wrong with the step
     into it."""
@@ -107,12 +133,13 @@ def glitches(clip: Clip) -> list[tuple[int, str]]:
     result: dict[int, str] = {}
 
     speed = (clip.positions[1:] - clip.positions[:-1]).norm(dim=-1) * clip.fps
-    for frame in _frames(speed > MAX_ROOT_SPEED):
+    for frame in _frames(speed > limit(speed, MAX_ROOT_SPEED, FAST_ROOT_SPEED)):
         result[frame + 1] = f"root at {speed[frame]:.1f} m/s"
 
     positions = clip.joint_positions()
     jump = (positions[2:] - 2 * positions[1:-1] + positions[:-2]).norm(dim=-1)
-    for frame in _frames(jump.amax(-1) > MAX_JOINT_JERKINESS * scale**2):
+    jerkiness = jump.amax(-1) / scale**2
+    for frame in _frames(jerkiness > limit(jerkiness, MAX_JOINT_JERKINESS, FAST_JERKINESS)):
         joint = int(jump[frame].argmax())
         problem = f"{names[joint]} jumps {100 * jump[frame, joint]:.0f} cm"
         result.setdefault(frame + 2, problem)
@@ -125,6 +152,18 @@ def glitches(clip: Clip) -> list[tuple[int, str]]:
         problem = f"{names[joint]} flips by {torch.rad2deg(angle[frame, joint]):.0f}°"
         result.setdefault(frame + 1, problem)
     return sorted(result.items())
+
+
+def limit(values: Tensor, usual: float, fast: float) -> float:
+    """The largest value of a clip's that is no glitch.
+
+    It is the ``usual`` one, unless a tenth of the clip's own values are above ``fast``: then the
+    clip runs or jumps, and its own 90 % quantile, times :data:`OUTLIER`, says what is unusual.
+    """
+    if not len(values):
+        return usual
+    own = float(torch.quantile(values, 0.9))
+    return min(max(usual, OUTLIER * own), SPRINT * usual) if own > fast else usual
 
 
 def _frames(condition: Tensor) -> list[int]:

@@ -17,7 +17,7 @@ import tyro
 from controller.core import files
 from controller.core.errors import DataError, require
 from controller.data import catalogue, contact_sheet, fetch, sources
-from controller.data.cleaning import symmetric_skeleton
+from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import ClipEntry, MotionDataset, build
 from controller.data.measures import captured_figures
 from controller.motion.metrics import quantiles
@@ -54,15 +54,26 @@ class Build:
     """Turn a folder of motion files into a data set. Prints what it leaves out, and why."""
 
     source: Path
-    """Folder with .bvh files, at any depth."""
+    """A motion file, a folder with such files at any depth, or a .zip archive of them."""
     out: Path
     """The .npz to write."""
     use: tuple[str, ...] = ("locomotion",)
     """Which files of the catalogue to take: locomotion, style, stunt, other. Files that it does not
     know are all taken."""
+    up: str | None = None
+    """The axis that points up in the files: +Y, +Z, -Y, -Z, +X or -X. By default it is found: the
+    trunk is above the feet."""
+    forward: str | None = None
+    """The axis that the body faces in a file's first frame. By default it is found: toes are ahead
+    of heels, and knees bend forward."""
     unit: float | None = None
-    """Metres a unit in files that the catalogue does not know. By default it is guessed from the
-    length of a leg."""
+    """Metres a unit. By default it is found from the length of a leg."""
+    height: float | None = None
+    """Metres from the soles to the top of the head, in place of --unit."""
+    fps: float | None = None
+    """Frames a second, in place of the files' own."""
+    keep_fingers: bool = False
+    """Whether to keep fingers and other joints at the ends of chains."""
     roles: Path | None = None
     """A .toml or .json file with a table `roles` that says what joints are, such as
     `joint_7 = "left_leg_upper"`. It wins over what the names and the skeleton suggest. All roles
@@ -71,22 +82,29 @@ class Build:
     def run(self) -> None:
         require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
         require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
-        require(
-            self.unit is None or 0 < self.unit < 100, "unit", self.unit, "metres a unit, above 0"
-        )
+        allowed = "frames a second, 1 to 1000"
+        require(self.fps is None or 1 <= self.fps <= 1000, "fps", self.fps, allowed)
         overrides = RoleOverrides() if self.roles is None else load_overrides(self.roles)
-        clips, notes = sources.read_folder(self.source, self.use, self.unit, overrides)
-        if not clips:
-            raise DataError("\n  ".join([f"{self.source}: no usable motion in it", *notes]))
-
-        skeleton = replace(sources.most_common_skeleton(clips), overrides=overrides)
+        settings = CanonicalSettings(
+            self.up, self.forward, self.unit, self.height, overrides, self.keep_fingers
+        )
+        motion = sources.read(self.source, self.use, settings, self.fps)
+        overrides = overrides.restricted(motion.skeleton.names)
+        skeleton = replace(motion.skeleton, overrides=overrides)
         roles = Roles.of(skeleton)
-        data = build(clips, self.source.resolve().name, symmetric_skeleton(skeleton))
-        for note in (*notes, *data.notes):
+        data = build(motion.clips, self.source.resolve().name, skeleton, motion.trips)
+        data = data.trainable()
+        for note in (*motion.notes, *data.notes):
             print(note)
         for guess in (roles.stance, *roles.guesses):
             if guess.role != "none" and guess.confidence < UNSURE:
                 print(f"{guess.reason} Confidence {guess.confidence:g}; see --roles")
+
+        trip = data.round_trip
+        print(
+            f"round trip: joints are {trip['mean_mm']:.1f} mm from where the files have them, "
+            f"{trip['worst_mm']:.1f} mm at most ({trip['worst_joint']} in {trip['worst_clip']})"
+        )
 
         files.make_folder(self.out.parent)
         data.save(self.out)

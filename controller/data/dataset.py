@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,15 @@ from torch import Tensor
 
 from controller.core import files
 from controller.core.errors import ControllerError, DataError, first_line
-from controller.data.cleaning import levelled, retargeted, segments, symmetric_skeleton
+from controller.data.cleaning import (
+    LEVEL_FLOOR_M,
+    floor_spread,
+    levelled,
+    retargeted,
+    segments,
+    symmetric_skeleton,
+)
+from controller.data.roundtrip import RoundTrip, summary
 from controller.model.normalizer import Normalizer
 from controller.motion.pose import FPS, PoseLayout, encode
 from controller.motion.skeleton import Clip, Skeleton
@@ -57,6 +66,9 @@ class MotionDataset:
     clips: tuple[ClipEntry, ...]
     source: str
     notes: tuple[str, ...] = ()
+    round_trip: dict[str, Any] = field(default_factory=dict)
+    """How far the joints of the clips are from those in their files, as :func:`roundtrip.summary`
+    has it; empty in data sets that were not compared."""
 
     def select(self, held_out: bool) -> list[ClipEntry]:
         """The held-out clips, or the training clips."""
@@ -94,6 +106,15 @@ class MotionDataset:
         mean = poses.double().mean(dim=0).float()
         return Normalizer(mean, std, poses.amin(dim=0), poses.amax(dim=0))
 
+    def trainable(self) -> MotionDataset:
+        """The same data with at least one clip for training: where their names hold out all of
+        them, none is held out."""
+        if self.select(held_out=False):
+            return self
+        clips = tuple(replace(clip, held_out=False) for clip in self.clips)
+        note = "all clips are for training: there are too few to hold any out"
+        return replace(self, clips=clips, notes=(*self.notes, note))
+
     def fingerprint(self) -> str:
         """SHA-256 of poses, clips and skeleton: two data sets with the same fingerprint train the
         same model."""
@@ -120,6 +141,7 @@ class MotionDataset:
             "skeleton": self.layout.skeleton.to_dict(),
             "clips": self.clip_rows(),
             "notes": list(self.notes),
+            "round_trip": self.round_trip,
         }
         with files.atomic(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, header=np.array(json.dumps(header)), poses=self.poses.numpy())
@@ -145,6 +167,7 @@ class MotionDataset:
             clips = tuple(ClipEntry(*entry) for entry in header["clips"])
             source = header["source"]
             notes = tuple(header["notes"])
+            round_trip = dict(header.get("round_trip", {}))
         except DataError:
             raise
         except Exception as error:
@@ -157,7 +180,7 @@ class MotionDataset:
                 f"{path}: poses of shape {tuple(poses.shape)} found; ({rows}, {layout.size}) "
                 "expected"
             )
-        return cls(layout, poses, clips, source, notes)
+        return cls(layout, poses, clips, source, notes, round_trip)
 
 
 def is_held_out(name: str, one_in: int = HELD_OUT_ONE_IN) -> bool:
@@ -166,12 +189,17 @@ def is_held_out(name: str, one_in: int = HELD_OUT_ONE_IN) -> bool:
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % one_in == 0
 
 
-def build(clips: Iterable[Clip], source: str, skeleton: Skeleton | None = None) -> MotionDataset:
+def build(
+    clips: Iterable[Clip],
+    source: str,
+    skeleton: Skeleton | None = None,
+    trips: Sequence[RoundTrip] = (),
+) -> MotionDataset:
     """A data set from clips in metres: on one ``skeleton`` (by default the first clip's, made
     symmetric), at one frame rate, with the floor at zero, cut at glitches.
 
-    A clip that cannot be used is left out, with a sentence in ``notes``. Raises DataError if none
-    can be.
+    ``trips`` are the clips' round trips, which the data set keeps. A clip that cannot be used is
+    left out, with a sentence in ``notes``. Raises DataError if none can be.
     """
     layout = None if skeleton is None else PoseLayout(skeleton)
     tables: list[Tensor] = []
@@ -190,10 +218,18 @@ def build(clips: Iterable[Clip], source: str, skeleton: Skeleton | None = None) 
         if not pieces:
             notes.append(f"{clip.name}: left out (no second without a glitch)")
         for piece in pieces:
+            spread = floor_spread(piece, layout.feet)
+            if spread > LEVEL_FLOOR_M[layout.roles.kind]:
+                notes.append(
+                    f"{piece.name}: left out (its floor rises or falls by {100 * spread:.0f} cm; "
+                    "slopes and stairs are not supported)"
+                )
+                continue
             poses = encode(layout, piece)
             tables.append(poses)
             entries.append(ClipEntry(piece.name, start, len(poses), is_held_out(clip.name)))
             start += len(poses)
     if layout is None or not tables:
         raise DataError("\n  ".join([f"{source}: no usable motion in it", *notes]))
-    return MotionDataset(layout, torch.cat(tables), tuple(entries), source, tuple(notes))
+    poses = torch.cat(tables)
+    return MotionDataset(layout, poses, tuple(entries), source, tuple(notes), summary(trips))

@@ -7,7 +7,11 @@ from torch import Tensor
 
 from controller.data.dataset import MotionDataset
 from controller.motion import metrics
+from controller.motion.limits import Limits
 from controller.motion.pose import FPS
+
+SLOWEST = 0.1
+"""m/s: a direction in which the captured motion never goes is not asked for any faster."""
 
 
 def ground_figures(feet: list[Tensor], fps: float) -> dict[str, float]:
@@ -27,6 +31,40 @@ def ground_figures(feet: list[Tensor], fps: float) -> dict[str, float]:
         "float_cm_p95": p95,
         "sink_fraction": float((low < -1).float().mean()),
     }
+
+
+def limits(data: MotionDataset) -> Limits:
+    """What the captured motion can do.
+
+    Speeds are those of the fastest seconds: 95 % of the fastest of all ahead, and the 99 % quantile
+    backward and sideways, where fast seconds are few. Hips may sink by two fifths below the lowest
+    captured height, and rise by a quarter above the highest (1 and 99 %).
+    """
+    root = data.layout.root_velocity
+    seconds = [
+        torch.nn.functional.avg_pool1d(data.poses[clip.rows, root][:, :2].T, round(FPS), 1).T
+        for clip in data.clips
+        if clip.length >= FPS
+    ]
+    velocity = torch.cat(seconds) if seconds else data.poses[:, root][:, :2]
+    ahead, aside = velocity.unbind(dim=1)
+    mostly_ahead = ahead.abs() > aside.abs()
+    heights = data.poses[:, data.layout.hip_height]
+    low, high = metrics.quantiles(heights, (0.01, 0.99))
+    return Limits(
+        forward_speed=_limit(0.95 * ahead[mostly_ahead], 1.0),
+        sideways_speed=_limit(aside[~mostly_ahead].abs(), 0.99),
+        backward_speed=_limit(-ahead[mostly_ahead & (ahead < 0)], 0.99),
+        lowest_hips=0.6 * low,
+        highest_hips=1.25 * high,
+    )
+
+
+def _limit(speeds: Tensor, quantile: float) -> float:
+    """A quantile of speeds in m/s, and no less than :data:`SLOWEST`."""
+    if not len(speeds):
+        return SLOWEST
+    return max(SLOWEST, round(metrics.quantiles(speeds, (quantile,))[0], 3))
 
 
 def captured_figures(data: MotionDataset, fps: float = FPS) -> dict[str, float]:

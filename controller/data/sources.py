@@ -1,23 +1,152 @@
-"""Reading a folder of motion files: units and joint names from the catalogue, or guessed."""
+"""Reading motion files: a file, a folder or a zip archive → clips on one skeleton, each checked."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import torch
 
 from controller.core.errors import ControllerError, DataError
 from controller.data import catalogue, formats
+from controller.data.bodies import canonical
+from controller.data.canonical import CanonicalSettings
 from controller.data.catalogue import DataFile, DataSet
-from controller.data.cleaning import renamed
-from controller.motion.overrides import RoleOverrides
-from controller.motion.roles import Roles
+from controller.data.cleaning import renamed, retargeted, symmetric_skeleton
+from controller.data.roundtrip import RoundTrip, compare
+from controller.motion.capture import Capture
 from controller.motion.skeleton import Clip, Skeleton
 
-UNITS = (1.0, 0.01, 0.0254, 0.001)
-"""Metres a unit that files are written in: metres, centimetres, inches, millimetres."""
-PLAUSIBLE_LEG_M = {"biped": (0.55, 1.5), "quadruped": (0.2, 2.0)}
-"""Between which lengths the bones from the hips to a foot add up, by kind of character."""
-NO_OVERRIDES = RoleOverrides()
+MAX_UNPACKED = 4 * 2**30
+"""Bytes that an archive may have unpacked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """What was read.
+
+    clips     in metres, Y up, on one skeleton
+    skeleton  with left and right alike
+    trips     how far each clip's joints are from the file's
+    notes     a sentence for everything that was assumed, changed or left out
+    refused   how many files were left out because they could not be used
+    """
+
+    clips: list[Clip]
+    skeleton: Skeleton
+    trips: list[RoundTrip]
+    notes: list[str]
+    refused: int
+
+
+def read(
+    source: Path,
+    uses: tuple[str, ...] = ("locomotion",),
+    settings: CanonicalSettings | None = None,
+    fps: float | None = None,
+) -> Motion:
+    """Read a motion file, a folder with such files at any depth, or a zip archive of them.
+
+    Files of the catalogue are taken if their use is among ``uses``. ``fps`` overrules the files'
+    own frame rates. Raises DataError if there is no file, if none can be used, or if more than half
+    of them had to be refused.
+    """
+    settings = settings or CanonicalSettings()
+    with motion_files(source) as paths:
+        known = {path: known_file(path.name) for path in paths}
+        notes = []
+        taken = []
+        for path in paths:
+            entry = known[path]
+            if entry is not None and entry[1].use not in uses:
+                takes = ", ".join(uses)
+                notes.append(f"{path.name}: left out ({entry[1].use}; --use takes {takes})")
+            else:
+                taken.append(path)
+        if not taken:
+            raise DataError("\n  ".join([f"{source}: no motion of that use in it", *notes]))
+
+        entries = [entry for path in taken if (entry := known[path]) is not None]
+        aligned = len(entries) == len(taken) and all(data.world_aligned for data, _ in entries)
+        try:
+            if aligned and settings == CanonicalSettings() and fps is None:
+                motion = _read_aligned(taken, entries)
+            else:
+                motion = _read_any(taken, settings, fps)
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from error
+    _check_most_are_used(source, motion, len(taken))
+    return replace(motion, notes=[*notes, *motion.notes])
+
+
+def _check_most_are_used(source: Path, motion: Motion, count: int) -> None:
+    """Raise DataError if no clip is left, or if more than half of the files were refused."""
+    if not motion.clips or 2 * motion.refused > count:
+        used = f"{motion.refused} of {count} files cannot be used"
+        raise DataError("\n  ".join([f"{source}: {used}", *motion.notes]))
+
+
+@contextmanager
+def motion_files(source: Path) -> Iterator[list[Path]]:
+    """The motion files that a source has, as long as the block lasts.
+
+    Raises DataError if there is no such source or no motion file in it, or if an archive is
+    damaged, too large, or has a path that leads out of it.
+    """
+    if source.is_dir():
+        yield _in_folder(source, source)
+    elif source.suffix.lower() == ".zip" and source.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            _unpack(source, Path(folder))
+            yield _in_folder(Path(folder), source)
+    elif source.is_file():
+        if source.suffix.lower() not in formats.readable():
+            allowed = ", ".join((*formats.readable(), ".zip"))
+            raise DataError(f"{source}: not a motion file; allowed: {allowed}, or a folder")
+        yield [source]
+    else:
+        raise DataError(
+            f"{source}: no such file or folder; `python -m controller data fetch --out {source}` "
+            "makes one"
+        )
+
+
+def _in_folder(folder: Path, source: Path) -> list[Path]:
+    suffixes = formats.readable()
+    paths = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()
+    )
+    if not paths:
+        raise DataError(f"{source}: no {' or '.join(suffixes)} file in it or below")
+    return paths
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack the motion files of a zip archive into a folder."""
+    try:
+        with zipfile.ZipFile(archive) as file:
+            members = [
+                member
+                for member in file.infolist()
+                if PurePosixPath(member.filename).suffix.lower() in formats.readable()
+            ]
+            size = sum(member.file_size for member in members)
+            if size > MAX_UNPACKED:
+                raise DataError(
+                    f"{archive}: {size / 2**30:.1f} GiB unpacked; allowed: "
+                    f"{MAX_UNPACKED / 2**30:g} GiB"
+                )
+            for member in members:
+                name = PurePosixPath(member.filename.replace("\\", "/"))
+                if name.is_absolute() or ".." in name.parts:
+                    raise DataError(f"{archive}: the path {member.filename!r} leads out of it")
+                file.extract(member, folder)
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise DataError(f"{archive}: not a readable zip archive ({error})") from error
 
 
 def known_file(name: str) -> tuple[DataSet, DataFile] | None:
@@ -29,97 +158,47 @@ def known_file(name: str) -> tuple[DataSet, DataFile] | None:
     return None
 
 
-def guess_unit(skeleton: Skeleton) -> float:
-    """Metres a unit of a skeleton that was read with unit 1: the one that makes its longest leg a
-    plausible one. Raises DataError if none does, or if the skeleton has no legs."""
-    roles = Roles.of(skeleton)
-    longest = max(_length(skeleton, roles.hips, leg.contact) for leg in roles.legs)
-    shortest_leg, longest_leg = PLAUSIBLE_LEG_M[roles.kind]
-    for unit in UNITS:
-        if shortest_leg < longest * unit < longest_leg:
-            return unit
-    raise DataError(
-        f"a leg of {longest:.4g} units is a {roles.kind}'s in none of metres, centimetres, inches "
-        "and millimetres; name the unit with --unit"
-    )
+# -- files whose own rest pose is kept -------------------------------------------------------------
 
 
-def _length(skeleton: Skeleton, top: int, joint: int) -> float:
-    """The length of all bones from a joint up to ``top``, or to the root if that is not above."""
-    length = 0.0
-    while joint != top and skeleton.parents[joint] >= 0:
-        length += float(skeleton.offsets[joint].norm())
-        joint = skeleton.parents[joint]
-    return length
-
-
-def scaled(clip: Clip, unit: float) -> Clip:
-    """The clip with all lengths multiplied by ``unit``."""
-    skeleton = replace(
-        clip.skeleton, offsets=clip.skeleton.offsets * unit, tips=clip.skeleton.tips * unit
-    )
-    return replace(clip, skeleton=skeleton, positions=clip.positions * unit)
-
-
-def read_folder(
-    folder: Path,
-    uses: tuple[str, ...] = ("locomotion",),
-    unit: float | None = None,
-    overrides: RoleOverrides = NO_OVERRIDES,
-) -> tuple[list[Clip], list[str]]:
-    """All motion files under ``folder``, in metres, with canonical joint names, and a sentence for
-    each that is left out.
-
-    Files that the catalogue knows take its unit and names, and are read only if their use is among
-    ``uses``. Others are read with ``unit``, or with one guessed from the length of a leg. The
-    ``overrides`` go with every skeleton that has their joints. Raises DataError if there is no
-    file.
-    """
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder}: no such folder; `python -m controller data fetch --out {folder}` makes one"
-        )
-    suffixes = formats.readable()
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
-    if not paths:
-        raise DataError(f"{folder}: no {' or '.join(suffixes)} file in it or below")
-
+def _read_aligned(paths: Sequence[Path], entries: Sequence[tuple[DataSet, DataFile]]) -> Motion:
+    """Files of a data set whose rest pose is known to be world-aligned, by the catalogue's units
+    and names. They are compared with what was read all the same."""
     clips = []
     notes = []
-    for path in paths:
-        known = known_file(path.name)
-        if known is not None and known[1].use not in uses:
-            use = known[1].use
-            notes.append(f"{path.name}: left out ({use}; --use takes {', '.join(uses)})")
-            continue
+    for path, (dataset, file) in zip(paths, entries, strict=True):
         try:
-            clip = _read(path, known, unit, overrides)
+            clip = renamed(formats.read(path, unit=file.unit), dict(dataset.joints))
+            clips.append((replace(clip, name=path.stem), path, dataset, file))
+        except ControllerError as error:
+            notes.append(f"{path.name}: left out ({error})")
+    if not clips:
+        raise DataError("\n  ".join(["no usable motion in it", *notes]))
+
+    skeleton = symmetric_skeleton(most_common_skeleton([clip for clip, *_ in clips]))
+    good = []
+    trips = []
+    for clip, path, dataset, file in clips:
+        try:
+            built = retargeted(clip, skeleton)
+            trip = _compare_known(built, path, dataset, file)
         except ControllerError as error:
             notes.append(f"{path.name}: left out ({error})")
             continue
-        clips.append(replace(clip, name=path.stem))
-    return clips, notes
+        if trip.is_good:
+            good.append(clip)
+            trips.append(trip)
+        else:
+            notes.append(f"{path.name}: left out ({trip.complaint})")
+    return Motion(good, skeleton, trips, notes, len(paths) - len(good))
 
 
-def _read(
-    path: Path,
-    known: tuple[DataSet, DataFile] | None,
-    unit: float | None,
-    overrides: RoleOverrides,
-) -> Clip:
-    """One file in metres, by the catalogue's entry if it has one."""
-    if known is not None:
-        dataset, file = known
-        clip = renamed(formats.read(path, unit=file.unit), dict(dataset.joints))
-        return _with_overrides(clip, overrides)
-
-    clip = _with_overrides(formats.read(path, unit=unit or 1.0), overrides)
-    return clip if unit else scaled(clip, guess_unit(clip.skeleton))
-
-
-def _with_overrides(clip: Clip, overrides: RoleOverrides) -> Clip:
-    own = overrides.restricted(clip.skeleton.names)
-    return replace(clip, skeleton=replace(clip.skeleton, overrides=own))
+def _compare_known(clip: Clip, path: Path, dataset: DataSet, file: DataFile) -> RoundTrip:
+    capture = formats.read_capture(path)
+    names = [dataset.joints.get(name, name) for name in capture.names]
+    scaled = capture.transformed(torch.eye(3, dtype=torch.float64), file.unit)
+    order = [names.index(name) for name in clip.skeleton.names]
+    return compare(clip, scaled, order)
 
 
 def most_common_skeleton(clips: list[Clip]) -> Skeleton:
@@ -131,3 +210,27 @@ def most_common_skeleton(clips: list[Clip]) -> Skeleton:
         frames[key] = frames.get(key, 0) + len(clip)
     chosen = max(frames, key=lambda key: frames[key])
     return next(clip.skeleton for clip in clips if frozenset(clip.skeleton.names) == chosen)
+
+
+# -- any other files -------------------------------------------------------------------------------
+
+
+def _read_any(paths: Sequence[Path], settings: CanonicalSettings, fps: float | None) -> Motion:
+    """Files about which nothing is known."""
+    captures: list[Capture] = []
+    notes = []
+    for path in paths:
+        try:
+            capture = formats.read_capture(path)
+        except ControllerError as error:
+            notes.append(f"{path.name}: left out ({error})")
+            continue
+        if len(capture) < 2:
+            notes.append(f"{path.name}: left out (it has {len(capture)} frame)")
+            continue
+        captures.append(replace(capture, name=path.stem, fps=fps or capture.fps))
+    if not captures:
+        raise DataError("\n  ".join(["no usable motion in it", *notes]))
+    result = canonical(captures, settings)
+    refused = len(paths) - len(result.clips)
+    return Motion(result.clips, result.skeleton, result.trips, [*notes, *result.notes], refused)

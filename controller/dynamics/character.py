@@ -18,6 +18,7 @@ from controller.model.fast.replay import Replay
 from controller.model.fast.solo import SoloCharacter
 from controller.model.mixture import MotionVAE, MotionVAEConfig
 from controller.motion import geometry
+from controller.motion.limits import Limits
 from controller.motion.pose import FPS, PoseLayout
 from controller.motion.skeleton import Skeleton
 
@@ -26,9 +27,6 @@ RANGE_MARGIN = 1.0
 """Standard deviations by which a pose may leave the captured range before it is clamped. Without
 the clamp, a policy that finds a way out of the data also leaves what the model has learned, and the
 pose explodes. Inside the data the clamp never acts."""
-MIN_HEIGHT = 0.5
-MAX_HEIGHT = 1.3
-"""m: hips outside this range mean a fall or an explosion."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ class Character:
     reset_poses  (R, D) z-scored poses to start from
     low, high    (D,) the range that poses are clamped to, z-scored
     header       of the checkpoint: configuration, provenance, figures
+    limits       what its captured motion can do
     """
 
     def __init__(
@@ -74,6 +73,7 @@ class Character:
         self.skeleton: Skeleton = layout.skeleton
         self.reset_poses = reset_poses
         self.header = header or {}
+        self.limits = Limits.of(self.header)
         self.fps = FPS
         self.latent = model.config.latent
         self.codes = model.codes
@@ -159,12 +159,14 @@ class Character:
         return root, facing @ self.layout.joint_rotations(pose)
 
     def alive(self, state: CharacterState) -> Tensor:
-        """(B,) booleans: the pose is finite and the hips are between 0.5 and 1.3 m."""
+        """(B,) booleans: the pose is finite, and the hips are at a height that ``limits`` allows
+        (0.5 to 1.3 m for the shipped character)."""
         column = self.layout.hip_height
         normalizer = self.model.normalizer
         height = state.pose[:, column] * normalizer.std[column] + normalizer.mean[column]
         finite = torch.isfinite(state.pose.sum(dim=-1))  # a sum is finite only if all parts are
-        return (height > MIN_HEIGHT) & (height < MAX_HEIGHT) & finite
+        limits = self.limits
+        return (height > limits.lowest_hips) & (height < limits.highest_hips) & finite
 
     def save(self, path: Path | str, **header: Any) -> None:
         """Write a checkpoint: weights, statistics, reset poses, skeleton, and the fields of

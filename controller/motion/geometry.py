@@ -181,3 +181,15 @@ def integrate_root(
     ground_velocity = torch.stack((velocity[..., 1], velocity[..., 0]), dim=-1)
     step = turn(ground_velocity, yaw) * seconds
     return position + step, wrap_angle(yaw + velocity[..., 2] * seconds)
+
+
+def best_rotation(source: Tensor, target: Tensor) -> Tensor:
+    """The rotation ``(..., 3, 3)`` that turns vectors ``source`` (..., C, 3) most nearly onto
+    ``target``, in least squares (Kabsch 1976)."""
+    product = source.transpose(-1, -2) @ target
+    u, _, vh = torch.linalg.svd(product)
+    v = vh.transpose(-1, -2)
+    sign = torch.sign(torch.linalg.det(v @ u.transpose(-1, -2)))
+    last = torch.ones(*sign.shape, 3, dtype=source.dtype, device=source.device)
+    last[..., 2] = sign
+    return v * last[..., None, :] @ u.transpose(-1, -2)

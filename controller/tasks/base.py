@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import torch
@@ -51,8 +51,18 @@ class Task(ABC, Generic[Goal, Config]):
 
     def __init__(self, character: Character, config: Config | None = None) -> None:
         self.character = character
-        self.config: Config = self.config_type() if config is None else config
+        self.config: Config = self.default_config() if config is None else config
         self.penalties = Penalties(character)
+
+    def default_config(self) -> Config:
+        """The settings if none are passed: those of ``config_type``, except that a ``speed`` among
+        them is no more than three quarters of the fastest that the character can walk."""
+        config: Config = self.config_type()
+        speed = getattr(config, "speed", None)
+        fastest = 0.75 * self.character.limits.forward_speed
+        if speed is None or speed <= fastest:
+            return config
+        return replace(config, speed=fastest)  # type: ignore[type-var]
 
     def begin(self, state: CharacterState, generator: torch.Generator) -> CharacterState:
         """Return the states in which episodes begin. Fresh states stand at the origin; a task may

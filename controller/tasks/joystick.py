@@ -86,6 +86,15 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
     goal_size: ClassVar[int] = 4
     config_type = JoystickConfig
 
+    def default_config(self) -> JoystickConfig:
+        """The settings if none are passed: as fast each way as the character's captured motion."""
+        limits = self.character.limits
+        return JoystickConfig(
+            forward_speed=limits.forward_speed,
+            sideways_speed=limits.sideways_speed,
+            backward_speed=limits.backward_speed,
+        )
+
     def draw_goal(self, state: CharacterState, generator: torch.Generator) -> JoystickGoal:
         """Draw any direction and any speed up to the limit in that direction. Some goals are to
         stand, some face another way than they go."""

@@ -3,7 +3,7 @@ there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -99,6 +99,13 @@ class TimedTargetTask(Task[TimedTargetGoal, TimedTargetConfig]):
     goal_size: ClassVar[int] = 6
     extends: ClassVar[str | None] = "joystick"
     config_type = TimedTargetConfig
+
+    def default_config(self) -> TimedTargetConfig:
+        """The settings if none are passed, with paces that the character can keep."""
+        config = TimedTargetConfig()
+        limit = min(config.limit, self.character.limits.forward_speed)
+        fastest = min(config.fastest, 0.8 * limit)
+        return replace(config, limit=limit, fastest=fastest, slowest=min(config.slowest, fastest))
 
     @staticmethod
     def goal_at(x: float, z: float, seconds: float) -> TimedTargetGoal:

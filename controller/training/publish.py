@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from controller.data.measures import limits
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import drawn_latents
 from controller.evaluation import diagnostics
@@ -68,5 +69,6 @@ def export(trainer: Trainer, path: Path) -> dict[str, Any]:
         started_from=trainer.started_from,
         figures=measured,
         captured=captured_figures(trainer.data),
+        limits=limits(trainer.data).to_dict(),
     )
     return measured

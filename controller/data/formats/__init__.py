@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from controller.core.errors import ConfigError
 from controller.core.registry import Registry
 from controller.data.formats import bvh, npz
+from controller.motion.capture import Capture
 from controller.motion.skeleton import Clip
 
 
@@ -20,6 +21,12 @@ class Reader(Protocol):
     """Reads a file of motion. ``unit`` is the number of metres in one of the file's units."""
 
     def __call__(self, path: Path, *, unit: float) -> Clip: ...
+
+
+class CaptureReader(Protocol):
+    """Reads a file of motion as it is, in its own units and axes."""
+
+    def __call__(self, path: Path) -> Capture: ...
 
 
 class Writer(Protocol):
@@ -33,11 +40,12 @@ class MotionFormat(NamedTuple):
 
     read: Reader | None = None
     write: Writer | None = None
+    capture: CaptureReader | None = None
 
 
 FORMATS: Registry[MotionFormat] = Registry("motion format")
 """Suffix, in lower case with its dot → format."""
-FORMATS.add(".bvh", MotionFormat(read=bvh.read, write=bvh.write))
+FORMATS.add(".bvh", MotionFormat(bvh.read, bvh.write, bvh.read_capture))
 FORMATS.add(".npz", MotionFormat(write=npz.write))
 
 
@@ -57,6 +65,14 @@ def read(path: Path, *, unit: float) -> Clip:
     if form.read is None:
         raise ConfigError(f"{path}: no reader for {path.suffix!r}; allowed: {_list(readable())}")
     return form.read(path, unit=unit)
+
+
+def read_capture(path: Path) -> Capture:
+    """Read a file of motion as it is, by its suffix. Raises ConfigError if no format reads it."""
+    form = FORMATS.find(path.suffix.lower())
+    if form.capture is None:
+        raise ConfigError(f"{path}: no reader for {path.suffix!r}; allowed: {_list(readable())}")
+    return form.capture(path)
 
 
 def write(path: Path, clip: Clip) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from controller.core import files
 from controller.core.errors import DataError, FormatError, require
+from controller.motion.capture import Capture
 from controller.motion.geometry import AXES, euler_to_matrix, matrix_to_euler
 from controller.motion.skeleton import Clip, Skeleton
 
@@ -48,12 +49,7 @@ def read(path: str | Path, *, unit: float = 0.01) -> Clip:
     """
     require(unit > 0, "unit", unit, "a positive number of metres")
     path = Path(path)
-    lines = _lines(path)
-    words = _Words(path, lines)
-    joints = _read_hierarchy(words)
-    width = sum(len(joint.channels) for joint in joints)
-    values, fps = _read_motion(path, lines, words.line, width)
-
+    joints, values, fps = _parse(path)
     rotations = _rotations(joints, values)
     positions = _positions(joints, values) * unit
     offsets = np.median(positions, axis=0)
@@ -72,6 +68,48 @@ def read(path: str | Path, *, unit: float = 0.01) -> Clip:
     )
     root = torch.from_numpy(positions[:, 0]).float()
     return Clip(path.stem, skeleton, root, rotations[:, remaining].float(), fps)
+
+
+def read_capture(path: str | Path) -> Capture:
+    """Read a BVH file as it is: every joint in the world, in the file's own units and axes.
+
+    Position channels count for every joint and frame. Raises FormatError with the wrong line, or
+    DataError if the file cannot be read.
+    """
+    path = Path(path)
+    joints, values, fps = _parse(path)
+    local = _rotations(joints, values)
+    places = torch.from_numpy(_positions(joints, values))
+    rotations = torch.empty_like(local)
+    positions = torch.empty_like(places)
+    for index, joint in enumerate(joints):
+        if joint.parent < 0:
+            rotations[:, index] = local[:, index]
+            positions[:, index] = places[:, index]
+        else:
+            above = rotations[:, joint.parent]
+            rotations[:, index] = above @ local[:, index]
+            bone = (above @ places[:, index, :, None]).squeeze(-1)
+            positions[:, index] = positions[:, joint.parent] + bone
+    return Capture(
+        path.stem,
+        tuple(joint.name for joint in joints),
+        tuple(joint.parent for joint in joints),
+        positions,
+        rotations,
+        torch.tensor([joint.tip for joint in joints], dtype=torch.float64),
+        fps,
+    )
+
+
+def _parse(path: Path) -> tuple[list[_Joint], np.ndarray, float]:
+    """The joints of a file, its rows of channel values (T, C), and its frame rate."""
+    lines = _lines(path)
+    words = _Words(path, lines)
+    joints = _read_hierarchy(words)
+    width = sum(len(joint.channels) for joint in joints)
+    values, fps = _read_motion(path, lines, words.line, width)
+    return joints, values, fps
 
 
 def write(path: str | Path, clip: Clip, *, unit: float = 0.01, order: str = "ZXY") -> None:

@@ -28,6 +28,7 @@ class Metric:
     digits  digits after the point
     factor  what the value is multiplied by to get the unit
     better  whether higher or lower values are better; None if neither is
+    bad     a policy whose value is worse than this does not do its task; None if none says so
     """
 
     key: str
@@ -36,11 +37,18 @@ class Metric:
     digits: int = 2
     factor: float = 1.0
     better: Literal["higher", "lower"] | None = None
+    bad: float | None = None
 
     @property
     def heading(self) -> str:
         """Title and unit, for an axis or a line of a table."""
         return f"{self.title}, {self.unit}" if self.unit else self.title
+
+    def text(self, value: float | None) -> str:
+        """A value with its unit; a dash for None."""
+        if value is None:
+            return "–"
+        return f"{self.factor * value:.{self.digits}f} {self.unit}".strip()
 
     @property
     def column(self) -> str:
@@ -48,9 +56,15 @@ class Metric:
         return self.heading + ARROWS[self.better]
 
 
-def share(key: str, title: str, better: Literal["higher", "lower"], digits: int = 1) -> Metric:
+def share(
+    key: str,
+    title: str,
+    better: Literal["higher", "lower"],
+    digits: int = 1,
+    bad: float | None = None,
+) -> Metric:
     """A metric from 0 to 1, shown in percent."""
-    return Metric(key, title, "%", digits, 100, better)
+    return Metric(key, title, "%", digits, 100, better, bad)
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,8 @@ def on_circle(
 @trial(
     CrowdTask,
     metrics=(
-        share("overlap_fraction", "overlap", "lower", digits=2),
-        Metric("targets_per_min", "targets", "1/min", 1, better="higher"),
+        share("overlap_fraction", "overlap", "lower", digits=2, bad=0.1),
+        Metric("targets_per_min", "targets", "1/min", 1, better="higher", bad=1.0),
         Metric("progress_m_s", "progress", "m/s", better="higher"),
         share("circle_overlap_fraction", "on the circle: overlap", "lower", digits=2),
         share("circle_reach_fraction", "on the circle: reached", "higher"),

@@ -25,8 +25,11 @@ STOPPED = 0.1
 """m/s: a slower character is standing."""
 
 
-def _headings(count: int, periods: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return headings (P, B) in radians and speeds (P, B) in m/s for the response test.
+def _headings(
+    count: int, periods: int, fastest: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return headings (P, B) in radians and speeds (P, B) in m/s for the response test: 0.6 to 1.6
+    m/s, or slower if the character's ``fastest`` speed is less than 2 m/s.
 
     For every turn to the left that one character has to make, another has to make the same turn to
     the right at the same speed, so that differences between the sides come from the policy and not
@@ -34,7 +37,9 @@ def _headings(count: int, periods: int, generator: torch.Generator) -> tuple[Ten
     """
     half = (count + 1) // 2
     turn = (2 * torch.rand(periods, half, generator=generator) - 1) * math.pi
-    speed = 0.6 + torch.rand(periods, half, generator=generator)
+    slow = min(0.6, 0.3 * fastest)
+    fast = min(1.6, 0.8 * fastest)
+    speed = slow + (fast - slow) * torch.rand(periods, half, generator=generator)
     turns = torch.cat((turn, -turn), dim=1)[:, :count]
     speeds = torch.cat((speed, speed), dim=1)[:, :count]
     return geometry.wrap_angle(turns.cumsum(dim=0)), speeds
@@ -61,7 +66,7 @@ def response_figures(
     period = round(PERIOD_S * fps)
     steady = round(STEADY_S * fps)
     periods = max(2, int(seconds / PERIOD_S))
-    heading, speed = _headings(characters, periods, generator)
+    heading, speed = _headings(characters, periods, character.limits.forward_speed, generator)
     velocity = torch.stack((torch.sin(heading), torch.cos(heading)), dim=-1) * speed[..., None]
 
     def goals(frame: int, state: CharacterState) -> JoystickGoal:
@@ -92,14 +97,16 @@ def response_figures(
 
 
 def strafe_figures(character: Character, act: Act, characters: int, seed: int) -> dict[str, float]:
-    """Measure walking backward and sideways, at 0.5 and 0.4 m/s, for 6 s: the errors, and how far
-    the slower foot moves in a frame (:func:`controller.motion.metrics.glide`), over the last
-    2 s."""
+    """Measure walking backward and sideways, at 0.5 and 0.4 m/s (or two thirds of the character's
+    limits, if that is slower), for 6 s: the errors, and how far the slower foot moves in a frame
+    (:func:`controller.motion.metrics.glide`), over the last 2 s."""
     generator = torch.Generator().manual_seed(seed)
     fps = character.fps
     last = round(2 * fps)
     angle = torch.tensor([math.pi, math.pi / 2, -math.pi / 2])[torch.arange(characters) % 3]
-    speed = torch.where(angle.abs() > 3, 0.5, 0.4)
+    backward = min(0.5, 2 / 3 * character.limits.backward_speed)
+    sideways = min(0.4, 2 / 3 * character.limits.sideways_speed)
+    speed = torch.where(angle.abs() > 3, backward, sideways)
     facing = (2 * torch.rand(characters, generator=generator) - 1) * math.pi
     direction = facing + angle
     velocity = torch.stack((torch.sin(direction), torch.cos(direction)), dim=-1) * speed[:, None]
@@ -125,7 +132,8 @@ def strafe_figures(character: Character, act: Act, characters: int, seed: int) -
 
 
 def stop_figures(character: Character, act: Act, characters: int, seed: int) -> dict[str, float]:
-    """Measure stopping: walk at 1.2 m/s for 4 s, release the stick, stand for 12 s.
+    """Measure stopping: walk at 1.2 m/s (or 60 % of the character's fastest speed, if that is
+    slower) for 4 s, release the stick, stand for 12 s.
 
     stop_s                from the release until the root's speed falls below 0.1 m/s and stays
                           there for half a second (mean; 12 s if it never does)
@@ -136,13 +144,14 @@ def stop_figures(character: Character, act: Act, characters: int, seed: int) -> 
     fps = character.fps
     heading = (2 * torch.rand(characters, generator=generator) - 1) * math.pi
     ahead = torch.stack((torch.sin(heading), torch.cos(heading)), dim=-1)
+    pace = min(1.2, 0.6 * character.limits.forward_speed)
     walk = round(4 * fps)
     stand = round(12 * fps)
     rest = round(4 * fps)
     pause = round(0.5 * fps)
 
     def goals(frame: int, state: CharacterState) -> JoystickGoal:
-        return JoystickGoal(ahead * (1.2 if frame < walk else 0.0), heading)
+        return JoystickGoal(ahead * (pace if frame < walk else 0.0), heading)
 
     run = record(character, act, character.reset(characters, generator), goals, walk + stand)
 
@@ -158,11 +167,11 @@ def stop_figures(character: Character, act: Act, characters: int, seed: int) -> 
 @trial(
     JoystickTask,
     metrics=(
-        Metric("response_s", "response", "s", better="lower"),
+        Metric("response_s", "response", "s", better="lower", bad=3.0),
         Metric("response_left_s", "to the left", "s", better="lower"),
         Metric("response_right_s", "to the right", "s", better="lower"),
-        Metric("heading_error_deg", "heading error", "°", 1, better="lower"),
-        Metric("speed_error_m_s", "speed error", "m/s", 3, better="lower"),
+        Metric("heading_error_deg", "heading error", "°", 1, better="lower", bad=20.0),
+        Metric("speed_error_m_s", "speed error", "m/s", 3, better="lower", bad=0.3),
         Metric("backward_travel_error_deg", "backward", "°", 1, better="lower"),
         Metric("sideways_travel_error_deg", "sideways", "°", 1, better="lower"),
         Metric("stop_s", "stop", "s", better="lower"),

@@ -59,7 +59,7 @@ def touches(character: Character, state: CharacterState, goal: MazeGoal) -> tupl
 @trial(
     MazeTask,
     metrics=(
-        share("solved_fraction", "solved", "higher"),
+        share("solved_fraction", "solved", "higher", bad=0.5),
         share("touch_fraction", "touched a wall", "lower"),
     ),
     summary="{solved_fraction} % solved, {touch_fraction} % of them touch a wall",

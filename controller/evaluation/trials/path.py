@@ -45,9 +45,9 @@ def mirrored(characters: int) -> Tensor:
 @trial(
     PathTask,
     metrics=(
-        Metric("cross_track_error_m", "cross-track error", "m", 3, better="lower"),
+        Metric("cross_track_error_m", "cross-track error", "m", 3, better="lower", bad=0.5),
         Metric("cross_track_zigzag_m", "on the zigzag", "m", 3, better="lower"),
-        share("finish_fraction", "finished", "higher"),
+        share("finish_fraction", "finished", "higher", bad=0.5),
         Metric("path_speed_m_s", "speed", "m/s", better="higher"),
     ),
     summary="{cross_track_error_m} m off the path, at {path_speed_m_s} m/s",

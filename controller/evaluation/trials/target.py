@@ -34,7 +34,7 @@ def ideal_seconds(distance: Tensor) -> Tensor:
 @trial(
     TargetTask,
     metrics=(
-        share("reach_fraction", "reached", "higher"),
+        share("reach_fraction", "reached", "higher", bad=0.5),
         Metric("reach_time_s", "time", "s", better="lower"),
         Metric("reach_time_ideal_s", "ideal time", "s"),
         Metric("reach_lost_left_s", "lost to the left", "s", better="lower"),

@@ -26,7 +26,7 @@ SLACK_S = 1.0
 @trial(
     TimedTargetTask,
     metrics=(
-        share("on_time_fraction", "on time", "higher"),
+        share("on_time_fraction", "on time", "higher", bad=0.5),
         Metric("arrival_error_s", "off by", "s", 3, better="lower"),
         Metric("arrival_bias_s", "late by", "s", 3),
         Metric("miss_m", "distance at the time", "m", better="lower"),

@@ -1,0 +1,189 @@
+"""Many captures of perhaps many bodies → clips on one canonical skeleton, each judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from controller.core.errors import ConfigError, ControllerError, DataError
+from controller.data.canonical import (
+    SAME_BODY,
+    Body,
+    CanonicalSettings,
+    make_body,
+    on_skeleton,
+    roles_of,
+)
+from controller.data.reference import bone_lengths, find_reference, reference_skeleton
+from controller.data.roundtrip import RoundTrip, compare, implausible
+from controller.motion.capture import Capture
+from controller.motion.skeleton import Clip, Skeleton
+
+SAME_DIRECTION = 0.94
+"""Cosine of 20°: bones of one kind of file point in the same local directions, up to what differs
+between performers."""
+SAME_BODY_M = 0.01
+"""m by which bones of one body may always differ between files."""
+
+
+@dataclass(frozen=True, eq=False)
+class Canonical:
+    """What became of many captures.
+
+    skeleton  the one that all clips are on
+    clips     in metres, Y up, at the files' own rates
+    trips     the round trip of each clip
+    notes     a sentence for everything that was assumed, changed or left out
+    """
+
+    skeleton: Skeleton
+    clips: list[Clip]
+    trips: list[RoundTrip]
+    notes: list[str]
+
+
+def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canonical:
+    """Bring captures to one form. Raises DataError if none of them can be used, or if most of
+    what was read had to be refused."""
+    _check_overrides(captures, settings)
+    notes: list[str] = []
+    bodies: list[Body] = []
+    for group in same_files(captures):
+        try:
+            body, remarks = make_body(group, settings)
+        except ControllerError as error:
+            notes += [f"{capture.name}: left out ({error})" for capture in group]
+            continue
+        name = f"{group[0].name} and {len(group) - 1} more" if len(group) > 1 else group[0].name
+        notes += [f"{name}: {remark}" for remark in remarks]
+        bodies += split_by_size(body)
+    if not bodies:
+        raise DataError("\n  ".join(["no usable motion in it", *notes]))
+
+    main = max(bodies, key=lambda body: body.frames)
+    kind = main.captures[0]
+    skeleton = reference_skeleton(kind, main.roles, main.reference, main.lengths)
+    fault = implausible(skeleton, roles_of(skeleton, settings))
+    if fault:
+        raise DataError(
+            f"{kind.name}: no body has such proportions ({fault}); state what is wrong with --up, "
+            "--unit, --height or --roles"
+        )
+    clips, trips = [], []
+    for body in bodies:
+        order, reason = match(body, main)
+        if order is None:
+            notes += [f"{capture.name}: left out ({reason})" for capture in body.captures]
+            continue
+        if body is not main:
+            body = _in_the_pose_of(main, body, order)
+        for capture in body.captures:
+            clip = on_skeleton(capture, body, skeleton, order)
+            trip = compare(clip, capture, order)
+            if not trip.is_good:
+                notes.append(f"{capture.name}: left out ({trip.complaint})")
+                continue
+            clips.append(clip)
+            trips.append(trip)
+    return Canonical(skeleton, clips, trips, notes)
+
+
+def _in_the_pose_of(main: Body, body: Body, order: list[int]) -> Body:
+    """The body with the reference pose that is nearest to that of ``main``, so that the same pose
+    has the same rotations in both. Joints that ``main`` lacks do not count."""
+    like = torch.zeros_like(body.reference.joints)
+    like[order] = main.reference.joints
+    others = [joint for joint in range(len(like)) if joint not in order]
+    if others:
+        like[others] = body.reference.joints[others]
+    return replace(body, reference=find_reference(body.captures, body.roles, like))
+
+
+def _check_overrides(captures: Sequence[Capture], settings: CanonicalSettings) -> None:
+    """Raise ConfigError if a role is stated for a joint that no file has."""
+    names = {name for capture in captures for name in capture.names}
+    for joint in settings.overrides.joints:
+        if joint not in names:
+            raise ConfigError(
+                f"roles.{joint} is not a joint of the skeleton; allowed: {', '.join(sorted(names))}"
+            )
+
+
+def same_files(captures: Sequence[Capture]) -> list[list[Capture]]:
+    """Captures that share names, parents and the bones' directions in local frames."""
+    groups: list[tuple[Capture, torch.Tensor, list[Capture]]] = []
+    for capture in captures:
+        directions = local_directions(capture)
+        for first, known, members in groups:
+            joints = (first.names, first.parents)
+            if joints == (capture.names, capture.parents) and agree(directions, known):
+                members.append(capture)
+                break
+        else:
+            groups.append((capture, directions, [capture]))
+    return [members for _, _, members in groups]
+
+
+def local_directions(capture: Capture) -> torch.Tensor:
+    """(J, 3): each joint's direction from its parent, in the parent's own frame; zero for the root
+    and for joints that are on their parent. Two programs may write one skeleton with other
+    frames."""
+    directions = torch.zeros(len(capture.names), 3, dtype=torch.float64)
+    for joint, parent in enumerate(capture.parents):
+        if parent >= 0:
+            bone = capture.positions[:, joint] - capture.positions[:, parent]
+            frame = capture.rotations[:, parent].transpose(-1, -2)
+            directions[joint] = (frame @ bone[..., None]).squeeze(-1).median(dim=0).values
+    size = directions.norm(dim=-1, keepdim=True)
+    return torch.where(size > 1e-6 * size.max(), directions / size.clamp(min=1e-12), 0.0)
+
+
+def agree(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether directions (J, 3) are those of one kind of file."""
+    return bool(((one * other).sum(dim=-1) >= SAME_DIRECTION * one.norm(dim=-1)).all())
+
+
+def split_by_size(body: Body) -> list[Body]:
+    """Bodies whose bones are alike: two performers may come in files of one kind."""
+    clusters: list[tuple[torch.Tensor, list[Capture]]] = []
+    for capture in body.captures:
+        lengths = bone_lengths([capture], body.roles)
+        for known, members in clusters:
+            if alike(lengths, known):
+                members.append(capture)
+                break
+        else:
+            clusters.append((lengths, [capture]))
+    if len(clusters) == 1:
+        return [body]
+    return [
+        replace(
+            body,
+            captures=members,
+            lengths=bone_lengths(members, body.roles),
+            reference=find_reference(members, body.roles),
+        )
+        for _, members in clusters
+    ]
+
+
+def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether bone lengths (J,) are those of one body."""
+    apart = (one - other).abs()
+    return bool((apart <= torch.maximum(SAME_BODY * torch.maximum(one, other),
+                                        torch.tensor(SAME_BODY_M))).all())  # fmt: skip
+
+
+def match(body: Body, main: Body) -> tuple[list[int] | None, str]:
+    """For each joint of ``main`` that of ``body``; None, and why, if they are not one body."""
+    if body is main:
+        return list(range(len(main.labels))), ""
+    missing = [label for label in main.labels if label not in body.labels]
+    if missing:
+        return None, f"it has no joint for {missing[0]}; --skeleton retargets on purpose"
+    order = [body.labels.index(label) for label in main.labels]
+    if not alike(body.lengths[order], main.lengths):
+        return None, "another body: its bones have other lengths; --skeleton retargets on purpose"
+    return order, ""
