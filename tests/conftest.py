@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 GROUPS = {
-    "test_training_scale": "forked",
     "test_variants": "variants",
     "test_report": "report",
     "test_study": "study",
@@ -23,7 +22,17 @@ GROUPS = {
     "test_commands": "commands",
 }
 """Files whose tests share something costly, and stay in one worker so that it is made once."""
-LONG = ("forked", "opengl", "quick", "training", "variants", "window", "study", "report")
+LONG = (
+    "forked",
+    "torchrun",
+    "opengl",
+    "quick",
+    "training",
+    "variants",
+    "window",
+    "study",
+    "report",
+)
 """Groups to begin with, so that no worker is left with one when the other has finished."""
 
 

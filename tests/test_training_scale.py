@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,7 @@ def torchrun(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return command(*launch, "-m", "controller", "--", "train", *words, timeout=300)
 
 
+@pytest.mark.xdist_group("torchrun")
 @pytest.mark.parametrize(("through_time", "free_bits"), [(True, 0.0), (False, 0.1)])
 def test_two_processes_train_as_one_with_the_same_batch(
     tmp_path: Path, data_file: Path, through_time: bool, free_bits: float
