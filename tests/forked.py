@@ -2,8 +2,8 @@
 does nothing else, and saves the two seconds that a new interpreter takes for them. This project is
 not among those packages: every process imports it by itself.
 
-Tests that use this module belong to one worker, ``pytest.mark.xdist_group("forked")``, so that the
-process to fork is started once.
+``conftest.py`` keeps the files that use this module in one worker, so that the process to fork is
+started once.
 """
 
 from __future__ import annotations

@@ -375,7 +375,6 @@ def quick() -> Iterator[dict[str, Any]]:
     yield values
 
 
-@pytest.mark.xdist_group("quick")
 def test_a_quick_run_has_every_figure(quick: dict[str, Any]) -> None:
     assert {*PROMISED, *programs.ENVIRONMENT_KEYS, *memory.KEYS, *DRAWN} <= set(quick)
     assert (
@@ -393,7 +392,6 @@ def test_a_quick_run_has_every_figure(quick: dict[str, Any]) -> None:
             assert math.isfinite(value) and (value > 0 or key in signed), key
 
 
-@pytest.mark.xdist_group("quick")
 def test_a_quick_runs_figures_agree(quick: dict[str, Any]) -> None:
     for name, batches in (("control_step", SMALL.batches), ("core", steps.CORE_BATCHES)):
         for batch in batches:

@@ -373,7 +373,6 @@ def test_the_skeleton_of_most_frames_is_chosen() -> None:
 # -- commands --------------------------------------------------------------------------------------
 
 
-@pytest.mark.xdist_group("forked")
 def test_a_folder_becomes_a_data_set_and_a_picture_by_two_commands(tmp_path: Path) -> None:
     folder = tmp_path / "walks"
     out = tmp_path / "made" / "walks.npz"
@@ -453,7 +452,6 @@ def test_formats_are_found_by_suffix(tmp_path: Path) -> None:
         formats.write(tmp_path / "a.fbx", walk(seconds=1.0))
 
 
-@pytest.mark.xdist_group("forked")
 def test_a_missing_folder_is_one_sentence_and_status_2(tmp_path: Path) -> None:
     done = forked.command(
         "data",

@@ -461,7 +461,6 @@ def test_data_of_another_skeleton_are_refused_in_a_sentence() -> None:
         tiny(data=other)
 
 
-@pytest.mark.xdist_group("forked")
 def test_the_command_prints_one_json_object(mvae: Path) -> None:
     done = forked.command(
         "evaluate",

@@ -110,7 +110,6 @@ def test_it_is_registered_everywhere_by_one_line(name: str, mvae: Path) -> None:
     assert np.isfinite(batch.reset(seed=0)[0]).all()
 
 
-@pytest.mark.xdist_group("forked")
 @pytest.mark.parametrize(
     "lines",
     [

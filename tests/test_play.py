@@ -383,7 +383,6 @@ def test_the_script_reaches_the_player_frame_by_frame(
     assert player.root[2] > 0.3
 
 
-@pytest.mark.xdist_group("opengl")
 def test_pictures_and_speed(weights: list[str], tmp_path: Path) -> None:
     if reason := no_opengl():
         pytest.skip(reason)
@@ -408,7 +407,6 @@ def test_pictures_and_speed(weights: list[str], tmp_path: Path) -> None:
     assert " fps at 320x180 on " in done.stdout
 
 
-@pytest.mark.xdist_group("opengl")
 def test_a_window_plays_its_script_and_closes(weights: list[str], tmp_path: Path) -> None:
     if reason := no_opengl():
         pytest.skip(reason)
@@ -430,7 +428,6 @@ def test_a_window_plays_its_script_and_closes(weights: list[str], tmp_path: Path
         assert len(file["root"]) == 12
 
 
-@pytest.mark.xdist_group("opengl")
 def test_somebody_at_the_window(couple: Player, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys tapped between two steps count; actions reach the camera and the text; Esc leaves."""
     if reason := no_opengl():
@@ -488,7 +485,6 @@ def mouse(session: play.Session, *events: tuple[str, int, int], button: int = 1)
     session.step(inputs)
 
 
-@pytest.mark.xdist_group("opengl")
 def test_a_click_sets_the_flag_under_the_mouse_and_turns_no_camera(session: play.Session) -> None:
     session.player.choose("target")
     camera = session.screen.camera
@@ -502,7 +498,6 @@ def test_a_click_sets_the_flag_under_the_mouse_and_turns_no_camera(session: play
     assert camera.azimuth < azimuth and session.player.now.stage.flag == pytest.approx(spot)
 
 
-@pytest.mark.xdist_group("opengl")
 def test_a_drag_draws_a_path_and_the_right_button_turns_the_camera(session: play.Session) -> None:
     session.player.choose("path")
     camera = session.screen.camera
@@ -526,7 +521,6 @@ def test_a_drag_draws_a_path_and_the_right_button_turns_the_camera(session: play
     assert camera.azimuth < azimuth and session.player.game.status.startswith("drawn")
 
 
-@pytest.mark.xdist_group("opengl")
 def test_sliders_are_dragged_clicked_and_let_go(session: play.Session) -> None:
     session.player.choose("random")
     sliders = session.player.game.sliders
@@ -557,7 +551,6 @@ def test_sliders_are_dragged_clicked_and_let_go(session: play.Session) -> None:
     assert session.texts().sliders is sliders and "the others" not in session.title()
 
 
-@pytest.mark.xdist_group("opengl")
 def test_keys_1_to_8_switch_at_the_window_and_it_says_what_is_played(session: play.Session) -> None:
     for task, game in GAMES.items():
         if not game.__module__.startswith("controller."):

@@ -124,7 +124,6 @@ def run_and_kill(words: list[str | Path], folder: Path, epoch: int, after: float
     assert process.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.xdist_group("forked")
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path, data_file: Path) -> None:
     """At three moments drawn at random: while a state is saved, before or after it, in an epoch or
     between two."""
@@ -165,7 +164,6 @@ train_mvae.main()
 """
 
 
-@pytest.mark.xdist_group("forked")
 def test_a_state_that_was_half_written_is_not_mistaken_for_one(
     tmp_path: Path, data_file: Path
 ) -> None:
@@ -208,7 +206,6 @@ def torchrun(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return command(*launch, "-m", "controller", "--", "train", *words, timeout=300)
 
 
-@pytest.mark.xdist_group("torchrun")
 @pytest.mark.parametrize(("through_time", "free_bits"), [(True, 0.0), (False, 0.1)])
 def test_two_processes_train_as_one_with_the_same_batch(
     tmp_path: Path, data_file: Path, through_time: bool, free_bits: float

@@ -671,9 +671,6 @@ def test_quality_suits_the_driver(driver: str, level: quality.Quality) -> None:
 
 # -- pictures --------------------------------------------------------------------------------------
 
-pictures = pytest.mark.xdist_group(
-    "opengl"
-)  # one process draws: two contexts at once gain nothing here
 SIZE = (320, 180)
 
 
@@ -701,7 +698,6 @@ def shoot(screen: Screen, scene: Scene, azimuth: float = 0.0) -> np.ndarray:
     return screen.picture().astype(float)
 
 
-@pictures
 def test_the_character_is_in_the_picture(screen: Screen) -> None:
     empty = shoot(screen, standing((500.0, 0.0)))
     picture = shoot(screen, standing())
@@ -714,7 +710,6 @@ def test_the_character_is_in_the_picture(screen: Screen) -> None:
     assert picture[5].std(axis=0).max() < 2 and picture[5].mean() > 120  # calm sky
 
 
-@pictures
 def test_it_moves_when_it_walks(screen: Screen) -> None:
     empty = shoot(screen, standing((500.0, 0.0)))
 
@@ -726,7 +721,6 @@ def test_it_moves_when_it_walks(screen: Screen) -> None:
     assert middle(0.6) < middle(0.0) - 20 < middle(-0.6) - 40  # +X is left
 
 
-@pictures
 def test_its_shadow_darkens_the_ground_away_from_the_sun(screen: Screen) -> None:
     empty = shoot(screen, standing((500.0, 0.0)))
     picture = shoot(screen, standing())
@@ -745,7 +739,6 @@ def test_its_shadow_darkens_the_ground_away_from_the_sun(screen: Screen) -> None
     assert not darker[at(*-away)]
 
 
-@pictures
 def test_a_scene_elsewhere_looks_the_same(screen: Screen) -> None:
     """Whole metres away, with the camera, so that the grid looks the same, too."""
     here = shoot(screen, standing())
@@ -754,7 +747,6 @@ def test_a_scene_elsewhere_looks_the_same(screen: Screen) -> None:
     assert np.abs(screen.picture().astype(float) - here).mean() < 0.5
 
 
-@pictures
 def test_arrows_are_drawn(screen: Screen) -> None:
     plain = shoot(screen, standing(facing=0.0))
     wish = shoot(screen, standing(facing=0.0, wish=np.array((2.0, 0.0))))
@@ -764,7 +756,6 @@ def test_arrows_are_drawn(screen: Screen) -> None:
     assert changed.nonzero()[1].max() < SIZE[0] / 2  # to the left
 
 
-@pictures
 def test_a_flag_and_other_characters_are_drawn(screen: Screen) -> None:
     plain = shoot(screen, standing())
     flagged = shoot(screen, standing(stage=Stage(flag=np.array((1.0, 0.0)))))
@@ -785,7 +776,6 @@ def test_a_flag_and_other_characters_are_drawn(screen: Screen) -> None:
     assert np.abs(shoot(screen, standing(others=behind)) - plain).max() == 0
 
 
-@pictures
 def test_a_crowd_of_any_size_is_drawn_and_disappears_again(screen: Screen) -> None:
     plain = shoot(screen, standing())
     pose = standing().pose
@@ -800,7 +790,6 @@ def test_a_crowd_of_any_size_is_drawn_and_disappears_again(screen: Screen) -> No
     assert np.abs(shoot(screen, standing()) - plain).max() == 0
 
 
-@pictures
 def test_sliders_title_and_clock_are_drawn_at_their_places(screen: Screen) -> None:
     from OpenGL import GL
 
@@ -825,7 +814,6 @@ def test_sliders_title_and_clock_are_drawn_at_their_places(screen: Screen) -> No
         assert not changed[:140].any()
 
 
-@pictures
 def test_text_is_written_over_the_window(screen: Screen) -> None:
     from OpenGL import GL
 
@@ -844,7 +832,6 @@ def test_text_is_written_over_the_window(screen: Screen) -> None:
     assert (np.abs(window() - expected).max(-1) > 20)[70:110, 120:200].mean() > 0.5
 
 
-@pictures
 def test_a_resized_window_gets_a_picture_of_its_size(screen: Screen) -> None:
     for size in (
         (200, 240),
@@ -856,7 +843,6 @@ def test_a_resized_window_gets_a_picture_of_its_size(screen: Screen) -> None:
         assert screen.picture().shape == (size[1], size[0], 3)
 
 
-@pictures
 def test_high_quality_draws_the_same_scene_smoothly(screen: Screen) -> None:
     from controller.viewer.gl.renderer import Renderer
 
@@ -868,7 +854,6 @@ def test_high_quality_draws_the_same_scene_smoothly(screen: Screen) -> None:
     assert np.abs(high - low).max() > 20  # edges are not the same
 
 
-@pictures
 def test_the_window_reports_what_the_user_does(screen: Screen) -> None:
     screen.window.poll()
     for event in (
