@@ -354,12 +354,16 @@ def test_other_sources_are_one_sentence(
     assert not (tmp_path.parent / "evil.bvh").exists()
 
 
-def test_a_single_clip_is_for_training_though_its_name_holds_it_out(tmp_path: Path) -> None:
+def test_a_single_clip_is_for_training_but_for_its_end(tmp_path: Path) -> None:
     name = next(names(held_out=True))
     bvh.write(tmp_path / f"{name}.bvh", walk(name, seconds=2.0))
     data_command.Build(tmp_path, tmp_path / "a.npz").run()
     data = MotionDataset.load(tmp_path / "a.npz")
-    assert [clip.held_out for clip in data.clips] == [False]
+    assert [clip.held_out for clip in data.clips] == [False, True]
+    assert [clip.length for clip in data.clips] == [40, 20]
+    assert data.clips[1].start == 40 and data.clips[1].name == f"{name}[40:]"
+    for held_out in (False, True):
+        assert len(data.split(held_out)[0]) == 2 * (20 if held_out else 40)
     assert data.round_trip["worst_mm"] < 1 and data.round_trip["clips"].keys() == {name}
 
 

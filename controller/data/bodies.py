@@ -45,8 +45,8 @@ class Canonical:
 
 
 def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canonical:
-    """Bring captures to one form. Raises DataError if none of them can be used, or if most of
-    what was read had to be refused."""
+    """Bring captures to one form. Raises DataError if none of them can be used, and ConfigError if
+    a role is stated for a joint that none of them has."""
     _check_overrides(captures, settings)
     notes: list[str] = []
     bodies: list[Body] = []
@@ -71,7 +71,8 @@ def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canon
             f"{kind.name}: no body has such proportions ({fault}); state what is wrong with --up, "
             "--unit, --height or --roles"
         )
-    clips, trips = [], []
+    clips = []
+    trips = []
     for body in bodies:
         order, reason = match(body, main)
         if order is None:
@@ -93,11 +94,8 @@ def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canon
 def _in_the_pose_of(main: Body, body: Body, order: list[int]) -> Body:
     """The body with the reference pose that is nearest to that of ``main``, so that the same pose
     has the same rotations in both. Joints that ``main`` lacks do not count."""
-    like = torch.zeros_like(body.reference.joints)
+    like = body.reference.joints.clone()
     like[order] = main.reference.joints
-    others = [joint for joint in range(len(like)) if joint not in order]
-    if others:
-        like[others] = body.reference.joints[others]
     return replace(body, reference=find_reference(body.captures, body.roles, like))
 
 
@@ -171,9 +169,8 @@ def split_by_size(body: Body) -> list[Body]:
 
 def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether bone lengths (J,) are those of one body."""
-    apart = (one - other).abs()
-    return bool((apart <= torch.maximum(SAME_BODY * torch.maximum(one, other),
-                                        torch.tensor(SAME_BODY_M))).all())  # fmt: skip
+    allowed = (SAME_BODY * torch.maximum(one, other)).clamp(min=SAME_BODY_M)
+    return bool(((one - other).abs() <= allowed).all())
 
 
 def match(body: Body, main: Body) -> tuple[list[int] | None, str]:

@@ -37,6 +37,8 @@ RIGID_M = 1e-3
 """Leg lengths by which a joint may move in its grandparent's frame and still be carried by it."""
 SAME_BODY = 0.05
 """Share by which bones of one body may differ between files; 1 cm is always allowed."""
+FEW_FILES = 3
+"""Files that may all travel backward: somebody may have captured just that."""
 BACKWARD = -0.5
 """Mean cosine between travel and facing of all clips together below which one of them is wrong."""
 
@@ -136,16 +138,14 @@ def joints_to_keep(
     if keep_fingers:
         useful = set(below)
     needed = {hips}
-    for joint in sorted(useful):
-        while joint != hips and joint not in needed:
+    for end in useful:
+        joint = end
+        while joint not in needed:
             needed.add(joint)
             joint = capture.parents[joint]
 
     size = leg_length(capture, roles)
     kept = [joint for joint in below if joint in needed]
-    for joint in list(kept):
-        if joint != hips and not _has_role(roles, joint) and _only_divides(capture, joint, size):
-            kept.remove(joint)
     for joint in list(kept):
         if joint != hips and _only_divides(capture, joint, size):
             kept.remove(joint)
@@ -247,11 +247,8 @@ def make_body(captures: Sequence[Capture], settings: CanonicalSettings) -> tuple
     else:
         unit = settings.unit
     tips = tips_of(longest, kept)
-    identity = torch.eye(3, dtype=torch.float64)
     ready = [
-        replace(capture, tips=turned_tips(orientation, tips))
-        .transformed(identity, unit)
-        .subset(kept, parents)
+        replace(capture, tips=turned_tips(orientation, tips)).scaled(unit).subset(kept, parents)
         for capture, orientation in turned
     ]
     own = roles_of(ready[0].posed(len(ready[0]) // 2), settings)
@@ -274,7 +271,7 @@ def _check_travel(turned: Sequence[tuple[Capture, Orientation]], name: str) -> N
     if not ahead:
         return
     mean = sum(w * a for w, a in zip(weights, ahead, strict=True)) / sum(weights)
-    if mean < BACKWARD and len(ahead) > 3:
+    if mean < BACKWARD and len(ahead) > FEW_FILES:
         raise DataError(
             f"{name}: the body travels backward in nearly all files (cosine {mean:.2f}); "
             "if that is wrong, name the axis that it faces in its first frame with --forward"

@@ -94,15 +94,13 @@ def retargeted(clip: Clip, skeleton: Skeleton) -> Clip:
 
 def rest_turn(ours: Tensor, theirs: Tensor) -> Tensor:
     """The rotation ``(3, 3)`` that best turns the bones of one joint, ``ours`` (C, 3), onto
-    ``theirs`` (Kabsch 1976). The identity if a bone has no length."""
+    ``theirs``. The identity if a bone has no length."""
     lengths = ours.norm(dim=-1) * theirs.norm(dim=-1)
     if not bool((lengths > 1e-8).all()):
         return torch.eye(3)
     if len(ours) == 1:
         return geometry.rotation_between(ours[0], theirs[0])
-    u, _, vt = torch.linalg.svd(theirs.T.double() @ ours.double())
-    u[:, -1] *= torch.sign(torch.linalg.det(u @ vt))
-    return (u @ vt).float()
+    return geometry.best_rotation(ours.double(), theirs.double()).float()
 
 
 def levelled(clip: Clip, feet: tuple[int, ...]) -> Clip:

@@ -69,7 +69,7 @@ class Build:
     unit: float | None = None
     """Metres a unit. By default it is found from the length of a leg."""
     height: float | None = None
-    """Metres from the soles to the top of the head, in place of --unit."""
+    """Metres from the soles to the top of the head, in place of --unit; for bodies on two legs."""
     fps: float | None = None
     """Frames a second, in place of the files' own."""
     keep_fingers: bool = False

@@ -31,6 +31,8 @@ from controller.motion.skeleton import Clip, Skeleton
 
 FORMAT = "motion-dataset/1"
 HELD_OUT_ONE_IN = 10
+HELD_OUT_END = 90
+"""Frames of a single clip's end, at least, that are held out, or a third of it if it is shorter."""
 MIN_STD = {"root_velocity": 0.05, "positions": 0.005, "velocities": 0.05, "orientations": 0.02}
 """The smallest standard deviations, in each part's own units: a coordinate that hardly ever moves
 (the hips' own x and z are 0 by construction) must not get a z-score of hundreds when it moves by a
@@ -107,13 +109,22 @@ class MotionDataset:
         return Normalizer(mean, std, poses.amin(dim=0), poses.amax(dim=0))
 
     def trainable(self) -> MotionDataset:
-        """The same data with at least one clip for training: where their names hold out all of
-        them, none is held out."""
-        if self.select(held_out=False):
+        """The same data with clips on both sides. Where the clips' names put all of them on one,
+        the end of the longest clip is held out, and everything else is for training."""
+        if self.select(held_out=False) and self.select(held_out=True):
             return self
-        clips = tuple(replace(clip, held_out=False) for clip in self.clips)
-        note = "all clips are for training: there are too few to hold any out"
-        return replace(self, clips=clips, notes=(*self.notes, note))
+        longest = max(self.clips, key=lambda clip: clip.length)
+        cut = longest.length - max(longest.length // 10, min(HELD_OUT_END, longest.length // 3))
+        name = f"{longest.name}[{cut}:]"
+        clips = []
+        for clip in self.clips:
+            if clip is longest:
+                clips.append(ClipEntry(clip.name, clip.start, cut, False))
+                clips.append(ClipEntry(name, clip.start + cut, clip.length - cut, True))
+            else:
+                clips.append(replace(clip, held_out=False))
+        note = f"too few clips to hold out whole ones: only {name} is held out"
+        return replace(self, clips=tuple(clips), notes=(*self.notes, note))
 
     def fingerprint(self) -> str:
         """SHA-256 of poses, clips and skeleton: two data sets with the same fingerprint train the

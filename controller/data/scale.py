@@ -25,10 +25,13 @@ LEG_SHARE = 0.82 / 1.75
 def find_unit(leg: float, kind: str, height: float | None = None) -> tuple[float, str]:
     """Metres a unit for a leg of ``leg`` units, and a remark, empty where a usual unit fits.
 
-    ``height`` in metres, where it is given, decides. Raises DataError for a leg without length.
+    ``height`` in metres, where it is given, decides. Raises DataError for a leg without length,
+    or for the height of a body on four legs.
     """
     if not leg > 1e-6:
         raise DataError("the legs have no length")
+    if height is not None and kind != "biped":
+        raise DataError("--height is for bodies on two legs; give --unit")
     if height is not None:
         return height * LEG_SHARE / leg, f"scaled to a height of {height:g} m"
     shortest, longest = LEG_M[kind]

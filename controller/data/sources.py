@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-import torch
-
 from controller.core.errors import ControllerError, DataError
 from controller.data import catalogue, formats
 from controller.data.bodies import canonical
@@ -196,7 +194,7 @@ def _read_aligned(paths: Sequence[Path], entries: Sequence[tuple[DataSet, DataFi
 def _compare_known(clip: Clip, path: Path, dataset: DataSet, file: DataFile) -> RoundTrip:
     capture = formats.read_capture(path)
     names = [dataset.joints.get(name, name) for name in capture.names]
-    scaled = capture.transformed(torch.eye(3, dtype=torch.float64), file.unit)
+    scaled = capture.scaled(file.unit)
     order = [names.index(name) for name in clip.skeleton.names]
     return compare(clip, scaled, order)
 

@@ -34,16 +34,20 @@ class Capture:
     def __len__(self) -> int:
         return self.positions.shape[0]
 
-    def transformed(self, matrix: Tensor, scale: float = 1.0) -> Capture:
+    def transformed(self, matrix: Tensor) -> Capture:
         """The same motion in other axes: points are multiplied by an orthogonal ``matrix`` (3, 3),
-        which may be a reflection, and by ``scale``."""
+        which may be a reflection."""
         matrix = matrix.to(self.positions)
         return replace(
             self,
-            positions=scale * self.positions @ matrix.T,
+            positions=self.positions @ matrix.T,
             rotations=matrix @ self.rotations @ matrix.T,
-            tips=scale * self.tips @ matrix.T,
+            tips=self.tips @ matrix.T,
         )
+
+    def scaled(self, unit: float) -> Capture:
+        """The same motion with all lengths multiplied by ``unit``."""
+        return replace(self, positions=unit * self.positions, tips=unit * self.tips)
 
     def posed(self, frame: int) -> Skeleton:
         """A skeleton whose rest pose is the pose of one frame, and whose frames are the world's."""
