@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import tyro
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.core.errors import ConfigError, require, run_command
 from controller.core.registry import load_plugins
@@ -80,7 +80,7 @@ class Options:
     """Quality of the picture; auto: high with a graphics card, low without."""
     fps_report: bool = False
     """Print how many pictures per second were played and drawn. Only with --headless."""
-    mvae: Path = shipped.MVAE
+    mvae: Path | None = None
     """The motion VAE."""
     policy: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
     """A policy; by default the shipped ones. For several, repeat the option. A task is played by
@@ -308,7 +308,13 @@ def main() -> None:
     options = tyro.cli(Options, description=guide.command_help())
     options.check()
     torch.set_num_threads(options.threads)
-    player = Player.load(options.mvae, options.policy, options.seed, options.task, options.settings)
+    player = Player.load(
+        options.mvae or CharacterFolder.open().mvae,
+        options.policy,
+        options.seed,
+        options.task,
+        options.settings,
+    )
     with Recording(options.files, player.character.skeleton, player.character.fps) as record:
         if options.headless:
             play_headless(player, options, record)

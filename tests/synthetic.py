@@ -14,11 +14,13 @@ from dataclasses import replace
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from controller.control.folder import DEFAULT, CharacterFolder, CharacterInfo
 from controller.core import errors
 from controller.data import dataset
 from controller.data.dataset import MotionDataset, is_held_out
@@ -274,3 +276,17 @@ def strict_json(text: str) -> object:
         raise ValueError(f"{word} is not JSON")
 
     return json.loads(text, parse_constant=refuse)
+
+
+def folder_of(who: Character, path: Path, **info: Any) -> CharacterFolder:
+    """A folder of a character, without policies, as a user could have it."""
+    known = {"name": path.name.capitalize(), "title": "Made up for a test", "licence": "CC0-1.0"}
+    CharacterFolder.write_info(path, CharacterInfo(**known | info))
+    who.save(path / "mvae.safetensors")
+    return CharacterFolder.open(path)
+
+
+def in_place_of_woody(who: Character, path: Path, patch: pytest.MonkeyPatch) -> CharacterFolder:
+    """A folder below ``path`` that is the default character until the test ends."""
+    patch.setattr("controller.control.folder.SHIPPED", path)
+    return folder_of(who, path / DEFAULT)

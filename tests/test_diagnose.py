@@ -18,7 +18,7 @@ import torch
 from synthetic import PUPPET_LATENT, character, data, layout, model, puppet, refusal, strict_json
 from torch import Tensor
 
-from controller.control.shipped import MVAE, policy_path
+from controller.control.folder import CharacterFolder
 from controller.dynamics.character import Character
 from controller.evaluation import diagnostics
 from controller.evaluation.diagnosis import (
@@ -341,7 +341,7 @@ def test_what_was_not_measured_is_not_judged() -> None:
 
 @cache
 def shipped() -> Character:
-    return Character.load(MVAE)
+    return Character.load(CharacterFolder.open().mvae)
 
 
 def edited(
@@ -546,7 +546,7 @@ def test_bad_requests_are_one_sentence(
     for words, expected in (
         ([tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
         (
-            [policy_path("joystick")],
+            [CharacterFolder.open().policy("joystick")],
             "a policy checkpoint found; a motion-vae checkpoint is expected",
         ),
         (["--data", tmp_path / "none.npz"], "no such data file; make one with"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.core import batch
 from controller.core.errors import CheckpointError
 from controller.dynamics.character import Character, CharacterState
@@ -123,7 +123,7 @@ class Player:
             return []
         able = [policy for policy in self._named if policy.plays(game.task)]
         if not able:
-            paths = shipped.policy_paths(game.task.name)
+            paths = CharacterFolder.open().policies(game.task.name)
             able = [NamedPolicy.load(path, self.character) for path in paths]
         return sorted(able, key=lambda named: named.policy.task != game.task.name)
 
