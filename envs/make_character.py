@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from controller.control.folder import CharacterFolder, CharacterInfo
 
+from controller.control.folder import CharacterFolder, CharacterInfo
 from controller.core import files
 from controller.core.errors import require, run_command
 from controller.tasks import task_type
@@ -195,8 +195,8 @@ class Recipe:
             "training its encoder",
             _controller(
                 "train-encoder", "--data", self.data, "--out", folder,
-                "--start", self.work / "mvae" / "mvae.safetensors", "--rollouts-per-epoch", self.effort.encoder // EPOCHS,
-                "--seed", self.options.seed,
+                "--start", self.work / "mvae" / "mvae.safetensors",
+                "--rollouts-per-epoch", self.effort.encoder // EPOCHS, "--seed", self.options.seed,
             ),
             folder / "mvae.safetensors",
             self.effort.encoder_minutes,

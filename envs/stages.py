@@ -61,23 +61,26 @@ class Chain:
         self.stages = list(stages)
         self.seconds: dict[str, float] = {}
         self._commands = {stage.name: list(stage.arguments) for stage in stages}
-        record = self._read()
-        for name, command in record.items():
-            if command["arguments"] != self._commands.get(name):
+        for name, (arguments, seconds) in self._read().items():
+            if arguments != self._commands.get(name):
                 raise ControllerError(
                     f"{folder}: it was begun with other options (its stage {name!r} differs); "
                     "repeat those to continue it, remove it, or choose another --out"
                 )
-            self.seconds[name] = float(command["seconds"])
+            self.seconds[name] = seconds
 
-    def _read(self) -> dict[str, dict[str, list[str] | float]]:
+    def _read(self) -> dict[str, tuple[list[str], float]]:
+        """Arguments and seconds of the stages that are done."""
         path = self.folder / RECORD
         if not path.is_file():
             return {}
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            return {name: {**entry} for name, entry in record.items()}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+            return {
+                name: (list(entry["arguments"]), float(entry["seconds"]))
+                for name, entry in record.items()
+            }
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ControllerError(f"{path}: cannot be read ({error}); remove it") from error
 
     def is_done(self, stage: Stage) -> bool:
