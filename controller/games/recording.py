@@ -49,6 +49,11 @@ def check(paths: Iterable[Path]) -> None:
             )
 
 
+def motions(paths: Iterable[Path]) -> list[Path]:
+    """Those of the files that get motion, not pictures."""
+    return [path for path in paths if path.suffix.lower() in MOTION]
+
+
 class Recording:
     """Records play and writes the files when its block ends. If the block ends with an error, no
     file is touched.
@@ -63,10 +68,11 @@ class Recording:
     def __init__(self, paths: Iterable[Path], skeleton: Skeleton, fps: float) -> None:
         self.skeleton = skeleton
         self.fps = fps
-        self._motions = [path for path in paths if path.suffix.lower() in MOTION]
+        self._motions = motions(paths)
         self._pictures = [
             WRITERS[path.suffix.lower()](path, fps) for path in paths if path not in self._motions
         ]
+        self.wants_motion = bool(self._motions)
         self.wants_pictures = bool(self._pictures)
         self._frames = 0
         self._roots: list[Tensor] = []
