@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 import pytest
 import synthetic
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import envs
@@ -83,6 +83,7 @@ def test_a_name_means_a_known_character_and_a_path_the_folder_there(somewhere: P
     assert CharacterFolder.open("here").name == "here"
 
 
+@settings(max_examples=25)
 @given(
     name=LINE,
     licence=LINE,
@@ -99,6 +100,13 @@ def test_what_is_written_is_read(
     CharacterFolder.write_info(path / "new", info)
     assert CharacterInfo.load(path / "new" / folder.INFO) == info
     assert [file.name for file in (path / "new").iterdir()] == [folder.INFO]
+
+
+def test_the_example_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (synthetic.ROOT / "docs" / "playing.md").read_text(encoding="utf-8")
+    (tmp_path / folder.INFO).write_text(page.split("```toml\n")[1].split("```")[0], "utf-8")
+    info = CharacterInfo.load(tmp_path / folder.INFO)
+    assert info.terms == "CC-BY-NC-4.0: non-commercial" and len(info.sources) == 2
 
 
 def test_terms_say_when_commercial_use_is_forbidden() -> None:

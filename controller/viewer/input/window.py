@@ -114,6 +114,9 @@ class Window:
         down = pygame.key.get_pressed()
         keys = {name for key, name in KEYS.items() if down[key]}
         pad = self.gamepad.read() if self.gamepad else PadState()
+        if pygame.key.get_mods() & pygame.KMOD_ALT:  # Alt+Tab goes to another window
+            keys.discard("tab")
+            taps.discard("tab")
         result.keys = frozenset(keys | taps | pad.keys)
         result.move = pad.move
         result.actions += pad.actions
