@@ -15,7 +15,8 @@ from controller.games.settings import Settings
 SWITCH = "tab"
 """The key that gives the next character its turn."""
 KEPT = 4
-"""Characters that stay loaded, so that it takes no time to come back to them."""
+"""Characters that stay loaded, so that it takes no time to come back to them. The first one is
+always among them: its policies may have been named one by one."""
 
 
 class Cast:
@@ -46,7 +47,8 @@ class Cast:
         self.chosen = next(i for i, each in enumerate(self.paths) if same(each, path))
         self._tried = self.chosen
         self._keys: Set[str] = frozenset()
-        self._loaded = {self.paths[self.chosen]: (player, info)}
+        self._first = self.paths[self.chosen]
+        self._loaded = {self._first: (player, info)}
 
     @classmethod
     def open(
@@ -113,7 +115,7 @@ class Cast:
 
         self._loaded.pop(path, None)
         self._loaded[path] = player, info  # the newest is the last
-        spare = [each for each in self._loaded if each is not None]
+        spare = [each for each in self._loaded if each != self._first]
         for each in spare[: max(len(self._loaded) - KEPT, 0)]:
             del self._loaded[each]
         self.player = player
@@ -122,7 +124,7 @@ class Cast:
 
     def _load(self, path: Path | None) -> tuple[Player, CharacterInfo | None]:
         """A character from its folder, at the task that is played or else at the joystick."""
-        assert path is not None  # the one without a folder is the first, and stays loaded
+        assert path is not None  # only the first may have no folder, and it stays loaded
         own = CharacterFolder.open(path)
         character = Character.load(own.mvae)
         settings = self.player.settings
