@@ -19,7 +19,7 @@ from controller.core.errors import DataError, DisplayError
 from controller.data import commands, formats
 from controller.data.alignment import points_at, similarity
 from controller.data.canonical import CanonicalSettings
-from controller.data.exhibits import Exhibit, exhibits, first_frame, stem
+from controller.data.exhibits import Exhibit, exhibits, first_frame, is_data_set, stem
 from controller.data.figure import Figure
 from controller.data.playback import FASTEST, HOLD_S, SLOWEST, Playback
 from controller.data.projection import Projection, project
@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = tmp_path_factory.mktemp("motion")
     for name, clip in (
         ("ahead", synthetic.walk(yaw=0.3)),
-        ("turn", synthetic.walk(turn=0.6)),
+        ("turn", synthetic.walk(turn=0.6, seconds=1.5)),
         ("fast", synthetic.walk(speed=1.5, yaw=2.0)),
         ("hill", sloping()),
     ):
@@ -134,6 +134,7 @@ def test_what_is_left_out_is_shown_by_its_source_with_the_reason(folder: Path) -
     found = by_name(shown(folder))
     assert set(found) == {"ahead", "turn", "fast", "hill", "damaged"}
     assert found["ahead"].built is not None and found["ahead"].notes == ()
+    assert found["ahead"].sourceless == ""
     hill = found["hill"]
     assert hill.built is None and hill.source is not None and "slopes" in hill.notes[0]
     figure = Figure(hill.source, hill)
@@ -143,6 +144,7 @@ def test_what_is_left_out_is_shown_by_its_source_with_the_reason(folder: Path) -
     assert figure.speed(1.0) == pytest.approx(math.hypot(1.2, 1 / 3), rel=0.05)
     damaged = found["damaged"]
     assert damaged.source is None and damaged.built is None and "left out" in damaged.notes[0]
+    assert "line 2: the file ends" in damaged.sourceless
     assert "LEFT OUT" in Projection([damaged]).title()[0]
 
 
@@ -391,8 +393,28 @@ def test_without_a_screen_one_sentence_says_what_to_do(
     assert said.endswith("; --headless --record FILE.gif draws without a screen")
 
 
-def test_a_data_set_needs_no_motion_format(tmp_path: Path) -> None:
+def test_a_data_set_is_told_from_motion_of_the_same_suffix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "not.npz").write_bytes(b"no archive")
     with pytest.raises(DataError, match="not a motion data set"):
         shown(tmp_path / "not.npz")
-    assert ".npz" not in formats.readable()  # else a data set must be told from motion
+    np.savez(tmp_path / "motion.npz", poses=np.zeros(3))
+    np.savez(tmp_path / "data.npz", header=np.array("{}"))
+    monkeypatch.setattr(formats, "readable", lambda: (".bvh", ".npz"))
+    assert not is_data_set(tmp_path / "motion.npz") and not is_data_set(tmp_path / "a.bvh")
+    assert is_data_set(tmp_path / "data.npz") and is_data_set(tmp_path / "not.npz")
+
+
+def test_what_was_seen_is_forgotten_and_read_again(folder: Path) -> None:
+    found = shown(folder)
+    projection = Projection(found)
+    lines = []
+    for key in ("down", "down", "up", "up"):
+        projection.scene(0.0)
+        lines.append(projection.title())
+        projection.press(keys(key), 0.01)
+        projection.press(keys(), 0.01)
+        projection.scene(0.0)
+        assert sum("_reading" in exhibit.__dict__ for exhibit in found) == 1
+    assert projection.title() == lines[0] and lines[0] != lines[2]

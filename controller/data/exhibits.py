@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -87,14 +89,29 @@ class Exhibit:
     unit: float | None = None
 
     @cached_property
+    def _reading(self) -> tuple[Capture | None, str]:
+        """The source, or why it cannot be read."""
+        if self.read is None:
+            return None, "no source: name its files with --source"
+        try:
+            return self.read(), ""
+        except ControllerError as error:
+            return None, f"no source: {error}"
+
+    @property
     def source(self) -> Capture | None:
         """The file's own joints; None if there is no file or it cannot be read."""
-        if self.read is None:
-            return None
-        try:
-            return self.read()
-        except ControllerError:
-            return None
+        return self._reading[0]
+
+    @property
+    def sourceless(self) -> str:
+        """Why there is no source; empty if there is one."""
+        return self._reading[1]
+
+    def forget(self) -> None:
+        """Free the memory of what was read and made; it is read again when it is wanted."""
+        for name in ("_reading", "_in_place"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def _in_place(self) -> tuple[Built | None, Alignment | None]:
@@ -177,7 +194,15 @@ def exhibits(
 
 def is_data_set(path: Path) -> bool:
     """Whether a path is meant to be a built data set, and no file of motion."""
-    return path.suffix.lower() == ".npz" and ".npz" not in formats.readable()
+    if path.suffix.lower() != ".npz":
+        return False
+    if ".npz" not in formats.readable():
+        return True
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return "header" in archive.files
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return True  # whose reader says what is wrong with it
 
 
 def _of_data(data: MotionDataset, files: dict[str, Path], fps: float | None) -> list[Exhibit]:

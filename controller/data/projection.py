@@ -61,8 +61,10 @@ class Projection:
         self.shown = shown
         self.turned = False
         self.playback = Playback([len(e) for e in shown], [e.fps for e in shown])
+        for exhibit in shown:
+            exhibit.forget()
         self._held: frozenset[str] = frozenset()
-        self._figures: dict[int, Figure | None] = {}
+        self._drawn: tuple[int, Figure | None] | None = None
 
     @property
     def exhibit(self) -> Exhibit:
@@ -73,10 +75,12 @@ class Projection:
     def figure(self) -> Figure | None:
         """Its source; None if there is none."""
         clip = self.playback.clip
-        if clip not in self._figures:
+        if self._drawn is None or self._drawn[0] != clip:
+            if self._drawn is not None:
+                self.shown[self._drawn[0]].forget()
             source = self.exhibit.source
-            self._figures = {clip: None if source is None else Figure(source, self.exhibit)}
-        return self._figures[clip]
+            self._drawn = clip, None if source is None else Figure(source, self.exhibit)
+        return self._drawn[1]
 
     def scene(self, azimuth: float) -> Scene:
         """What to draw for a camera that looks along the yaw ``azimuth``."""
@@ -172,9 +176,8 @@ def found(exhibit: Exhibit) -> list[str]:
     """What the build found out about a file, measured on what it built; empty without a file."""
     alignment = exhibit.alignment
     if alignment is None:
-        if exhibit.entry is not None and exhibit.read is None:
-            return ["no source: name its files with --source"]
-        return []
+        unread = exhibit.sourceless if exhibit.entry is not None else ""
+        return textwrap.wrap(unread, WIDTH)
     parts = [
         f"up {alignment.axes.up}",
         f"faces {alignment.facing}",

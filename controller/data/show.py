@@ -29,13 +29,19 @@ class Show:
     clip: str = ""
     """Show only clips whose names have this in them."""
     up: str | None = None
-    """As for `build`, and so are the options down to --roles."""
+    """The axis that points up in the files, as for `build`, like the options down to --roles."""
     forward: str | None = None
+    """The axis that the body faces in a file's first frame."""
     unit: float | None = None
+    """Metres a unit."""
     height: float | None = None
+    """Metres from the soles to the top of the head, in place of --unit; for bodies on two legs."""
     fps: float | None = None
+    """Frames a second, in place of the files' own."""
     keep_fingers: bool = False
+    """Whether to keep fingers and other joints at the ends of chains."""
     roles: Path | None = None
+    """A .toml or .json file that says what joints are."""
     headless: bool = False
     """No window: draw off-screen what --record names."""
     record: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
