@@ -83,6 +83,7 @@ def test_what_the_build_found_is_measured_against_the_file(tmp_path: Path, name:
     ahead = scene(convention) @ (math.sin(0.2), 0.0, math.cos(0.2))
     axis = int(np.abs(ahead).argmax())
     assert found.facing == ("+" if ahead[axis] > 0 else "-") + "XYZ"[axis]
+    assert found.aside == pytest.approx(math.degrees(math.acos(abs(ahead[axis]))), abs=2)
     floor = float(torch.quantile(clip.joint_positions()[:, [4, 8], 1].amin(1), 0.01))
     assert found.floor == pytest.approx(floor, abs=0.002)
     text = "\n".join(Projection([exhibit]).title())
@@ -128,6 +129,33 @@ def test_the_source_is_drawn_in_the_files_own_axes_beside_the_character(tmp_path
     assert np.ptp(standing.reshape(-1, 3), axis=0).argmax() == 1
     sides = list(figure.sides)
     assert sides.count("left") == sides.count("right") == 9  # joints and ends of bones
+
+
+@pytest.mark.parametrize("floor", [0.2, -5.0])
+def test_a_floor_far_below_does_not_take_the_source_out_of_sight(
+    tmp_path: Path, floor: float
+) -> None:
+    (exhibit,) = shown(write(tmp_path / "a.bvh", synthetic.walk(floor=floor), Convention()))
+    assert exhibit.source is not None and exhibit.alignment is not None
+    assert exhibit.alignment.floor == pytest.approx(floor, abs=0.05)
+    ends, _ = Figure(exhibit.source, exhibit).at(1.0, np.array((0.0, 0.9, 0.0)), False)
+    assert ends[..., 1].min() == pytest.approx(0.2 if floor > 0 else 0.0, abs=0.1)
+
+
+def test_bones_end_where_the_file_ends_them(tmp_path: Path) -> None:
+    """The round trip compares joints; what a bone without a child does is seen only here."""
+    (exhibit,) = shown(write(tmp_path / "z.bvh", synthetic.walk(), CONVENTIONS["down"]))
+    assert exhibit.source is not None and exhibit.built is not None and exhibit.data is not None
+    ends, _ = Figure(exhibit.source, exhibit).at(exhibit.seconds(30), None, True)
+    skeleton = exhibit.data.layout.skeleton
+    leaves = [joint for joint in range(len(skeleton)) if not skeleton.children(joint)]
+    bones = exhibit.built.rotations[30, leaves] @ skeleton.tips[leaves][..., None]
+    theirs = ends[-len(leaves) :]
+    ours = {tuple(bone.round(decimals=2).tolist()) for bone in bones[..., 0]}
+    file = {tuple((bone[1] - bone[0]).round(2)) for bone in theirs}
+    for bone in ours:
+        assert min(math.dist(bone, other) for other in file) < 0.02
+    assert len(ours) == len(file) == 5
 
 
 def test_what_is_left_out_is_shown_by_its_source_with_the_reason(folder: Path) -> None:
@@ -321,7 +349,7 @@ def test_a_gif_plays_a_whole_clip_at_its_rate(screens: list[Exhibit], tmp_path: 
     path = tmp_path / "walk.gif"
     project([by_name(screens)["turn"]], (160, 90), True, [path], None)
     with Image.open(path) as film:
-        assert film.n_frames == len(by_name(screens)["turn"]) // 2
+        assert film.n_frames == math.ceil(len(by_name(screens)["turn"]) / 2)
         frames = [np.asarray(film.convert("RGB")).astype(int) for _ in [film.seek(0)]]
         film.seek(20)
         frames.append(np.asarray(film.convert("RGB")).astype(int))

@@ -39,7 +39,9 @@ class Alignment:
     yaw       radians about +Y by which the clip is turned against the file
     shift     (3,) metres, from the clip, turned back, to the file, in our axes; level
     floor     metres by which the build lowered the motion
-    facing    the file's axis that the body faces in the clip's first frame, as "+Z"
+    facing    the file's axis that is nearest to where the body faces in the clip's first frame, as
+              "+Z"
+    aside     degrees between the two
     apart     metres between joints of both, on average
     partners  for each of the file's joints the clip's, or −1
     """
@@ -50,6 +52,7 @@ class Alignment:
     shift: Tensor
     floor: float
     facing: str
+    aside: float
     apart: float
     partners: tuple[int, ...]
 
@@ -81,7 +84,8 @@ def align(capture: Capture, times: Tensor, joints: Tensor, skeleton: Skeleton) -
     axes = Orientation(up, bool(torch.linalg.det(turn) < 0), math.nan)
     about = turn @ axes.matrix().T
     yaw = math.atan2(float(about[0, 2]), float(about[2, 2]))
-    ahead = turn.T @ torch.tensor(facing_of(joints[0], skeleton), dtype=torch.float64)
+    level_ahead = torch.tensor(facing_of(joints[0], skeleton), dtype=torch.float64)
+    ahead = torch.nn.functional.normalize(turn.T @ level_ahead, dim=0)
     facing = max(UPS, key=lambda name: float(axis(name) @ ahead))
     level = shift * torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64)
     unturned = -geometry.yaw_matrix(torch.tensor(-yaw, dtype=torch.float64)) @ level
@@ -93,6 +97,7 @@ def align(capture: Capture, times: Tensor, joints: Tensor, skeleton: Skeleton) -
         unturned.float(),
         -float(shift[1]),
         facing,
+        math.degrees(math.acos(min(1.0, float(axis(facing) @ ahead)))),
         float((fitted - ours).norm(dim=-1).mean()),
         partners,
     )

@@ -19,6 +19,8 @@ from controller.motion.roles import Roles
 
 USUAL_M = 1.7
 """m: a body without legs that could be measured is drawn this tall or long."""
+FAR_FLOOR_M = 0.5
+"""m: where a file's floor is further up or down, its source is drawn at the height of the clip."""
 HIPS_M = 0.9
 """m: a usual height of hips."""
 
@@ -36,6 +38,7 @@ class Figure:
         self.exhibit = exhibit
         alignment = exhibit.alignment
         self.known = alignment is not None
+        self._floor = 0.0 if alignment is None else abs(alignment.floor)
         if alignment is not None:
             self.unit = alignment.unit
             self.turn = alignment.axes.matrix()
@@ -82,7 +85,8 @@ class Figure:
         """The lines (N, 2, 3) at a time, and where the hips are, (3,).
 
         ``turned`` draws it in our axes. In the file's own, where these are others, and if nothing
-        is known of its place, its hips are ``beside`` (3,). Where nothing was built, ``beside`` is
+        is known of its place, its hips are ``beside`` (3,); if its floor is far up or down, they
+        are at that height. Where nothing was built, ``beside`` is
         None: then its lowest joint is on the ground or, in other axes than ours, its hips are at
         :data:`HIPS_M`.
         """
@@ -95,6 +99,8 @@ class Figure:
             points = points + axis("+Y") * rise
         elif not self.known or not stands:
             points = points + torch.from_numpy(beside).double() - points[self._hips]
+        elif self._floor > FAR_FLOOR_M:
+            points = points + axis("+Y") * (float(beside[1]) - float(points[self._hips, 1]))
 
         count = len(self.capture.names)
         bones = torch.stack((points[self._parents], points[self._bones]), dim=1)

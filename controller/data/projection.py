@@ -31,6 +31,8 @@ BESIDE_M = 1.3
 """m from the character to its source, to the right of the picture."""
 FROM_FRONT = math.pi - 0.7
 """rad between the direction in which a clip begins to face and that in which the camera looks."""
+ASIDE_DEG = 15.0
+"""Degrees from an axis above which a body is said not to face along it."""
 WIDTH = 92
 """Letters of a line of text."""
 MOST_LINES = 6
@@ -85,26 +87,30 @@ class Projection:
     def scene(self, azimuth: float) -> Scene:
         """What to draw for a camera that looks along the yaw ``azimuth``."""
         built = self.exhibit.built
-        frame = self.playback.frame
-        right = np.array((-math.cos(azimuth), 0.0, math.sin(azimuth)))
-        figure = self.figure
         if built is None:
-            root = np.zeros(3)
-            sticks = None
-            if figure is not None:
-                ends, root = figure.at(self.exhibit.seconds(frame), None, self.turned)
-                sticks = Sticks(ends, figure.sides)
-            place = torch.tensor(root, dtype=torch.float32)
-            nobody = Pose(place, torch.tensor([[1.0, 0.0, 0.0, 0.0]]).repeat(self.joints, 1))
-            return Scene(nobody, stage=Stage(sticks=sticks), visible=False)
-
-        scene = scene_of(built, frame)
+            return self._source_alone()
+        scene = scene_of(built, self.playback.frame)
+        figure = self.figure
         if figure is None:
             return scene
         root = scene.pose.root.numpy()
-        ends, _ = figure.at(self.exhibit.seconds(frame), root, self.turned)
+        ends, _ = figure.at(self.exhibit.seconds(self.playback.frame), root, self.turned)
+        right = np.array((-math.cos(azimuth), 0.0, math.sin(azimuth)))
         sticks = Sticks(ends + BESIDE_M * right, figure.sides)
         return replace(scene, stage=Stage(sticks=sticks))
+
+    def _source_alone(self) -> Scene:
+        """The source of a clip that was left out, and nobody beside it."""
+        figure = self.figure
+        hips = np.zeros(3)
+        sticks = None
+        if figure is not None:
+            seconds = self.exhibit.seconds(self.playback.frame)
+            ends, hips = figure.at(seconds, None, self.turned)
+            sticks = Sticks(ends, figure.sides)
+        upright = torch.tensor([[1.0, 0.0, 0.0, 0.0]]).repeat(self.joints, 1)
+        nobody = Pose(torch.tensor(hips, dtype=torch.float32), upright)
+        return Scene(nobody, stage=Stage(sticks=sticks), visible=False)
 
     @property
     def joints(self) -> int:
@@ -180,7 +186,8 @@ def found(exhibit: Exhibit) -> list[str]:
         return textwrap.wrap(unread, WIDTH)
     parts = [
         f"up {alignment.axes.up}",
-        f"faces {alignment.facing}",
+        f"faces {alignment.facing}"
+        + (f" ({alignment.aside:.0f}° aside)" if alignment.aside > ASIDE_DEG else ""),
         f"unit {alignment.unit_name}",
         *(("left-handed: mirrored",) if alignment.axes.mirrored else ()),
         f"floor {'lowered' if alignment.floor >= 0 else 'raised'} by "
@@ -276,6 +283,7 @@ def _run_window(
     clip = -1
     seconds = 0.0
     elapsed = 0.0
+    recorded = 0
     while frames is None or elapsed < frames / FPS:
         inputs = screen.window.poll()
         if "quit" in inputs.actions:
@@ -296,8 +304,11 @@ def _run_window(
             _look(projection, screen)
         screen.draw(projection.scene(screen.camera.azimuth), seconds)
         texts = projection.texts(helping)
-        for writer in writers:
-            writer.add(screen.picture(texts))
+        while writers and recorded <= elapsed * FPS:  # the screen has another rate than the film
+            picture = screen.picture(texts)
+            for writer in writers:
+                writer.add(picture)
+            recorded += 1
         seconds = screen.show(texts)
         elapsed += seconds
     return clip >= 0

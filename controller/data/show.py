@@ -67,6 +67,7 @@ class Show:
         settings = CanonicalSettings(
             self.up, self.forward, self.unit, self.height, overrides, self.keep_fingers
         )
+        print(f"{self.path}: reading …", flush=True)
         with exhibits(self.path, self.source, settings, self.fps) as found:
             shown = self.choose(found)
             left_out = sum(exhibit.entry is None for exhibit in shown)
