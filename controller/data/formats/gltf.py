@@ -99,41 +99,45 @@ class Gltf:
         document = cls(path, _json(path, data), blob)
         version = document.object(document.content.get("asset"), "asset").get("version")
         if not (isinstance(version, str) and version.startswith("2.")):
-            document.fail("asset.version", version, "2.0")
+            document.wrong("asset.version", version, "2.0")
         required = document.content.get("extensionsRequired", [])
         for extension in UNREADABLE:
             if isinstance(required, list) and extension in required:
-                document.fail("extensionsRequired", extension, "data that are not compressed")
+                document.wrong("extensionsRequired", extension, "data that are not compressed")
         return document
 
-    def fail(self, where: str, value: object, expected: str) -> NoReturn:
+    def fail(self, where: str, problem: str, expected: str) -> NoReturn:
         """Raise FormatError about a part of the document."""
-        text = found(value) if isinstance(value, str) else f"found {str(value)[:60]}"
-        raise FormatError(f"{self.path}: {where}: {text}; expected {expected}")
+        raise FormatError(f"{self.path}: {where}: {problem}; expected {expected}")
+
+    def wrong(self, where: str, value: object, expected: str) -> NoReturn:
+        """Raise FormatError about a value of the document."""
+        shown = found(value) if isinstance(value, str) else f"found {str(value)[:60]}"
+        self.fail(where, shown, expected)
 
     # -- values ------------------------------------------------------------------------------------
 
     def object(self, value: Any, where: str) -> Object:
         """A value that must be an object."""
         if not isinstance(value, dict):
-            self.fail(where, value, "an object")
+            self.wrong(where, value, "an object")
         return value
 
     def objects(self, key: str, owner: Object | None = None, where: str = "") -> list[Object]:
         """A list of objects; empty where there is none."""
         values = (self.content if owner is None else owner).get(key, [])
         if not isinstance(values, list):
-            self.fail(where + key, values, "a list")
+            self.wrong(where + key, values, "a list")
         for number, value in enumerate(values):
             if not isinstance(value, dict):
-                self.fail(f"{where}{key}[{number}]", value, "an object")
+                self.wrong(f"{where}{key}[{number}]", value, "an object")
         return values
 
     def integer(self, owner: Object, key: str, where: str, end: int, default: Any = None) -> int:
         """A whole number from 0 to ``end`` − 1."""
         value = owner.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < end:
-            self.fail(f"{where}.{key}", value, f"a whole number from 0 to {end - 1}")
+            self.wrong(f"{where}.{key}", value, f"a whole number from 0 to {end - 1}")
         return value
 
     def index(self, owner: Object, key: str, where: str, kind: str) -> int:
@@ -154,7 +158,7 @@ class Gltf:
             for value in values
         )
         if not good or len(set(values)) < len(values):
-            self.fail(f"{where}.{key}", values, f"different whole numbers from 0 to {end - 1}")
+            self.wrong(f"{where}.{key}", values, f"different whole numbers from 0 to {end - 1}")
         return values
 
     def vector(self, owner: Object, key: str, where: str, default: list[float]) -> np.ndarray:
@@ -166,7 +170,7 @@ class Gltf:
             for value in values
         )
         if not good:
-            self.fail(f"{where}.{key}", values, f"{len(default)} finite numbers")
+            self.wrong(f"{where}.{key}", values, f"{len(default)} finite numbers")
         return np.array(values, dtype=np.float64)
 
     # -- nodes -------------------------------------------------------------------------------------
@@ -218,7 +222,7 @@ class Gltf:
             rotation = np.roll(matrix_to_quaternion(torch.from_numpy(turn)).numpy(), -1)
         length = float(np.linalg.norm(rotation))
         if not length > 1e-6:
-            self.fail(f"{where}.rotation", rotation.tolist(), "a unit quaternion")
+            self.wrong(f"{where}.rotation", rotation.tolist(), "a unit quaternion")
         return Node(
             name if isinstance(name, str) and name else f"node_{number}",
             parent,
@@ -235,12 +239,12 @@ class Gltf:
         """The scale (3,) and the rotation (3, 3) of a matrix. FormatError for one that shears."""
         scale = np.linalg.norm(linear, axis=0)
         if not (scale > 1e-12).all():
-            self.fail(f"{where}.matrix", linear.tolist(), "a matrix with an inverse")
+            self.wrong(f"{where}.matrix", linear.tolist(), "a matrix with an inverse")
         if np.linalg.det(linear) < 0:
             scale[0] = -scale[0]
         turn = linear / scale
         if np.abs(turn.T @ turn - np.eye(3)).max() > SHEAR:
-            self.fail(f"{where}.matrix", linear.tolist(), "a rotation and a scale without shear")
+            self.wrong(f"{where}.matrix", linear.tolist(), "a rotation and a scale without shear")
         return scale, turn
 
     # -- binary data -------------------------------------------------------------------------------
@@ -254,7 +258,7 @@ class Gltf:
         owner = self.objects_of("accessors")[number]
         where = f"accessors[{number}]"
         if owner.get("type") != kind:
-            self.fail(f"{where}.type", owner.get("type"), kind)
+            self.wrong(f"{where}.type", owner.get("type"), kind)
         if number not in self._accessors:
             self._accessors[number] = self._read_accessor(owner, where)
         return self._accessors[number]
@@ -264,7 +268,7 @@ class Gltf:
             self.fail(where, "a sparse accessor", "one with a bufferView")
         component = owner.get("componentType")
         if not isinstance(component, int) or component not in DTYPES:
-            self.fail(f"{where}.componentType", component, f"one of {list(DTYPES)}")
+            self.wrong(f"{where}.componentType", component, f"one of {list(DTYPES)}")
         dtype = DTYPES[component]
         width = COMPONENTS[owner["type"]]
         size = width * dtype.itemsize
@@ -273,7 +277,7 @@ class Gltf:
         start = self.integer(owner, "byteOffset", where, len(view) + 1, 0)
         count = self.integer(owner, "count", where, len(view) // min(size, stride) + 1)
         if count == 0 or start + stride * (count - 1) + size > len(view):
-            self.fail(f"{where}.count", count, f"values inside the {len(view)} bytes of its view")
+            self.wrong(f"{where}.count", count, f"values inside the {len(view)} bytes of its view")
         self._values += count * width
         if self._values > MAX_ACCESSOR_VALUES:
             self.fail(where, "one more value", f"at most {MAX_ACCESSOR_VALUES} in all accessors")
@@ -299,7 +303,7 @@ class Gltf:
         length = self.integer(owner, "byteLength", where, len(data) - start + 1)
         stride = self.integer(owner, "byteStride", where, 253, size)
         if stride < size:
-            self.fail(f"{where}.byteStride", stride, f"at least {size}")
+            self.wrong(f"{where}.byteStride", stride, f"at least {size}")
         return memoryview(data)[start : start + length], stride
 
     def _buffer(self, number: int) -> bytes:
@@ -313,7 +317,7 @@ class Gltf:
                     self.fail(where, "no uri", "one, or the binary part of a .glb file")
                 data = self.blob
             elif not isinstance(uri, str):
-                self.fail(f"{where}.uri", uri, "text")
+                self.wrong(f"{where}.uri", uri, "text")
             elif uri.startswith("data:"):
                 data = self._data_uri(uri, where)
             else:
@@ -327,11 +331,11 @@ class Gltf:
     def _data_uri(self, uri: str, where: str) -> bytes:
         head, _, data = uri.partition(",")
         if not head.endswith(";base64"):
-            self.fail(f"{where}.uri", head, "a data URI in base64")
+            self.wrong(f"{where}.uri", head, "a data URI in base64")
         try:
             return base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError):
-            self.fail(f"{where}.uri", uri[:40], "a data URI in base64")
+            self.wrong(f"{where}.uri", uri[:40], "a data URI in base64")
 
     def _file(self, uri: str, where: str) -> bytes:
         """A file in the document's folder or below it."""
@@ -339,13 +343,13 @@ class Gltf:
         folder = self.path.parent.resolve()
         relative = PurePosixPath(name)
         if ":" in name or "\\" in name or "\0" in name or relative.is_absolute():
-            self.fail(f"{where}.uri", uri, "a file in the folder of this one")
+            self.wrong(f"{where}.uri", uri, "a file in the folder of this one")
         try:
             target = (folder / relative).resolve()
         except (OSError, RuntimeError):
-            self.fail(f"{where}.uri", uri, "a file in the folder of this one")
+            self.wrong(f"{where}.uri", uri, "a file in the folder of this one")
         if not target.is_relative_to(folder):
-            self.fail(f"{where}.uri", uri, "a file in the folder of this one")
+            self.wrong(f"{where}.uri", uri, "a file in the folder of this one")
         try:
             return read_bytes(target)
         except ControllerError as error:

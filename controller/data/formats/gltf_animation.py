@@ -146,7 +146,7 @@ def _read_curves(document: Gltf, animation: Object, where: str) -> Curves:
         if (node, path) in curves:
             document.fail(place, f"{path} of node {node} again", "each property once")
         if document.nodes[node].matrix:
-            document.fail(place, f"node {node}, which has a matrix", "a node without one")
+            document.fail(place, f"node {node} has a matrix", "a node without one")
         sampler = samplers[document.integer(channel, "sampler", place, len(samplers))]
         curves[node, path] = _read_curve(document, sampler, path, place)
     return curves
@@ -155,7 +155,7 @@ def _read_curves(document: Gltf, animation: Object, where: str) -> Curves:
 def _read_curve(document: Gltf, sampler: Object, path: str, where: str) -> Curve:
     kind = sampler.get("interpolation", "LINEAR")
     if kind not in ("STEP", "LINEAR", "CUBICSPLINE"):
-        document.fail(f"{where}.interpolation", kind, "STEP, LINEAR or CUBICSPLINE")
+        document.wrong(f"{where}.interpolation", kind, "STEP, LINEAR or CUBICSPLINE")
     times = document.accessor(document.index(sampler, "input", where, "accessors"), "SCALAR")
     output = document.index(sampler, "output", where, "accessors")
     values = document.accessor(output, PATHS[path])
