@@ -37,9 +37,9 @@ def write(path: Path, clip: Clip) -> None:
     ``root`` (T, 3), ``rotations`` (T, J, 3, 3) relative to the parent joint, ``positions`` (T, J,
     3) in the world, ``names`` (J,), ``parents`` (J,), ``offsets`` and ``tips`` (J, 3), ``fps``.
     """
-    with atomic(path) as temporary:
-        np.savez_compressed(
-            temporary,
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(  # to a file: numpy would add ".npz" to a name that ends in ".NPZ"
+            file,
             root=clip.positions.numpy(),
             rotations=clip.rotations.numpy(),
             positions=clip.joint_positions().numpy(),

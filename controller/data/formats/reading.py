@@ -15,6 +15,11 @@ MAX_BYTES = 512 * 2**20
 captures come in several files."""
 MAX_JOINTS = 500
 """Joints of one skeleton. A person with all fingers and a face has 150."""
+MAX_DEPTH = 100
+"""Joints from the root to a leaf. A tail or a rope has 30."""
+MAX_CHILDREN = 100
+"""Joints of one parent. A head with a face has 60; telling left from right among them is
+quadratic."""
 MIN_FPS = 1.0
 """A frame of more than a second is a rate in other units, such as milliseconds."""
 MAX_FPS = 1000.0
@@ -117,5 +122,13 @@ def check(path: Path, capture: Capture) -> None:
     """Raise FormatError for a capture with an impossible rate, size or position."""
     check_rate(path, len(capture), capture.fps)
     check_size(path, len(capture), len(capture.names))
+    depths: list[int] = []
+    for parent in capture.parents:
+        depths.append(depths[parent] + 1 if parent >= 0 else 1)
+    if max(depths) > MAX_DEPTH:
+        raise FormatError(f"{path}: a chain of {max(depths)} joints; allowed: {MAX_DEPTH}")
+    widest = max(map(capture.parents.count, set(capture.parents)))
+    if widest > MAX_CHILDREN:
+        raise FormatError(f"{path}: a joint with {widest} children; allowed: {MAX_CHILDREN}")
     if not bool((capture.positions.abs() < HUGE).all()):
         raise FormatError(f"{path}: {capture.name} has positions that are not finite")
