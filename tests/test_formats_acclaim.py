@@ -116,6 +116,25 @@ def test_axis_orders_and_radians(tmp_path: Path) -> None:
     torch.testing.assert_close(radians.positions, degrees.positions, atol=1e-8, rtol=0)
 
 
+def test_hinges_as_cmu_has_them(tmp_path: Path) -> None:
+    """A right shin points down and a little to the right; its own X is the knee's axis, and a turn
+    of 90° about it takes the shin back. A wrist's own Y is its bone, so it does not move the
+    hand."""
+    skeleton = SKELETON.replace("direction 1 0 0", "direction -0.342020 -0.939693 0")
+    skeleton = skeleton.replace("axis 0 0 90 XYZ", "axis -180 -180 160 XYZ")
+    (capture,), _ = read_captures(files(tmp_path, skeleton=skeleton))
+    shin = (capture.positions[0, 2] - capture.positions[0, 1]) * 0.5
+    np.testing.assert_allclose(shin, [0, 0, -2], atol=1e-5)
+
+    skeleton = SKELETON.replace("direction 1 0 0", "direction -1 0 0").replace(
+        "dof rx\n", "dof ry\n"
+    )
+    skeleton = skeleton.replace("axis 0 0 90 XYZ", "axis 0 -90 -90 XYZ")
+    (capture,), _ = read_captures(files(tmp_path, skeleton=skeleton))
+    wrist = (capture.positions[0, 2] - capture.positions[0, 1]) * 0.5
+    np.testing.assert_allclose(wrist, [-2, 0, 0], atol=1e-9)
+
+
 @pytest.mark.parametrize(
     "how",
     [
@@ -180,6 +199,7 @@ BAD_SKELETONS = {
     "length": (SKELETON.replace("length 2", "length long"), "1 finite numbers"),
     "infinite": (SKELETON.replace("direction 1 0 0", "direction inf 0 0"), "3 finite numbers"),
     "unit": (SKELETON.replace("length 0.5", "length 0"), "a length above 0"),
+    "unit without a value": (SKELETON.replace("length 0.5", "length"), "1 finite numbers"),
     "angle": (SKELETON.replace("angle deg", "angle turns"), "'angle deg' or 'angle rad'"),
     "axis": (SKELETON.replace("0 0 90 XYZ", "0 0 90 XYX"), "three angles and an order"),
     "dof": (SKELETON.replace("dof rx rz", "dof rx l"), "found 'dof rx l'"),

@@ -201,8 +201,8 @@ def _read_units(lines: _Lines, skeleton: _Skeleton) -> None:
         if keyword.startswith(":"):
             lines.back()
             return
-        if keyword == "length":
-            (skeleton.unit,) = lines.numbers(words, 1)
+        if keyword == "length" and not (len(words) == 2 and words[1].isalpha()):
+            (skeleton.unit,) = lines.numbers(words, 1)  # some programs write "m"
             if not 1e-6 < skeleton.unit < 1e6:
                 fail(lines.path, lines.line, found(" ".join(words)), "a length above 0")
         elif keyword == "angle":
