@@ -112,7 +112,7 @@ def test_an_array_that_claims_to_be_huge_takes_no_memory(tmp_path: Path) -> None
         read_captures(path)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_damaged_recording_is_refused_as_such(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from acclaim_files import ROLES, Acclaim
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import walk
 from test_canonical import WALK, check_is_the_walk
@@ -243,6 +243,7 @@ def test_bad_motions_are_one_sentence_with_a_line(tmp_path: Path, name: str) -> 
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
+@settings(max_examples=50)
 @given(data=st.data())
 def test_damage_never_escapes_as_another_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

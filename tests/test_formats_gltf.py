@@ -319,6 +319,7 @@ def test_a_character_at_rest_is_left_out_without_distrust(tmp_path: Path) -> Non
     assert any(note.startswith("two.glb: left out (") for note in motion.notes)
 
 
+@settings(max_examples=50)
 @given(data=st.data())
 def test_damage_never_escapes_as_another_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -334,7 +335,7 @@ def test_damage_never_escapes_as_another_error(
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 
 
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_any_value_in_any_place_is_fine_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -133,10 +133,12 @@ def _in_folder(folder: Path, source: Path) -> Found:
         path for path in folder.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir()
     )
     paths = [path for path in candidates if path.is_file()]
+    others = [path for path in candidates if not path.is_file()]
+    notes = [f"{path.name}: left out (not a regular file)" for path in others]
     if not paths:
-        raise DataError(f"{source}: no motion file ({', '.join(suffixes)}) in it or below")
-    others = [path for path in candidates if path not in set(paths)]
-    return Found(paths, [f"{path.name}: left out (not a regular file)" for path in others])
+        missing = f"{source}: no motion file ({', '.join(suffixes)}) in it or below"
+        raise DataError("\n  ".join([missing, *notes]))
+    return Found(paths, notes)
 
 
 def _unpack(archive: Path, folder: Path) -> list[str]:

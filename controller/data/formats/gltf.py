@@ -97,7 +97,7 @@ class Gltf:
         if data[:4] == b"glTF":
             data, blob = _chunks(path, data)
         document = cls(path, _json(path, data), blob)
-        version = document.object(document.content.get("asset"), "asset").get("version")
+        version = document.as_object(document.content.get("asset"), "asset").get("version")
         if not (isinstance(version, str) and version.startswith("2.")):
             document.wrong("asset.version", version, "2.0")
         required = document.content.get("extensionsRequired", [])
@@ -117,7 +117,7 @@ class Gltf:
 
     # -- values ------------------------------------------------------------------------------------
 
-    def object(self, value: Any, where: str) -> Object:
+    def as_object(self, value: Any, where: str) -> Object:
         """A value that must be an object."""
         if not isinstance(value, dict):
             self.wrong(where, value, "an object")
@@ -142,9 +142,9 @@ class Gltf:
 
     def index(self, owner: Object, key: str, where: str, kind: str) -> int:
         """An index into the list ``kind`` of the document."""
-        return self.integer(owner, key, where, len(self.objects_of(kind)))
+        return self.integer(owner, key, where, len(self.table(kind)))
 
-    def objects_of(self, kind: str) -> list[Object]:
+    def table(self, kind: str) -> list[Object]:
         """A list of the document, checked once."""
         if kind not in self._lists:
             self._lists[kind] = self.objects(kind)
@@ -182,7 +182,7 @@ class Gltf:
         Raises FormatError for a node with two parents, for nodes in a ring, and for more than
         :data:`MAX_NODES`.
         """
-        objects = self.objects_of("nodes")
+        objects = self.table("nodes")
         count = len(objects)
         if count > MAX_NODES:
             self.fail("nodes", f"{count} of them", f"at most {MAX_NODES}")
@@ -255,7 +255,7 @@ class Gltf:
 
         Raises FormatError for values outside its buffer, that are not finite, or sparse.
         """
-        owner = self.objects_of("accessors")[number]
+        owner = self.table("accessors")[number]
         where = f"accessors[{number}]"
         if owner.get("type") != kind:
             self.wrong(f"{where}.type", owner.get("type"), kind)
@@ -294,9 +294,9 @@ class Gltf:
 
     def _view(self, number: int, size: int) -> tuple[memoryview, int]:
         """The bytes of a buffer view, and its bytes from one element to the next."""
-        owner = self.objects_of("bufferViews")[number]
+        owner = self.table("bufferViews")[number]
         where = f"bufferViews[{number}]"
-        if any(name in self.object(owner.get("extensions", {}), where) for name in UNREADABLE):
+        if any(name in self.as_object(owner.get("extensions", {}), where) for name in UNREADABLE):
             self.fail(where, "compressed data", "data that are not compressed")
         data = self._buffer(self.index(owner, "buffer", where, "buffers"))
         start = self.integer(owner, "byteOffset", where, len(data) + 1, 0)
@@ -309,7 +309,7 @@ class Gltf:
     def _buffer(self, number: int) -> bytes:
         """The bytes of a buffer: the .glb file's own, a data URI's, or a file's."""
         if number not in self._buffers:
-            owner = self.objects_of("buffers")[number]
+            owner = self.table("buffers")[number]
             where = f"buffers[{number}]"
             uri = owner.get("uri")
             if uri is None:

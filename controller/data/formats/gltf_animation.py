@@ -90,11 +90,11 @@ def read_captures(path: Path, fps: float | None = None) -> Reading:
     cannot be read.
     """
     document = Gltf.load(path)
-    if not document.objects_of("animations"):
+    if not document.table("animations"):
         raise NoMotion(f"{path}: no animation in it")
     animations = [
         _read_curves(document, animation, f"animations[{number}]")
-        for number, animation in enumerate(document.objects_of("animations"))
+        for number, animation in enumerate(document.table("animations"))
     ]
     moving = {node for curves in animations for node, path in curves if path != "scale"}
     joints, remarks = _joints(document, moving)
@@ -121,7 +121,7 @@ def read_captures(path: Path, fps: float | None = None) -> Reading:
 def _names(document: Gltf) -> list[str]:
     """What to call the animations: ``file:animation``, each different."""
     names: dict[str, None] = {}
-    for number, animation in enumerate(document.objects_of("animations")):
+    for number, animation in enumerate(document.table("animations")):
         own = animation.get("name")
         text = " ".join(own.split())[:LONGEST_NAME] if isinstance(own, str) else ""
         name = f"{document.path.stem}:{text or number}"
@@ -138,7 +138,7 @@ def _read_curves(document: Gltf, animation: Object, where: str) -> Curves:
     samplers = document.objects("samplers", animation, f"{where}.")
     for number, channel in enumerate(document.objects("channels", animation, f"{where}.")):
         place = f"{where}.channels[{number}]"
-        target = document.object(channel.get("target"), f"{place}.target")
+        target = document.as_object(channel.get("target"), f"{place}.target")
         path = target.get("path")
         if path not in PATHS or "node" not in target:
             continue  # weights, or what an extension moves
@@ -210,7 +210,7 @@ def _joints(document: Gltf, moving: set[int]) -> tuple[list[int], list[str]]:
     """
     skins = [
         set(document.indices(skin, "joints", f"skins[{number}]", len(document.nodes)))
-        for number, skin in enumerate(document.objects_of("skins"))
+        for number, skin in enumerate(document.table("skins"))
     ]
     groups = _united([skin for skin in skins if skin] or ([moving] if moving else []))
     for group in groups:
