@@ -6,10 +6,12 @@ from __future__ import annotations
 import io
 import os
 import resource
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +114,19 @@ def test_an_array_that_claims_to_be_huge_takes_no_memory(tmp_path: Path) -> None
         read_captures(path)
 
 
-@settings(max_examples=30)
+@cache
+def whole_recording() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return rewritten(Path(folder) / "a.npz").read_bytes()
+
+
+@settings(max_examples=50)
 @given(data=st.data())
 def test_a_damaged_recording_is_refused_as_such(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     path = tmp_path_factory.mktemp("damage") / "a.npz"
-    rewritten(path)
-    whole = path.read_bytes()
+    whole = whole_recording()
     start = data.draw(st.integers(0, len(whole)))
     end = data.draw(st.integers(start, min(len(whole), start + 30)))
     path.write_bytes(whole[:start] + data.draw(st.binary(max_size=30)) + whole[end:])

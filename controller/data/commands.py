@@ -73,9 +73,9 @@ class Build:
     height: float | None = None
     """Metres from the soles to the top of the head, in place of --unit; for bodies on two legs."""
     fps: float | None = None
-    """Frames a second, in place of the files' own. By default .amc files, which have none, have 120,
-    as CMU's do; glTF animations, which are in seconds, are sampled 60 times a second, or as often
-    as is stated here."""
+    """Frames a second, in place of the files' own. By default .amc files, which have none, have
+    120, as CMU's do; glTF animations, which are in seconds, are sampled 60 times a second, or as
+    often as is stated here."""
     keep_fingers: bool = False
     """Whether to keep fingers and other joints at the ends of chains."""
     roles: Path | None = None

@@ -29,6 +29,8 @@ PATHS = {"translation": "VEC3", "rotation": "VEC4", "scale": "VEC3"}
 STEP_S = 1e-4
 """Seconds by which a sample may be before a key and still have its value: times are float32."""
 LONGEST_NAME = 100
+SMALLEST_VOLUME = 1e-18
+"""Determinant of a joint's matrix below which it has no axes."""
 SEVERAL = "the file has several skeletons; the one with the most animated joints is read"
 
 
@@ -111,7 +113,7 @@ def read_captures(path: Path, fps: float | None = None) -> Reading:
             continue
         seconds = _times(path, curves, fps or SAMPLE_FPS)
         frames += len(seconds)
-        check_size(path, frames, len(joints))
+        check_size(path, frames, len(chain))
         captures.append(_capture(document, name, curves, chain, joints, seconds, fps or SAMPLE_FPS))
     if not captures:
         raise NoMotion(f"{path}: no animation of its joints in it")
@@ -268,59 +270,59 @@ def _capture(
     seconds: np.ndarray,
     fps: float,
 ) -> Capture:
-    """The joints in the world at some times. ``chain`` are all nodes that move them, parents
-    first."""
-    linear: dict[int, Tensor] = {}
-    places: dict[int, Tensor] = {}
-    for node in chain:
-        turn, place = _local(document, node, curves, seconds)
-        parent = document.nodes[node].parent
-        if parent >= 0:
-            place = places[parent] + (linear[parent] @ place[..., None]).squeeze(-1)
-            turn = linear[parent] @ turn
-        linear[node] = turn
-        places[node] = place
-
-    frames = len(seconds)
-    rotations = torch.empty(frames, len(joints), 3, 3, dtype=torch.float64)
-    positions = torch.empty(frames, len(joints), 3, dtype=torch.float64)
-    for index, node in enumerate(joints):
-        matrix = linear[node]
-        volume = torch.linalg.det(matrix).abs()
-        if not bool((volume > 1e-18).all()):
-            raise FormatError(
-                f"{document.path}: {name}: node {document.nodes[node].name} has a scale of 0; "
-                "expected joints with a size"
-            )
-        rotations[:, index] = matrix_from_6d(torch.cat((matrix[..., 0], matrix[..., 1]), dim=-1))
-        positions[:, index] = places[node]
+    """The joints in the world at some times. ``chain`` are all nodes that move them, parents first;
+    its last ones are the joints."""
+    linear, places = _world(document, curves, chain, seconds)
+    linear = linear[:, -len(joints) :]
+    flat = (torch.linalg.det(linear).abs() < SMALLEST_VOLUME).any(dim=0)
+    if bool(flat.any()):
+        node = document.nodes[joints[int(flat.nonzero()[0])]]
+        raise FormatError(
+            f"{document.path}: {name}: node {node.name} has a scale of 0; expected joints with a "
+            "size"
+        )
+    rotations = matrix_from_6d(torch.cat((linear[..., 0], linear[..., 1]), dim=-1))
+    place_of = {node: number for number, node in enumerate(joints)}
     return Capture(
         name,
         _joint_names(document, joints),
-        tuple(
-            joints.index(document.nodes[node].parent) if node != joints[0] else -1
-            for node in joints
-        ),
-        positions,
+        (-1, *(place_of[document.nodes[node].parent] for node in joints[1:])),
+        places[:, -len(joints) :].clone(),
         rotations,
-        _tips(document, joints, linear, rotations),
+        _tips(document, joints, linear[0], rotations[0]),
         fps,
     )
 
 
-def _local(document: Gltf, node: int, curves: Curves, seconds: np.ndarray) -> tuple[Tensor, Tensor]:
-    """A node's matrix (T or 1, 3, 3) and place (T or 1, 3) in its parent."""
-    own = document.nodes[node]
-    rest = {
-        "translation": torch.from_numpy(own.translation)[None],
-        "rotation": torch.from_numpy(np.roll(own.rotation, -1))[None],
-        "scale": torch.from_numpy(own.scale)[None],
-    }
-    for path in PATHS:
-        if (node, path) in curves:
-            rest[path] = curves[node, path].at(seconds)
-    turn = quaternion_to_matrix(torch.roll(rest["rotation"], 1, dims=-1))
-    return turn * rest["scale"][:, None, :], rest["translation"]
+def _world(
+    document: Gltf, curves: Curves, chain: list[int], seconds: np.ndarray
+) -> tuple[Tensor, Tensor]:
+    """The matrices (T, N, 3, 3) and places (T, N, 3) of a chain of nodes in the world."""
+    frames = len(seconds)
+    places = torch.empty(frames, len(chain), 3, dtype=torch.float64)
+    turns = torch.empty(frames, len(chain), 4, dtype=torch.float64)
+    scales = torch.empty(frames, len(chain), 3, dtype=torch.float64)
+    for number, node in enumerate(chain):
+        own = document.nodes[node]
+        rest = {
+            "translation": (places, own.translation),
+            "rotation": (turns, np.roll(own.rotation, -1)),
+            "scale": (scales, own.scale),
+        }
+        for path, (table, value) in rest.items():
+            curve = curves.get((node, path))
+            table[:, number] = torch.from_numpy(value) if curve is None else curve.at(seconds)
+
+    linear = quaternion_to_matrix(torch.roll(turns, 1, dims=-1)) * scales[..., None, :]
+    number_of = {node: number for number, node in enumerate(chain)}
+    for number, node in enumerate(chain):
+        parent = number_of.get(document.nodes[node].parent)
+        if parent is not None:
+            above = linear[:, parent]
+            bone = (above @ places[:, number, :, None]).squeeze(-1)
+            places[:, number] = places[:, parent] + bone
+            linear[:, number] = above @ linear[:, number]
+    return linear, places
 
 
 def _joint_names(document: Gltf, joints: list[int]) -> tuple[str, ...]:
@@ -331,17 +333,16 @@ def _joint_names(document: Gltf, joints: list[int]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _tips(
-    document: Gltf, joints: list[int], linear: dict[int, Tensor], rotations: Tensor
-) -> Tensor:
-    """(J, 3): where the bones of leaves end in their own frames: at their first child that is no
-    joint and has no mesh, as exporters leave one at the end of a chain."""
+def _tips(document: Gltf, joints: list[int], linear: Tensor, rotations: Tensor) -> Tensor:
+    """(J, 3): where the bones of leaves end in their own frames, by the joints' matrices and
+    rotations (J, 3, 3) of one frame: at their first child that is no joint and has no mesh, as
+    exporters leave one at the end of a chain."""
     tips = torch.zeros(len(joints), 3, dtype=torch.float64)
     known = set(joints)
-    for index, node in enumerate(joints):
+    for number, node in enumerate(joints):
         children = document.nodes[node].children
         ends = [child for child in children if document.nodes[child].mesh is None]
         if ends and not known & set(children):
             end = torch.from_numpy(document.nodes[ends[0]].translation)
-            tips[index] = rotations[0, index].T @ (linear[node][0] @ end)
+            tips[number] = rotations[number].T @ (linear[number] @ end)
     return tips
