@@ -140,7 +140,8 @@ def test_every_animation_of_a_file_becomes_a_clip(tmp_path: Path) -> None:
     (first,) = document.content["animations"]
     document.content["animations"] += [
         {**first, "name": "walking"}, {key: first[key] for key in ("samplers", "channels")},
-        {**first, "name": " with \n blanks "},
+        {**first, "name": " with \n blanks "}, {**first, "name": "walking (5)"},
+        {**first, "name": "walking"},
     ]  # fmt: skip
     camera = document.node("camera")
     animation = document.animation("flight")
@@ -149,6 +150,7 @@ def test_every_animation_of_a_file_becomes_a_clip(tmp_path: Path) -> None:
     motion = sources.read(document.glb(tmp_path / "all.glb"))
     assert [clip.name for clip in motion.clips] == [
         "all:walking", "all:walking (1)", "all:2", "all:with blanks",
+        "all:walking (5)", "all:walking (5) (5)",
     ]  # fmt: skip
     assert "1 file: animation all:flight moves no joint and was left out" in motion.notes
 

@@ -276,12 +276,12 @@ def _read_any(paths: Sequence[Path], settings: CanonicalSettings, fps: float | N
 def _distinct(captures: Sequence[Capture]) -> list[Capture]:
     """Captures with different names: files of one name in several folders or formats are
     numbered."""
-    counts: Counter[str] = Counter()
-    named = []
+    named: dict[str, Capture] = {}
     for capture in captures:
-        counts[capture.name] += 1
-        again = counts[capture.name] > 1
-        named.append(
-            replace(capture, name=f"{capture.name} ({counts[capture.name]})") if again else capture
-        )
-    return named
+        name = capture.name
+        number = 1
+        while name in named:
+            number += 1
+            name = f"{capture.name} ({number})"
+        named[name] = replace(capture, name=name)
+    return list(named.values())

@@ -127,7 +127,9 @@ def _names(document: Gltf) -> list[str]:
         own = animation.get("name")
         text = " ".join(own.split())[:LONGEST_NAME] if isinstance(own, str) else ""
         name = f"{document.path.stem}:{text or number}"
-        names[name if name not in names else f"{name} ({number})"] = None
+        while name in names:
+            name = f"{name} ({number})"
+        names[name] = None
     return list(names)
 
 
@@ -329,7 +331,9 @@ def _joint_names(document: Gltf, joints: list[int]) -> tuple[str, ...]:
     names: list[str] = []
     for node in joints:
         name = document.nodes[node].name
-        names.append(name if name not in names else f"{name}_{node}")
+        while name in names:
+            name = f"{name}_{node}"
+        names.append(name)
     return tuple(names)
 
 
