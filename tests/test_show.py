@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import acclaim_files
 import numpy as np
 import pygame
 import pytest
 import synthetic
 import torch
+from gltf_files import skinned
 from PIL import Image
 from rewriting import Convention, scene, write
 
@@ -156,6 +158,25 @@ def test_bones_end_where_the_file_ends_them(tmp_path: Path) -> None:
     for bone in ours:
         assert min(math.dist(bone, other) for other in file) < 0.02
     assert len(ours) == len(file) == 5
+
+
+def test_every_format_and_every_motion_of_a_file_is_shown(tmp_path: Path) -> None:
+    clip = synthetic.walk("walk", seconds=2)
+    acclaim_files.write(tmp_path, clip)
+    document = skinned(clip)
+    document.content["animations"] *= 2
+    document.glb(tmp_path / "both.glb")
+    formats.write(tmp_path / "take.npz", clip)
+    for path in (tmp_path / "16_01.amc", tmp_path / "both.glb", tmp_path / "take.npz"):
+        found = shown(path)
+        assert len(found) == (2 if path.suffix == ".glb" else 1), path.name
+        for exhibit in found:
+            assert exhibit.built is not None and exhibit.alignment is not None, exhibit.notes
+            assert exhibit.alignment.apart < 0.002 and exhibit.name.startswith(path.stem)
+    data = found[0].data
+    assert data is not None
+    data.save(tmp_path / "data.npz")
+    assert shown(tmp_path / "data.npz", tmp_path)[0].source is not None
 
 
 def test_what_is_left_out_is_shown_by_its_source_with_the_reason(folder: Path) -> None:

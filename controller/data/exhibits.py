@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from controller.motion import geometry
 from controller.motion.capture import Capture
 from controller.motion.pose import FPS, root_trajectory
 from controller.motion.skeleton import Skeleton
+
+ONE_MOTION = (".bvh", ".amc", ".npz")
+"""Suffixes of files that hold one motion each, named like the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,12 +187,12 @@ def exhibits(
     if is_data_set(path):
         data = MotionDataset.load(path)
         if source is None:
-            yield _of_data(data, {}, fps)
+            yield _of_data(data, {})
             return
-        with sources.motion_files(source) as paths:
-            yield _of_data(data, {file.stem: file for file in paths}, fps)
+        with sources.motion_files(source) as (paths, _):
+            yield _of_data(data, captured(paths, fps))
         return
-    with sources.motion_files(path) as paths:
+    with sources.motion_files(path) as (paths, _):
         yield _of_files(path, paths, settings, fps)
 
 
@@ -205,13 +209,13 @@ def is_data_set(path: Path) -> bool:
         return True  # whose reader says what is wrong with it
 
 
-def _of_data(data: MotionDataset, files: dict[str, Path], fps: float | None) -> list[Exhibit]:
+def _of_data(data: MotionDataset, motions: dict[str, Captured]) -> list[Exhibit]:
     means = data.round_trip.get("clips", {})
     result = []
     for entry in data.clips:
         name = stem(entry.name)
         trip = f"round trip {means[name]:.1f} mm on average" if name in means else ""
-        read = _reader(files[name], fps) if name in files else None
+        read = motions[name].read if name in motions else None
         result.append(Exhibit(entry.name, data, entry, read, trip, _about(data.notes, {name})))
     return result
 
@@ -242,24 +246,48 @@ def _of_files(
         refusal = head.removeprefix(f"{source}: ").removeprefix(f"{source.name}: ")
 
     result = []
-    for path in paths:
-        about = _about(notes, {path.name, path.stem})
+    for name, file in captured(paths, fps).items():
+        about = _about(notes, {file.path.name, name})
         if not about:
             about = (refusal,) if refusal else _about_groups(notes)
-        read = _reader(path, fps)
-        entries = [] if data is None else [e for e in data.clips if stem(e.name) == path.stem]
-        trip = trips.get(path.stem, "")
+        entries = [] if data is None else [e for e in data.clips if stem(e.name) == name]
         for entry in entries:
-            result.append(Exhibit(entry.name, data, entry, read, trip, about))
+            trip = trips.get(name, "")
+            result.append(Exhibit(entry.name, data, entry, file.read, trip, about))
         if not entries:
-            result.append(Exhibit(path.stem, None, None, read, "", about, settings.unit))
+            result.append(Exhibit(name, None, None, file.read, "", about, settings.unit))
     return result
 
 
-def _reader(path: Path, fps: float | None) -> Callable[[], Capture]:
+class Captured(NamedTuple):
+    """One motion of a file: which file, and what reads it."""
+
+    path: Path
+    read: Callable[[], Capture]
+
+
+def captured(paths: list[Path], fps: float | None) -> dict[str, Captured]:
+    """The motions of files by the names that :func:`sources.read` gives them. Files that may hold
+    several are read for that."""
+    result: dict[str, Captured] = {}
+    for path in paths:
+        names = [path.stem]
+        if path.suffix.lower() not in ONE_MOTION:
+            with suppress(ControllerError):
+                names = [each.name for each in formats.read_captures(path, fps).captures]
+        for place, own in enumerate(names):
+            name = own
+            number = 1
+            while name in result:
+                number += 1
+                name = f"{own} ({number})"
+            result[name] = Captured(path, _reader(path, place, name, fps))
+    return result
+
+
+def _reader(path: Path, place: int, name: str, fps: float | None) -> Callable[[], Capture]:
     def read() -> Capture:
-        capture = formats.read_capture(path)
-        return replace(capture, name=path.stem, fps=fps or capture.fps)
+        return replace(formats.read_captures(path, fps).captures[place], name=name)
 
     return read
 
@@ -275,8 +303,8 @@ def _about(notes: list[str] | tuple[str, ...], names: set[str]) -> tuple[str, ..
 
 
 def _about_groups(notes: list[str]) -> tuple[str, ...]:
-    """The notes on files of one kind, of which only the first is named."""
-    return tuple(note for note in notes if " more: " in note)
+    """The notes on files of one kind, of which only the first is named, or their number."""
+    return tuple(note for note in notes if re.match(r".* and [0-9]+ more: |[0-9]+ files?: ", note))
 
 
 def skeleton_of(shown: list[Exhibit]) -> Skeleton | None:

@@ -22,8 +22,8 @@ class Show:
     their source alone, with the reason."""
 
     path: tyro.conf.Positional[Path]
-    """A motion file, a folder with such files, a .zip archive of them, or the .npz that `build`
-    wrote."""
+    """A motion file of any format that `build` reads, a folder with such files, a .zip archive of
+    them, or the .npz that `build` wrote."""
     source: Path | None = None
     """The files of which an .npz was built, to see them beside it."""
     clip: str = ""
