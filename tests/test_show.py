@@ -162,7 +162,7 @@ def test_bones_end_where_the_file_ends_them(tmp_path: Path) -> None:
 
 def test_every_format_and_every_motion_of_a_file_is_shown(tmp_path: Path) -> None:
     clip = synthetic.walk("walk", seconds=2)
-    acclaim_files.write(tmp_path, clip)
+    acclaim_files.write(tmp_path, synthetic.walk(seconds=2, fps=120))
     document = skinned(clip)
     document.content["animations"] *= 2
     document.glb(tmp_path / "both.glb")
