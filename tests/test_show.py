@@ -422,6 +422,7 @@ def test_bad_requests_are_one_sentence(
         ([folder, "--headless"], "--headless needs --record"),
         ([folder, "--headless", "--record", tmp_path / "a.txt"], "must end in one of .png, .gif"),
         ([folder, "--clip", "swim"], "no clip is named like 'swim'; there are ahead, damaged"),
+        ([folder, "--clip", "damaged"], "nothing to show; no source: "),
         ([folder, "--size", "9x9"], "--size is '9x9'; allowed: 16x16"),
         ([folder, "--frames", "0"], "--frames is 0; allowed: 1 or more"),
         ([folder, "--up", "Y"], "--up is 'Y'; allowed: +Y"),

@@ -181,7 +181,7 @@ def exhibits(
 ) -> Iterator[list[Exhibit]]:
     """The clips of motion files or of a built data set, as long as the block lasts.
 
-    ``source`` has the files of a data set. Raises DataError if nothing at all can be shown, and
+    ``source`` has the files of a data set. Raises DataError if there is no such file, and
     ConfigError as :func:`sources.read` does.
     """
     if is_data_set(path):

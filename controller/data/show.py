@@ -75,11 +75,14 @@ class Show:
             project(shown, pixels, self.headless, self.record, self.frames)
 
     def choose(self, found: list[Exhibit]) -> list[Exhibit]:
-        """The clips to show. Raises DataError if --clip fits none."""
+        """The clips to show. Raises DataError if --clip fits none, or if there is nothing to see of
+        those that it fits."""
         chosen = [exhibit for exhibit in found if self.clip in exhibit.name]
         if not chosen:
             names = ", ".join(exhibit.name for exhibit in found)
             raise DataError(f"no clip is named like {self.clip!r}; there are {names}")
+        if all(exhibit.entry is None and exhibit.source is None for exhibit in chosen):
+            raise DataError(f"{self.path}: nothing to show; {chosen[0].sourceless}")
         return chosen
 
     def pixels(self) -> tuple[int, int]:
