@@ -31,7 +31,7 @@ class Command:
 
 
 COMMANDS = {
-    "data": Command("controller.data.commands:main", "fetch, build and inspect motion data"),
+    "data": Command("controller.data.commands:main", "fetch, build, show and inspect motion data"),
     "train": Command("controller.training.train_mvae:main", "train a motion VAE"),
     "train-encoder": Command(
         "controller.training.train_encoder:main",

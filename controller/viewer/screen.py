@@ -54,9 +54,12 @@ class Screen:
         self.camera.follow(scene.pose.root.numpy(), scene.yaw, seconds, others)
         self.renderer.draw(scene, self.camera)
 
-    def picture(self) -> np.ndarray:
-        """The picture without text: (height, width, 3) uint8, the top row first."""
-        return self.renderer.read()
+    def picture(self, texts: Texts | None = None) -> np.ndarray:
+        """The picture, with text over it if there are ``texts``: (height, width, 3) uint8, the top
+        row first."""
+        if texts is None:
+            return self.renderer.read()
+        return self.renderer.read(lambda: self.hud.draw(self.renderer.size, texts))
 
     def show(self, texts: Texts) -> float:
         """Show the picture in the window, with text over it.

@@ -21,7 +21,9 @@ KEYS = {
     pygame.K_TAB: "tab",
     pygame.K_n: "n", pygame.K_0: "0", pygame.K_1: "1", pygame.K_2: "2", pygame.K_3: "3",
     pygame.K_4: "4", pygame.K_5: "5", pygame.K_6: "6", pygame.K_7: "7",
-    pygame.K_8: "8", pygame.K_9: "9",
+    pygame.K_8: "8", pygame.K_9: "9", pygame.K_l: "l", pygame.K_t: "t",
+    pygame.K_PAGEUP: "pageup", pygame.K_PAGEDOWN: "pagedown", pygame.K_PLUS: "+",
+    pygame.K_EQUALS: "+", pygame.K_KP_PLUS: "+", pygame.K_MINUS: "-", pygame.K_KP_MINUS: "-",
 }  # fmt: skip
 ACTIONS = {
     pygame.K_SPACE: "pause",
@@ -43,7 +45,7 @@ ORBIT_RATE = 2.0  # rad/s, at full deflection of the gamepad's right stick
 class Input:
     """What the user did since the last poll. Pixels (x, y) count from the upper left.
 
-    keys     names, as in ``STEERING_KEYS``, of the keys that are down or were pressed briefly
+    keys     names, those of :data:`KEYS`, of the keys that are down or were pressed briefly
     move     (right, forward) of the gamepad's left stick, each in [−1, 1]
     actions  "pause", "camera", "help", "quit", in the order in which they came
     orbit    (right, up) in radians, from a drag with the middle or right button, or from the right
