@@ -204,6 +204,7 @@ def test_a_broken_one_is_skipped_the_next_time(cast: Cast, home: Path) -> None:
 
 def test_one_named_by_its_motion_vae_has_the_first_turn(home: Path) -> None:
     own = folder_of(puppet(), home / "own", ("joystick",))
+    (own.path / "character.toml").unlink()
     cast = Cast.open(mvae=own.mvae, policies=own.policies("joystick"))
     assert cast.name == "" and cast.info is None and len(cast.paths) == 3
     first = cast.player
@@ -211,6 +212,14 @@ def test_one_named_by_its_motion_vae_has_the_first_turn(home: Path) -> None:
         cast.next()
         assert cast.name == name
     assert cast.player is first
+
+
+def test_a_licence_is_known_however_the_motion_vae_is_named(home: Path) -> None:
+    dog_folder = home / "characters" / "dog"
+    cast = Cast.open(
+        mvae=dog_folder / "mvae.safetensors", policies=[dog_folder / "joystick.safetensors"]
+    )
+    assert cast.info is not None and cast.info.non_commercial and cast.name == "Dog"
 
 
 def test_a_folder_from_elsewhere_has_the_first_turn_and_a_known_one_its_own(home: Path) -> None:

@@ -23,7 +23,7 @@ class Cast:
     """The character that plays, and the others, which are loaded when their turn comes.
 
     player   the character that plays
-    info     what its folder says about it; None if only its motion VAE was named
+    info     what the folder of its motion VAE says about it; None if that says nothing
     paths    the folders of all characters, in the order of their turns; None for one without folder
     chosen   the index of the one that plays
     refusal  why the key changes nothing; empty if it does
@@ -67,7 +67,10 @@ class Cast:
         """
         own = CharacterFolder.open(character)
         player = Player.load(mvae or own.mvae, policies, seed, task, settings, own)
-        return cls(player) if mvae else cls(player, own.info, own.path)
+        if mvae is None:
+            return cls(player, own.info, own.path)
+        file = mvae.parent / folder.INFO  # its licence holds however the motion VAE is named
+        return cls(player, CharacterInfo.load(file) if file.is_file() else None)
 
     @property
     def name(self) -> str:
