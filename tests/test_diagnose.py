@@ -29,7 +29,7 @@ from synthetic import (
 )
 from torch import Tensor
 
-from controller.control.shipped import MVAE, policy_path
+from controller.control.folder import CharacterFolder
 from controller.data import dataset
 from controller.data.dataset import MotionDataset
 from controller.dynamics import rollout
@@ -416,7 +416,7 @@ def test_each_broken_body_is_named_in_one_sentence(figures: dict[str, Any], reas
 
 @cache
 def shipped() -> Character:
-    return Character.load(MVAE)
+    return Character.load(CharacterFolder.open().mvae)
 
 
 def edited(
@@ -785,7 +785,7 @@ def test_bad_requests_are_one_sentence(
     for words, expected in (
         ([tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
         (
-            [policy_path("joystick")],
+            [CharacterFolder.open().policy("joystick")],
             "a policy checkpoint found; a motion-vae checkpoint is expected",
         ),
         (["--data", tmp_path / "none.npz"], "no such data file; make one with"),

@@ -23,6 +23,11 @@ def check(paths: Iterable[Path]) -> None:
     pictures.check(paths, MOTION + pictures.PICTURES)
 
 
+def motions(paths: Iterable[Path]) -> list[Path]:
+    """Those of the files that get motion, not pictures."""
+    return [path for path in paths if path.suffix.lower() in MOTION]
+
+
 class Recording:
     """Records play and writes the files when its block ends. If the block ends with an error, no
     file is touched.
@@ -37,12 +42,13 @@ class Recording:
     def __init__(self, paths: Iterable[Path], skeleton: Skeleton, fps: float) -> None:
         self.skeleton = skeleton
         self.fps = fps
-        self._motions = [path for path in paths if path.suffix.lower() in MOTION]
+        self._motions = motions(paths)
         self._pictures = [
             pictures.WRITERS[path.suffix.lower()](path, fps)
             for path in paths
             if path not in self._motions
         ]
+        self.wants_motion = bool(self._motions)
         self.wants_pictures = bool(self._pictures)
         self._frames = 0
         self._roots: list[Tensor] = []

@@ -14,7 +14,7 @@ from controller.viewer.scene.texts import Texts
 
 
 class Screen:
-    """A window that shows characters with one skeleton; hidden if ``headless``.
+    """A window that shows characters with one skeleton at a time; hidden if ``headless``.
 
     With ``quality`` None, the quality suits the driver. Raises :class:`DisplayError`, with one
     sentence, if there is no screen or no OpenGL driver.
@@ -41,6 +41,12 @@ class Screen:
         self.renderer = Renderer(skeleton, self.window.size, quality)
         self.hud = Hud()
         self.camera = FollowCamera()
+
+    def show_skeleton(self, skeleton: Skeleton, hips: float) -> None:
+        """Draw characters with this skeleton from now on. Its hips are about so many metres above
+        the ground."""
+        self.renderer.use_skeleton(skeleton)
+        self.camera.aim_at(hips)
 
     def draw(self, scene: Scene, seconds: float) -> None:
         """Draw the scene, after moving the camera on by ``seconds``."""

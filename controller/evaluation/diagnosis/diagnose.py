@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import tyro
 
-from controller.control import shipped
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.core import markdown
 from controller.data.dataset import MotionDataset
 from controller.data.measures import captured_figures
@@ -32,7 +32,7 @@ from controller.evaluation.diagnosis.free_running import (
     settled_poses,
 )
 from controller.evaluation.diagnosis.held_out import held_out_figures
-from controller.evaluation.extractor import SHIPPED, Extractor
+from controller.evaluation.extractor import Extractor
 
 FROM_HEADER = ("active_units", "kl_nats", "one_step_mm")
 """Held-out figures that a checkpoint carries, used if there are no data."""
@@ -51,14 +51,17 @@ WITH_DATA = (
 class Options:
     """Which model, and the motion that it learned."""
 
-    checkpoint: tyro.conf.Positional[Path] = shipped.MVAE
-    """The motion VAE."""
+    checkpoint: tyro.conf.Positional[Path | None] = None
+    """The motion VAE; by default the character's."""
+    character: str = DEFAULT
+    """The character: its name, or its folder."""
     data: Path | None = None
     """The data set it was trained on, for figures on held-out motion and for comparisons with the
     captured motion."""
-    extractor: Path | None = SHIPPED if SHIPPED.is_file() else None
-    """The feature extractor for the Fréchet distance to the captured motion. Models of another
-    skeleton than the extractor's have no such distance."""
+    extractor: Path | None = None
+    """The feature extractor for the Fréchet distance to the captured motion; by default the
+    character's, or else the shipped one. Models of another skeleton than the extractor's have no
+    such distance."""
     json: bool = False
     """Print one JSON object instead of a table."""
 
@@ -181,7 +184,8 @@ def main() -> int:
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     data = MotionDataset.load(options.data) if options.data else None
-    extractor = Extractor.load(options.extractor) if options.extractor else None
-    report = diagnose(Character.load(options.checkpoint), data, extractor)
+    folder = CharacterFolder.open(options.character)
+    extractor = Extractor.load(options.extractor) if options.extractor else Extractor.of(folder)
+    report = diagnose(Character.load(options.checkpoint or folder.mvae), data, extractor)
     print(json.dumps(report) if options.json else table(report))
     return int(report["verdict"] != verdict.HEALTHY)

@@ -49,7 +49,8 @@ FINE_WITHIN = 8.0
 
 
 class Renderer:
-    """Draws scenes of characters with one skeleton into pictures of ``size`` (width, height).
+    """Draws scenes of characters, all with the same skeleton, into pictures of ``size`` (width,
+    height).
 
     With ``quality`` None, the quality suits the driver. Needs a current OpenGL context; raises
     :class:`DisplayError` if its version is below 3.3 or the driver cannot draw what is needed.
@@ -63,15 +64,27 @@ class Renderer:
         if version < (3, 3):
             raise DisplayError(f"OpenGL 3.3 is needed; {self.driver} has {version[0]}.{version[1]}")
         self.quality = quality or qualities.for_driver(self.driver)
-        self.skeleton = skeleton
-        self.body = Body.of(skeleton)
         self.frame = np.zeros((), dtype=FRAME)
-        self._soles = self.body.soles
+        self._capsules: list[Capsules] = []
         self._shadow_map = ShadowMap(self.quality.shadow_side)
         self._make_programs()
         self._make_buffers()
+        self.use_skeleton(skeleton)
         self._framebuffers: list[Framebuffer] = []
         self.resize(size)
+
+    def use_skeleton(self, skeleton: Skeleton) -> None:
+        """Draw characters with this skeleton from now on."""
+        for capsules in self._capsules:
+            capsules.delete()
+        self.skeleton = skeleton
+        self.body = Body.of(skeleton)
+        looks = self.body.looks
+        self._character = Capsules(looks, self.quality.segments)
+        self._fine_others = Capsules(looks, self.quality.segments)
+        self._coarse_others = Capsules(looks, self.quality.crowd_segments)
+        self._capsules = [self._character, self._fine_others, self._coarse_others]
+        self.frame["soles"] = 0.0
 
     def resize(self, size: tuple[int, int]) -> None:
         """Draw pictures of ``size`` (width, height) from now on."""
@@ -202,7 +215,7 @@ class Renderer:
         frame["eye"] = (*camera.eye, FOG / max(1.0, distance / CLEAR) ** 2)
         frame["sun"][:3] = sun.TOWARDS
         frame["shaded"][:, :3] = sun.shaded_ground(positions[0])
-        for slot, joint in enumerate(self._soles):
+        for slot, joint in enumerate(self.body.soles):
             darkness = 0.055 if visible else 0.0
             frame["soles"][slot] = *(positions[joint] + (0.0, 0.02, 0.0)), darkness
         GL.glBindBuffer(GL.GL_UNIFORM_BUFFER, self._frame_buffer)
@@ -263,10 +276,6 @@ class Renderer:
     def _make_buffers(self) -> None:
         # Shaders compute the ground's corners, but core OpenGL requires a bound vertex array.
         self._empty = GL.glGenVertexArrays(1)
-        looks = self.body.looks
-        self._character = Capsules(looks, self.quality.segments)
-        self._fine_others = Capsules(looks, self.quality.segments)
-        self._coarse_others = Capsules(looks, self.quality.crowd_segments)
         self._flag = Capsules(flag.LOOKS, self.quality.segments)
         self._sticks = {
             side: Capsules(looks, self.quality.crowd_segments)
