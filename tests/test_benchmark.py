@@ -355,7 +355,8 @@ def quick() -> Iterator[dict[str, Any]]:
     def environment_figures(program: programs.Program, *words: str) -> dict[str, Any]:
         if program is not programs.ENVIRONMENTS:
             return figures(program, *words)
-        assert words == ("--threads", "1", "--device", "cpu", "--quick")
+        character = ("--character", str(CharacterFolder.open().path))
+        assert words == ("--threads", "1", "--device", "cpu", "--quick", *character)
         keys = envs_benchmark.figures(Options(quick=True), TRAINING)
         return {key: keys[key] for key in program.keys}
 

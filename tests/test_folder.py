@@ -5,16 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import pytest
 import synthetic
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.control import folder
+import envs
+from controller.control import characters, folder
 from controller.control.folder import DEFAULT, CharacterFolder, CharacterInfo, available, find
 from controller.core.errors import CheckpointError, ConfigError, ControllerError
 from controller.core.paths import ASSETS
 from controller.dynamics.character import Character
+from controller.evaluation.diagnosis import diagnose
+from controller.evaluation.results import evaluate
+from controller.motion.limits import Limits
+from envs import train_policy
+from envs.train_policy import PolicyConfig, PolicyTraining
 
 INFO = {"name": "Ann", "title": "Someone", "licence": "CC0-1.0"}
 LINE = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1)
@@ -76,6 +83,7 @@ def test_a_name_means_a_known_character_and_a_path_the_folder_there(somewhere: P
     assert CharacterFolder.open("here").name == "here"
 
 
+@settings(max_examples=25)
 @given(
     name=LINE,
     licence=LINE,
@@ -92,6 +100,13 @@ def test_what_is_written_is_read(
     CharacterFolder.write_info(path / "new", info)
     assert CharacterInfo.load(path / "new" / folder.INFO) == info
     assert [file.name for file in (path / "new").iterdir()] == [folder.INFO]
+
+
+def test_the_example_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (synthetic.ROOT / "docs" / "playing.md").read_text(encoding="utf-8")
+    (tmp_path / folder.INFO).write_text(page.split("```toml\n")[1].split("```")[0], "utf-8")
+    info = CharacterInfo.load(tmp_path / folder.INFO)
+    assert info.terms == "CC-BY-NC-4.0: non-commercial" and len(info.sources) == 2
 
 
 def test_terms_say_when_commercial_use_is_forbidden() -> None:
@@ -174,3 +189,95 @@ def test_a_folder_of_another_character_loads(tmp_path: Path) -> None:
     own = synthetic.folder_of(synthetic.puppet(), tmp_path / "puppet")
     assert Character.load(own.mvae).skeleton.names == synthetic.puppet().skeleton.names
     assert find(own.path) == own.path
+
+
+# -- everything takes one --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fido(somewhere: Path) -> CharacterFolder:
+    """A dog in ./characters, with a policy for the joystick."""
+    return synthetic.folder_of(synthetic.dog(), somewhere / "characters" / "fido", ("joystick",))
+
+
+def test_environments_take_a_character_by_name_or_folder(fido: CharacterFolder) -> None:
+    assert envs.environment_id  # importing registers them
+    size = synthetic.dog().layout.size + 4
+    for character in ("fido", fido.path, str(fido.path)):
+        env = gymnasium.make("MotionVAE/Joystick-v0", character=character)
+        batch = gymnasium.make_vec("MotionVAE/Joystick-v0", num_envs=3, character=character)
+        assert env.reset(seed=1)[0].shape == (size,)
+        assert batch.reset(seed=1)[0].shape == (3, size)
+        assert env.action_space.shape == (synthetic.PUPPET_LATENT,)
+    assert gymnasium.make("MotionVAE/Joystick-v0").observation_space.shape == (247,)
+    with pytest.raises(CheckpointError, match=r"'nobody': no such character; .*woody, fido$"):
+        gymnasium.make("MotionVAE/Joystick-v0", character="nobody")
+
+
+def test_another_motion_vae_can_take_the_place_of_the_characters(fido: CharacterFolder) -> None:
+    env = gymnasium.make("MotionVAE/Joystick-v0", mvae=fido.mvae)
+    assert env.action_space.shape == (synthetic.PUPPET_LATENT,)
+
+
+def test_an_environments_goals_are_within_the_characters_limits(fido: CharacterFolder) -> None:
+    env = gymnasium.make_vec("MotionVAE/Joystick-v0", num_envs=500, character="fido").unwrapped
+    env.reset(seed=0)
+    speed = env.episodes.goal.velocity.norm(dim=-1)
+    assert 2.3 < float(speed.max()) <= synthetic.DOG_LIMITS.forward_speed + 1e-5
+    assert env.episodes.simulation.character.limits == synthetic.DOG_LIMITS != Limits()
+
+
+def test_evaluate_measures_a_characters_own_policy(
+    fido: CharacterFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It does as it is told, at the dog's speeds."""
+    words = ["--character", "fido", "--characters", "8", "--seconds", "2", "--json"]
+    monkeypatch.setattr("sys.argv", ["evaluate", *words])
+    evaluate.main()
+    figures = synthetic.strict_json(capsys.readouterr().out)
+    assert isinstance(figures, dict) and figures["alive_fraction"] == 1
+    assert figures["speed_error_m_s"] < 0.1
+    message = synthetic.refusal(
+        evaluate.main, ["--character", "fido", "--task", "no"], monkeypatch, capsys
+    )
+    assert message.startswith("task is 'no'")
+    fido.policy("joystick").unlink()
+    message = synthetic.refusal(evaluate.main, words, monkeypatch, capsys)
+    assert message.startswith("characters/fido/joystick.safetensors: there is no policy")
+    assert "--task joystick --character characters/fido`" in message
+
+
+def test_diagnose_takes_a_character(
+    fido: CharacterFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    synthetic.shorten_rollouts(monkeypatch)
+    reports = []
+    for words in (["--character", "fido"], [str(fido.mvae)]):
+        monkeypatch.setattr("sys.argv", ["diagnose", *words, "--json"])
+        diagnose.main()
+        reports.append(synthetic.strict_json(capsys.readouterr().out))
+    assert reports[0] == reports[1] and reports[0]["latent_units"] == synthetic.PUPPET_LATENT
+
+
+def test_a_policy_is_trained_on_the_characters_motion_vae(fido: CharacterFolder) -> None:
+    out = fido.path.parent / "run"
+    training = PolicyTraining(
+        PolicyConfig(character="fido", out=out, characters=4, workers=1, hidden=(8,))
+    )
+    trained = training.episodes.simulation.character
+    assert trained.skeleton.names == synthetic.dog().skeleton.names
+    assert "character" not in training.policy().header["training"]
+    with pytest.raises(CheckpointError, match="'nobody': no such character"):
+        PolicyTraining(PolicyConfig(character="nobody", out=out))
+    assert train_policy.PolicyConfig().character == DEFAULT
+
+
+def test_characters_are_listed_with_their_licences_and_tasks(
+    fido: CharacterFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    CharacterFolder.write_info(fido.path, CharacterInfo("Fido", "A dog", "X", non_commercial=True))
+    monkeypatch.setattr("sys.argv", ["characters"])
+    characters.main()
+    first, second = capsys.readouterr().out.splitlines()[2:]
+    assert first.startswith("| woody | Woody: ") and " | Apache-2.0 | joystick, target, " in first
+    assert second == "| fido | Fido: A dog | X: non-commercial | joystick | characters/fido |"

@@ -36,6 +36,7 @@ from controller.games.default import DefaultGame
 from controller.games.named_policy import NamedPolicy
 from controller.games.player import Player
 from controller.motion import geometry
+from controller.motion.limits import Limits
 from controller.tasks import TASKS, task_type
 from controller.tasks.simulation import Simulation
 from envs import train_policy
@@ -175,8 +176,8 @@ def test_the_window_knows_it(mvae: Path) -> None:
     assert key and int(key) > len(
         [game for game in GAMES.values() if "controller" in game.__module__]
     )
-    assert "N\tcompanion: another goal" in guide.window_help().splitlines()
-    assert guide.window_help().splitlines()[0].endswith(", companion")
+    assert "N\tcompanion: another goal" in guide.window_help(Limits()).splitlines()
+    assert guide.window_help(Limits()).splitlines()[0].endswith(", companion")
     assert f"  {key}  companion" in guide.command_help()
 
 

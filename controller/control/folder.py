@@ -187,7 +187,7 @@ def find(path_or_name: Path | str) -> Path:
     Raises CheckpointError if there is none.
     """
     text = os.fspath(path_or_name)
-    if Path(text).name == text:  # "./NAME" is not equal to its name, but Path would drop the "./"
+    if Path(text).name == text:
         for place in places():
             if (place / text / INFO).is_file():
                 return place / text
@@ -195,8 +195,7 @@ def find(path_or_name: Path | str) -> Path:
         return Path(text)
     names = ", ".join(dict.fromkeys(path.name for path in folders()))
     raise CheckpointError(
-        f"{text or repr(text)}: no such character; allowed: a folder with {INFO} and {MVAE}, or "
-        f"one of {names}"
+        f"{text!r}: no such character; allowed: a folder with {INFO} and {MVAE}, or one of {names}"
     )
 
 
@@ -211,10 +210,12 @@ def policies(folder: Path, task: str) -> list[Path]:
     if extended:
         paths += own_policies(folder, extended)
     if not paths:
-        address = TASKS.address(task) if task in TASKS else task
+        words = f"--task {TASKS.address(task) if task in TASKS else task}"
+        if folder != SHIPPED / DEFAULT:
+            words += f" --character {folder}"
         raise CheckpointError(
             f"{folder / task}.safetensors: there is no policy for the task {task!r}; train one "
-            f"with `python -m envs.train_policy --task {address}`, or name one with --policy"
+            f"with `python -m envs.train_policy {words}`, or name one with --policy"
         )
     return paths
 
