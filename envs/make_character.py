@@ -8,6 +8,7 @@ needs to continue is in DIR/work, which may be removed at the end.
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -20,11 +21,14 @@ import tyro
 from controller.control.folder import CharacterFolder, CharacterInfo
 from controller.core import files
 from controller.core.errors import require, run_command
+from controller.evaluation.diagnosis import verdict
 from controller.tasks import task_type
 from envs.character_card import write_card
 from envs.stages import Chain, Stage, StageError
 
 WORK = "work"
+TOLERATED = (verdict.NEARLY_COLLAPSED, verdict.EXPOSURE_BIAS)
+"""Verdicts on a motion VAE that a policy can live with. The card repeats them."""
 UNSTATED = "not stated: that of the motion applies"
 WALK = "20-110:w,110-170:w,110-170:d,170-230:w,170-230:shift,260-300:s"
 """Keys of the film on the card: walk, turn, go fast, stop, turn round."""
@@ -226,6 +230,8 @@ class Recipe:
             path,
             0.7,
             printed=path,
+            statuses=(0, 1),
+            fault=unusable,
         )
 
     def steering(self, task: str) -> Stage:
@@ -255,6 +261,15 @@ class Recipe:
             0.5,
             printed=path,
         )  # fmt: skip
+
+
+def unusable(path: Path) -> str:
+    """Why a motion VAE with this diagnosis is not worth a policy; empty if it is."""
+    diagnosis = json.loads(path.read_text(encoding="utf-8"))
+    for finding in diagnosis["findings"]:
+        if finding["name"] not in TOLERATED:
+            return f"the motion VAE is not usable: {finding['name']}: {finding['reason']}"
+    return ""
 
 
 def _arguments(module: str, *arguments: object) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from controller.core import files
 from controller.core.errors import ControllerError
 
 RECORD = "stages.json"
+UNFIT = 1
+"""Exit status of a stage that did its work, with a result that is of no use."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Stage:
     minutes    how long it takes on two cores, about
     state      a file by which an interrupted run is known; None if it cannot continue
     printed    where to write what it prints on standard output; None to show it
+    statuses   exit statuses with which it has done its work
+    fault      says what is wrong with a product, in one sentence that is empty if nothing is
     """
 
     name: str
@@ -37,6 +41,8 @@ class Stage:
     minutes: float = 0.0
     state: Path | None = None
     printed: Path | None = None
+    statuses: tuple[int, ...] = (0,)
+    fault: Callable[[Path], str] | None = None
 
     @property
     def command(self) -> str:
@@ -110,7 +116,7 @@ class Chain:
             redo = True  # what follows was made from an older product
             started = time.perf_counter()
             status = self._start(stage)
-            if status:
+            if status not in stage.statuses:
                 raise StageError(
                     f"stopped at stage {number} of {len(self.stages)}, {stage.does}: it ended with "
                     f"exit status {status}, for the reason above; the same command continues here",
@@ -118,6 +124,9 @@ class Chain:
                 )
             if not stage.product.is_file():
                 raise StageError(f"{stage.does}: it ended without writing {stage.product}", 2)
+            fault = stage.fault(stage.product) if stage.fault else ""
+            if fault:
+                raise StageError(f"stopped after {stage.does}: {fault}", UNFIT)
             self.seconds[stage.name] = round(time.perf_counter() - started, 1)
             self._write()
 
@@ -129,7 +138,7 @@ class Chain:
         if stage.printed is None:
             return subprocess.run(arguments, check=False).returncode
         process = subprocess.run(arguments, check=False, stdout=subprocess.PIPE)
-        if process.returncode == 0:
+        if process.returncode in stage.statuses:
             files.write(stage.printed, process.stdout)
         else:
             sys.stdout.buffer.write(process.stdout)

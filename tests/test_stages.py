@@ -95,3 +95,16 @@ def test_time_left_follows_the_stages_that_are_done(tmp_path: Path) -> None:
     stages[0].product.touch()
     chain.seconds["a"] = 120  # twice as long as planned
     assert chain.minutes_left() == 2
+
+
+def test_a_fault_of_the_product_stops_the_chain_and_is_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "verdict"
+    command = ("-c", "print('bad'); raise SystemExit(1)")
+    stage = Stage(
+        "a", "judging", command, path, printed=path, statuses=(0, 1), fault=Path.read_text
+    )
+    for _ in range(2):
+        with pytest.raises(StageError, match="stopped after judging: bad") as caught:
+            Chain(tmp_path, [stage, appending(tmp_path, "b")]).run()
+        assert caught.value.status == 1
+    assert not (tmp_path / "b").exists()
