@@ -281,6 +281,23 @@ def _controller(*arguments: object) -> tuple[str, ...]:
     return _arguments("controller", *arguments)
 
 
+def film(recipe: Recipe) -> None:
+    """Film the finished character and take its picture. Raises StageError if either fails."""
+    folder = recipe.options.out
+    play = _arguments(
+        "play", "--character", folder, "--headless", "--keys", WALK, "--size", "480x270",
+        "--camera", "chase",
+    )  # fmt: skip
+    film = folder / "walk.gif"
+    picture = folder / "picture.png"
+    taken = (*play, "--frames", "90", "--record", str(picture))
+    stages = [
+        Stage("film", "filming it", (*play, "--record", str(film)), film, 0.5),
+        Stage("picture", "taking its picture", taken, picture, 0.1),
+    ]
+    Chain(recipe.work / "pictures", stages).run()
+
+
 def publish(recipe: Recipe, chain: Chain) -> None:
     """Copy what belongs to the character into its folder, and write its card."""
     options = recipe.options
@@ -291,22 +308,7 @@ def publish(recipe: Recipe, chain: Chain) -> None:
         with files.atomic(options.out / path.name) as temporary:
             shutil.copyfile(path, temporary)
     CharacterFolder.write_info(options.out, options.info())
-    film = options.out / "walk.gif"
-    picture = options.out / "picture.png"
-    play = _arguments(
-        "play", "--character", options.out, "--headless", "--keys", WALK, "--size", "480x270",
-        "--camera", "chase",
-    )  # fmt: skip
-    Chain(
-        recipe.work / "pictures",
-        [
-            Stage("film", "filming it", (*play, "--record", str(film)), film, 0.5),
-            Stage(
-                "picture", "taking its picture",
-                (*play, "--frames", "90", "--record", str(picture)), picture, 0.1,
-            ),
-        ],
-    ).run()  # fmt: skip
+    film(recipe)
     write_card(options.out, options.info(), recipe, chain, options.task)
 
 
