@@ -47,30 +47,9 @@ class Canonical:
 def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canonical:
     """Bring captures to one form. Raises DataError if none of them can be used, and ConfigError if
     a role is stated for a joint that none of them has."""
-    _check_overrides(captures, settings)
-    notes: list[str] = []
-    bodies: list[Body] = []
-    for group in same_files(captures):
-        try:
-            body, remarks = make_body(group, settings)
-        except ControllerError as error:
-            notes += [f"{capture.name}: left out ({error})" for capture in group]
-            continue
-        name = f"{group[0].name} and {len(group) - 1} more" if len(group) > 1 else group[0].name
-        notes += [f"{name}: {remark}" for remark in remarks]
-        bodies += split_by_size(body)
-    if not bodies:
-        raise DataError("\n  ".join(["no usable motion in it", *notes]))
-
+    bodies, notes = find_bodies(captures, settings)
     main = max(bodies, key=lambda body: body.frames)
-    kind = main.captures[0]
-    skeleton = reference_skeleton(kind, main.roles, main.reference, main.lengths)
-    fault = implausible(skeleton, roles_of(skeleton, settings))
-    if fault:
-        raise DataError(
-            f"{kind.name}: no body has such proportions ({fault}); state what is wrong with --up, "
-            "--unit, --height or --roles"
-        )
+    skeleton = skeleton_of(main, settings)
     clips = []
     trips = []
     for body in bodies:
@@ -89,6 +68,42 @@ def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canon
             clips.append(clip)
             trips.append(trip)
     return Canonical(skeleton, clips, trips, notes)
+
+
+def find_bodies(
+    captures: Sequence[Capture], settings: CanonicalSettings
+) -> tuple[list[Body], list[str]]:
+    """The bodies in captures, and a sentence for everything that was assumed or left out. Raises
+    DataError if there are none, and ConfigError if a role is stated for a joint that none has."""
+    _check_overrides(captures, settings)
+    notes: list[str] = []
+    bodies: list[Body] = []
+    for group in same_files(captures):
+        try:
+            body, remarks = make_body(group, settings)
+        except ControllerError as error:
+            notes += [f"{capture.name}: left out ({error})" for capture in group]
+            continue
+        name = f"{group[0].name} and {len(group) - 1} more" if len(group) > 1 else group[0].name
+        notes += [f"{name}: {remark}" for remark in remarks]
+        bodies += split_by_size(body)
+    if not bodies:
+        raise DataError("\n  ".join(["no usable motion in it", *notes]))
+    return bodies, notes
+
+
+def skeleton_of(body: Body, settings: CanonicalSettings) -> Skeleton:
+    """The skeleton of a body in its reference pose. Raises DataError if no body has such
+    proportions."""
+    kind = body.captures[0]
+    skeleton = reference_skeleton(kind, body.roles, body.reference, body.lengths)
+    fault = implausible(skeleton, roles_of(skeleton, settings))
+    if fault:
+        raise DataError(
+            f"{kind.name}: no body has such proportions ({fault}); state what is wrong with --up, "
+            "--unit, --height or --roles"
+        )
+    return skeleton
 
 
 def _in_the_pose_of(main: Body, body: Body, order: list[int]) -> Body:
