@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -64,11 +65,10 @@ class Anatomy:
         while chain[-1] != start:
             chain.append(self.skeleton.parents[chain[-1]])
         way = torch.zeros(3, dtype=torch.float64)
-        for child, parent in zip(chain, chain[1:], strict=False):
+        for child in chain[:-1]:
             if child != end:
                 way = self.standing[child] @ way
             way = way + self.skeleton.offsets[child].double()
-            assert self.skeleton.parents[child] == parent
         return way
 
     def sole(self, limb: Limb) -> Tensor:
@@ -234,5 +234,5 @@ def _leg(anatomy: Anatomy) -> float:
     """Metres from the hip joint to the contact of a straight leg on a flat foot."""
     left = anatomy.roles.legs[0]
     chain = [joint for joint in (left.upper, left.middle, left.end) if joint is not None]
-    bones = [anatomy.segment(a, b) for a, b in zip(chain, chain[1:], strict=False)]
+    bones = [anatomy.segment(a, b) for a, b in pairwise(chain)]
     return sum(float(bone.norm()) for bone in bones) - float(anatomy.sole(left)[1])

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from controller.core.errors import ConfigError, ControllerError, DataError
+from controller.data import transfer
+from controller.data.anatomy import Anatomy, find_anatomy
 from controller.data.canonical import (
     SAME_BODY,
     Body,
     CanonicalSettings,
+    labels_of,
     make_body,
     on_skeleton,
     roles_of,
 )
 from controller.data.reference import bone_lengths, find_reference, reference_skeleton
+from controller.data.retarget import Retargeter, Target
 from controller.data.roundtrip import RoundTrip, compare, implausible
+from controller.data.transfer import Transfer
 from controller.motion.capture import Capture
 from controller.motion.skeleton import Clip, Skeleton
 
@@ -36,12 +41,14 @@ class Canonical:
     clips     in metres, Y up, at the files' own rates
     trips     the round trip of each clip
     notes     a sentence for everything that was assumed, changed or left out
+    transfers how the clips of other bodies came over
     """
 
     skeleton: Skeleton
     clips: list[Clip]
     trips: list[RoundTrip]
     notes: list[str]
+    transfers: list[Transfer] = field(default_factory=list)
 
 
 def canonical(captures: Sequence[Capture], settings: CanonicalSettings) -> Canonical:
@@ -104,6 +111,93 @@ def skeleton_of(body: Body, settings: CanonicalSettings) -> Skeleton:
             "--unit, --height or --roles"
         )
     return skeleton
+
+
+def bring_onto(
+    captures: Sequence[Capture], settings: CanonicalSettings, target: Target
+) -> Canonical:
+    """Bring captures of any bodies onto the skeleton of a target. Those that are of that body
+    already are not retargeted. Raises DataError if none of them can be used."""
+    bodies, notes = find_bodies(captures, settings)
+    result = Canonical(target.skeleton, [], [], notes)
+    faults = []
+    for body in bodies:
+        try:
+            _add_body(target, body, settings, result)
+        except ControllerError as error:
+            faults.append(str(error))
+            notes += [f"{capture.name}: left out ({error})" for capture in body.captures]
+    if len(faults) == len(bodies):
+        raise DataError(faults[0])
+    return result
+
+
+def _add_body(target: Target, body: Body, settings: CanonicalSettings, result: Canonical) -> None:
+    """Add the clips of one body to the result. Raises ControllerError if it is no body, or one of
+    another kind."""
+    own = skeleton_of(body, settings)
+    every = list(range(len(own)))
+    clips: list[tuple[Clip, RoundTrip, Capture]] = []
+    for capture in body.captures:
+        clip = on_skeleton(capture, body, own, every)
+        trip = compare(clip, capture, every)
+        if trip.is_good:
+            clips.append((clip, trip, capture))
+        else:
+            result.notes.append(f"{capture.name}: left out ({trip.complaint})")
+    if not clips:
+        return
+    retarget = Retargeter(
+        find_anatomy(own, [clip for clip, _, _ in clips], body.roles), target.anatomy
+    )
+    order = _same_body(body, target)
+    if order is not None:
+        turned = _with_axes_of(target, body, order, retarget.source)
+        for _, _, capture in clips:
+            clip = on_skeleton(capture, turned, target.skeleton, order)
+            trip = compare(clip, capture, order)
+            if trip.is_good:
+                result.clips.append(clip)
+                result.trips.append(trip)
+            else:
+                result.notes.append(f"{capture.name}: left out ({trip.complaint})")
+        return
+
+    for clip, trip, _ in clips:
+        made = retarget(clip)
+        how = transfer.compare(retarget, clip, made)
+        if how.complaint:
+            result.notes.append(f"{clip.name}: left out ({how.complaint})")
+            continue
+        result.clips.append(made)
+        result.trips.append(trip)
+        result.transfers.append(how)
+    name = clips[0][0].name + (f" and {len(clips) - 1} more" if len(clips) > 1 else "")
+    result.notes.append(
+        f"{name}: retargeted onto {target.name}; travel and speeds times {retarget.scale:.3f} "
+        f"(legs of {retarget.source.leg:.2f} m and {target.anatomy.leg:.2f} m)"
+    )
+
+
+def _same_body(body: Body, target: Target) -> list[int] | None:
+    """For each joint of the target that of a body, if it is the target's body."""
+    labels = labels_of(target.anatomy.roles, target.skeleton.names)
+    if not set(labels) <= set(body.labels):
+        return None
+    order = [body.labels.index(label) for label in labels]
+    lengths = target.skeleton.offsets.double().norm(dim=-1)
+    parents = [order[parent] if parent >= 0 else -1 for parent in target.skeleton.parents]
+    same_tree = [body.captures[0].parents[joint] for joint in order] == parents
+    return order if same_tree and alike(body.lengths[order], lengths) else None
+
+
+def _with_axes_of(target: Target, body: Body, order: list[int], own: Anatomy) -> Body:
+    """The body with a reference by which the same pose has the same rotations as the target's."""
+    rotations = body.reference.rotations.clone()
+    for joint, other in enumerate(order):
+        turn = target.anatomy.axes[joint] @ own.axes[other].T
+        rotations[other] = turn @ rotations[other]
+    return replace(body, reference=replace(body.reference, rotations=rotations))
 
 
 def _in_the_pose_of(main: Body, body: Body, order: list[int]) -> Body:

@@ -26,6 +26,9 @@ REACH = 0.995
 SINK_S = 0.2
 """Seconds within which the hips sink where a leg would not reach, and rise again."""
 
+SAME_SKELETON_M = 1e-3
+"""m by which the offsets of one skeleton may differ between two builds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Target:
@@ -43,17 +46,34 @@ class Target:
         """The target of a skeleton and clips on it."""
         return cls(name, skeleton, find_anatomy(skeleton, clips, Roles.of(skeleton)))
 
+    def has(self, skeleton: Skeleton) -> bool:
+        """Whether a skeleton is the target's, up to :data:`SAME_SKELETON_M`."""
+        joints = (skeleton.names, skeleton.parents)
+        if joints != (self.skeleton.names, self.skeleton.parents):
+            return False
+        apart = (skeleton.offsets - self.skeleton.offsets).abs().max()
+        return float(apart) < SAME_SKELETON_M
 
-def require_same_kind(source: Roles, target: Roles) -> None:
-    """Raise DataError if one body has two legs and the other one four."""
+
+def require_alike(source: Roles, target: Roles) -> None:
+    """Raise DataError if one body has two legs and the other one four, or if a leg of either lacks
+    a joint."""
     if source.kind != target.kind:
         raise DataError(f"a {source.kind} cannot be brought onto the skeleton of a {target.kind}")
+    for roles in (source, target):
+        for limb in roles.limbs:
+            if limb.grounded and not has_two_bones(limb):
+                raise DataError(
+                    f"the {limb.side} {limb.region} has no hip, knee or ankle joint among "
+                    f"{', '.join(roles.skeleton.names[joint] for joint in limb.joints)}; name them "
+                    "with --roles"
+                )
 
 
 @dataclass(frozen=True, eq=False)
 class Retargeter:
     """Brings clips of one body onto the skeleton of another. Raises DataError if one has two legs
-    and the other four.
+    and the other four, or if a leg lacks a joint.
 
     scale  the target's leg length over the source's
     """
@@ -62,7 +82,7 @@ class Retargeter:
     target: Anatomy
 
     def __post_init__(self) -> None:
-        require_same_kind(self.source.roles, self.target.roles)
+        require_alike(self.source.roles, self.target.roles)
 
     @property
     def scale(self) -> float:
@@ -83,6 +103,14 @@ class Retargeter:
         skeleton = self.target.skeleton
         local = to_local(skeleton.parents, rotations)
         return Clip(clip.name, skeleton, root.float(), local.float(), clip.fps)
+
+    def feet_apart(self, source: Clip, clip: Clip) -> Tensor:
+        """(T, F) metres: how far the feet of a retargeted clip are from their places."""
+        there = levelled(source, self.source.roles.feet).joint_positions().double()
+        here = clip.joint_positions().double()
+        places = self._contacts(there, clip.global_rotations().double())
+        apart = [(here[:, limb.contact] - place).norm(dim=-1) for limb, place in places.items()]
+        return torch.stack(apart, dim=-1)
 
     # -- rotations ---------------------------------------------------------------------------------
 
@@ -157,7 +185,7 @@ class Retargeter:
         result = {}
         for limb in self.target.roles.limbs:
             other = self.source.roles.limb(limb.region, limb.side)
-            if not limb.grounded or not has_two_bones(limb) or other is None:
+            if not limb.grounded or other is None:
                 continue
             assert limb.end is not None
             lateral = (rotations[:, limb.end] @ self.target.axes[limb.end])[..., 0]
@@ -211,9 +239,10 @@ class Retargeter:
         result = rotations.clone()
         result[:, limb.upper] = upper
         result[:, limb.middle] = middle
-        fixed = {limb.upper, limb.middle, limb.end, limb.toe}
+        moved = {limb.upper, limb.middle}
         for joint, parent in enumerate(skeleton.parents):
-            if parent in (limb.upper, limb.middle) and joint not in fixed:
+            if parent in moved and joint not in limb.joints:
+                moved.add(joint)
                 result[:, joint] = result[:, parent] @ self.target.standing[joint]
         return result
 

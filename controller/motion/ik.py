@@ -1,6 +1,6 @@
 """Inverse kinematics of a limb with two bones: a hip, a knee and an ankle that is to be somewhere.
 
-Positions are (..., 3) in metres and rotations (..., 3, 3) in the world, with any leading dimensions.
+Positions are (..., 3) in metres, rotations (..., 3, 3) in the world, with any leading dimensions.
 """
 
 from __future__ import annotations
