@@ -25,7 +25,7 @@ from controller.data.reference import MIRROR, asymmetry, slouch
 from controller.motion import geometry
 from controller.motion.capture import Capture
 from controller.motion.roles import Limb, Roles
-from controller.motion.skeleton import Clip, Skeleton
+from controller.motion.skeleton import Clip, Skeleton, forward_kinematics, to_global
 
 CANDIDATES = 4000
 """Frames of a set of clips in which a body's axes are looked for."""
@@ -77,6 +77,14 @@ class Anatomy:
         if limb.end is None or limb.contact == limb.end:
             return torch.zeros(3, dtype=torch.float64)
         return self.axes[limb.end].T @ self.segment(limb.end, limb.contact)
+
+    def from_hips(self, limb: Limb) -> Tensor:
+        """(3,) metres: from between the hip joints to the start of a limb when the body stands and
+        faces +Z."""
+        turned = to_global(self.skeleton.parents, self.standing)
+        joints = forward_kinematics(self.skeleton, turned.new_zeros(3), turned)
+        hips = joints[[leg.start for leg in self.roles.legs]].mean(dim=0)
+        return joints[limb.start] - hips
 
 
 def has_two_bones(limb: Limb) -> bool:

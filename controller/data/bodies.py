@@ -29,6 +29,8 @@ from controller.motion.skeleton import Clip, Skeleton
 SAME_DIRECTION = 0.94
 """Cosine of 20°: bones of one kind of file point in the same local directions, up to what differs
 between performers."""
+RIGID = 0.05
+"""Share of its length by which a bone may usually move in its parent's frame."""
 SAME_BODY_M = 0.01
 """m by which bones of one body may always differ between files."""
 
@@ -234,22 +236,26 @@ def same_files(captures: Sequence[Capture]) -> list[list[Capture]]:
 
 
 def local_directions(capture: Capture) -> torch.Tensor:
-    """(J, 3): each joint's direction from its parent, in the parent's own frame; zero for the root
-    and for joints that are on their parent. Two programs may write one skeleton with other
-    frames."""
+    """(J, 3): each joint's direction from its parent, in the parent's own frame; zero for the root,
+    for joints that are on their parent and for those that move about it, such as hips under a root
+    that stays. Two programs may write one skeleton with other frames."""
     directions = torch.zeros(len(capture.names), 3, dtype=torch.float64)
     for joint, parent in enumerate(capture.parents):
         if parent >= 0:
             bone = capture.positions[:, joint] - capture.positions[:, parent]
             frame = capture.rotations[:, parent].transpose(-1, -2)
-            directions[joint] = (frame @ bone[..., None]).squeeze(-1).median(dim=0).values
+            own = (frame @ bone[..., None]).squeeze(-1)
+            middle = own.median(dim=0).values
+            if float((own - middle).norm(dim=-1).median()) < RIGID * float(middle.norm()):
+                directions[joint] = middle
     size = directions.norm(dim=-1, keepdim=True)
     return torch.where(size > 1e-6 * size.max(), directions / size.clamp(min=1e-12), 0.0)
 
 
 def agree(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether directions (J, 3) are those of one kind of file."""
-    return bool(((one * other).sum(dim=-1) >= SAME_DIRECTION * one.norm(dim=-1)).all())
+    """Whether directions (J, 3) are those of one kind of file, as far as both have them."""
+    sizes = one.norm(dim=-1) * other.norm(dim=-1)
+    return bool(((one * other).sum(dim=-1) >= SAME_DIRECTION * sizes).all())
 
 
 def split_by_size(body: Body) -> list[Body]:

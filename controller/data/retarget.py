@@ -18,6 +18,7 @@ from controller.core.errors import DataError
 from controller.data.anatomy import Anatomy, find_anatomy, has_two_bones
 from controller.data.cleaning import levelled
 from controller.motion import geometry, ik
+from controller.motion.pose import facing
 from controller.motion.roles import Limb, Roles
 from controller.motion.skeleton import Clip, Skeleton, forward_kinematics, to_local
 
@@ -94,7 +95,7 @@ class Retargeter:
         joints = clip.joint_positions().double()
         rotations = self._carried(clip.global_rotations().double())
         root = self._root(joints, rotations)
-        contacts = self._contacts(joints, rotations)
+        contacts = self._contacts(clip, joints, rotations)
         root = root - self._sink(root, rotations, contacts, clip.fps)[:, None] * root.new_tensor(
             [0.0, 1.0, 0.0]
         )
@@ -106,9 +107,10 @@ class Retargeter:
 
     def feet_apart(self, source: Clip, clip: Clip) -> Tensor:
         """(T, F) metres: how far the feet of a retargeted clip are from their places."""
-        there = levelled(source, self.source.roles.feet).joint_positions().double()
+        source = levelled(source, self.source.roles.feet)
+        there = source.joint_positions().double()
         here = clip.joint_positions().double()
-        places = self._contacts(there, clip.global_rotations().double())
+        places = self._contacts(source, there, clip.global_rotations().double())
         apart = [(here[:, limb.contact] - place).norm(dim=-1) for limb, place in places.items()]
         return torch.stack(apart, dim=-1)
 
@@ -176,13 +178,15 @@ class Retargeter:
         above = forward_kinematics(self.target.skeleton, zero, rotations)[:, ours].mean(dim=1)
         return self.scale * joints[:, theirs].mean(dim=1) - above
 
-    def _contacts(self, joints: Tensor, rotations: Tensor) -> dict[Limb, Tensor]:
+    def _contacts(self, clip: Clip, joints: Tensor, rotations: Tensor) -> dict[Limb, Tensor]:
         """Limb of the target → where its contact must be, (T, 3) metres.
 
         It is where the source's contact is, scaled, moved along the foot by what the feet differ in
-        length, so that ankles stay under the body.
+        length, so that ankles stay under the body. Front legs are moved along the body by what the
+        trunks differ in length.
         """
         result = {}
+        turn = geometry.yaw_matrix(facing(clip).double())
         for limb in self.target.roles.limbs:
             other = self.source.roles.limb(limb.region, limb.side)
             if not limb.grounded or other is None:
@@ -193,6 +197,9 @@ class Retargeter:
             ahead = normalize(torch.linalg.cross(lateral, up, dim=-1), dim=-1)
             longer = self.target.sole(limb)[2] - self.scale * self.source.sole(other)[2]
             result[limb] = self.scale * joints[:, other.contact] + longer * ahead
+            if limb.region == "arm":
+                shift = self.target.from_hips(limb) - self.scale * self.source.from_hips(other)
+                result[limb] = result[limb] + turn @ (shift * shift.new_tensor([1.0, 0.0, 1.0]))
         return result
 
     def _ankle(self, limb: Limb, rotations: Tensor, contact: Tensor) -> Tensor:
