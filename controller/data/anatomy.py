@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from controller.data.orientation import forward
-from controller.data.reference import MIRROR, asymmetry, slouch
+from controller.data.reference import asymmetry, slouch
 from controller.motion import geometry
 from controller.motion.capture import Capture
 from controller.motion.roles import Limb, Roles
@@ -31,6 +31,8 @@ CANDIDATES = 4000
 """Frames of a set of clips in which a body's axes are looked for."""
 BEST = 0.02
 """Share of them in which it stands most upright, and in which a foot stands most still."""
+FEW = 15
+"""Frames that are averaged at least: single ones are in mid-stride."""
 SURE = 0.7
 """How far the directions of a hinge agree: the length of their mean over the mean of lengths."""
 BENT = 0.02
@@ -108,7 +110,6 @@ def find_anatomy(skeleton: Skeleton, clips: Sequence[Clip], roles: Roles) -> Ana
             _limb_axes(draft, limb, sample)
         if limb.grounded and limb.end is not None:
             _foot_axes(draft, limb, sample)
-    _make_symmetric(draft)
     return Anatomy(skeleton, roles, axes, local, hinges, draft.carrier, _leg(draft))
 
 
@@ -164,8 +165,13 @@ def _standing(sample: _Sample, roles: Roles) -> Tensor:
         if limb.region == "arm" and limb.end is not None and not limb.grounded:
             arm = joints[:, limb.start] - joints[:, limb.end]
             cost = cost + 0.3 * (arm.norm(dim=-1) - arm[:, 1])
-    chosen = cost.argsort()[: max(1, round(BEST * len(cost)))]
+    chosen = cost.argsort()[: _count(len(cost))]
     return mean_rotation((sample.facing[:, None] @ sample.rotations)[chosen])
+
+
+def _count(frames: int) -> int:
+    """How many of so many frames are the best ones."""
+    return max(round(BEST * frames), min(FEW, frames))
 
 
 def mean_rotation(rotations: Tensor) -> Tensor:
@@ -215,7 +221,7 @@ def _foot_axes(anatomy: Anatomy, limb: Limb, sample: _Sample) -> None:
     height = sample.joints[:, limb.contact, 1]
     tall = sample.joints[:, anatomy.roles.hips, 1] - height
     pace = torch.where(tall < 0.8 * tall.median(), torch.inf, pace)
-    still = pace.argsort()[: max(1, round(BEST * len(pace)))]
+    still = pace.argsort()[: _count(len(pace))]
     for joint in {limb.end, limb.contact}:
         flat = mean_rotation((sample.facing @ sample.rotations[:, joint])[still])
         anatomy.axes[joint] = flat.T
@@ -227,20 +233,12 @@ def _foot_axes(anatomy: Anatomy, limb: Limb, sample: _Sample) -> None:
                 anatomy.axes[joint] = anatomy.axes[joint] @ turn
 
 
-def _make_symmetric(anatomy: Anatomy) -> None:
-    """Average what was found on the left and on the right."""
-    partners = [own if other < 0 else other for own, other in enumerate(anatomy.roles.partners)]
-    for rotations in (anatomy.axes, anatomy.standing):
-        images = MIRROR @ rotations[partners] @ MIRROR
-        rotations.copy_(mean_rotation(torch.stack((rotations, images))))
-    for limb in anatomy.hinges:
-        assert limb.upper is not None
-        anatomy.hinges[limb] = anatomy.axes[limb.upper][:, 0]
-
-
 def _leg(anatomy: Anatomy) -> float:
-    """Metres from the hip joint to the contact of a straight leg on a flat foot."""
-    left = anatomy.roles.legs[0]
-    chain = [joint for joint in (left.upper, left.middle, left.end) if joint is not None]
-    bones = [anatomy.segment(a, b) for a, b in pairwise(chain)]
-    return sum(float(bone.norm()) for bone in bones) - float(anatomy.sole(left)[1])
+    """Metres from the hip joint to the contact of a straight leg on a flat foot, the mean of both
+    legs."""
+    total = 0.0
+    for leg in anatomy.roles.legs:
+        chain = [joint for joint in (leg.upper, leg.middle, leg.end) if joint is not None]
+        bones = (anatomy.segment(start, end) for start, end in pairwise(chain))
+        total += sum(float(bone.norm()) for bone in bones) - float(anatomy.sole(leg)[1])
+    return total / 2

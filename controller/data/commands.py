@@ -132,11 +132,12 @@ class Build:
         if not how:
             return
         print(
-            f"retargeted: {len(how['clips'])} clips, foot skate {how['skate_before']:.3f} before "
-            f"and {how['skate_after']:.3f} cm a frame after; limb bones {how['bones_deg']:.1f}° "
-            f"off on average, {how['worst_deg']:.1f}° at most ({how['worst_bone']} in "
-            f"{how['worst_clip']}); feet {how['feet_mm']:.1f} mm from their places at most; joints "
-            f"{how['joints_mm']:.0f} mm apart after scaling"
+            f"retargeted: {len(how['clips'])} clips; foot skate {how['skate_before']:.3f} before "
+            f"and {how['skate_after']:.3f} cm a frame after (times {how['skate_ratio']:.2f} in the "
+            f"median clip); limb bones {how['bones_deg']:.1f}° off on average, "
+            f"{how['worst_deg']:.1f}° at most ({how['worst_bone']} in {how['worst_clip']}); feet "
+            f"{how['feet_mm']:.1f} mm from their places at most; joints {how['joints_mm']:.0f} mm "
+            "apart after scaling"
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ LARGEST_BONES_DEG = 30.0
 class Transfer:
     """How a clip came over to another body.
 
+    frames        of the source
     scale         leg lengths, and so travel and speeds, over those of the source
     skate_before  foot skate of the source, cm a frame at :data:`FPS`
     skate_after   that of the retargeted clip
@@ -47,6 +49,7 @@ class Transfer:
     """
 
     name: str
+    frames: int
     scale: float
     skate_before: float
     skate_after: float
@@ -88,6 +91,7 @@ def compare(retarget: Retargeter, source: Clip, clip: Clip) -> Transfer:
     feet = retarget.feet_apart(source, clip)
     return Transfer(
         clip.name,
+        len(source),
         retarget.scale,
         _skate(source, theirs),
         _skate(clip, ours),
@@ -143,16 +147,20 @@ def _bone_angles(here: Tensor, there: Tensor, ours: Roles, theirs: Roles) -> dic
 
 def summary(transfers: Sequence[Transfer]) -> dict[str, Any]:
     """How all retargeted clips came over, as plain values for a data set's header and its users.
-    Means are over clips. Empty if none was retargeted."""
+    Means are over all frames, ``skate_ratio`` is the median over clips. Empty if none was
+    retargeted."""
     if not transfers:
         return {}
-    count = len(transfers)
+    frames = sum(transfer.frames for transfer in transfers)
+    means = {
+        name: sum(getattr(transfer, name) * transfer.frames for transfer in transfers) / frames
+        for name in ("skate_before", "skate_after", "joints_mm", "bones_deg")
+    }
     worst = max(transfers, key=lambda transfer: transfer.worst_deg)
+    ratios = (transfer.skate_after / max(transfer.skate_before, 1e-6) for transfer in transfers)
     return {
-        "skate_before": sum(transfer.skate_before for transfer in transfers) / count,
-        "skate_after": sum(transfer.skate_after for transfer in transfers) / count,
-        "joints_mm": sum(transfer.joints_mm for transfer in transfers) / count,
-        "bones_deg": sum(transfer.bones_deg for transfer in transfers) / count,
+        **means,
+        "skate_ratio": median(ratios),
         "worst_deg": worst.worst_deg,
         "worst_bone": worst.bone,
         "worst_clip": worst.name,
