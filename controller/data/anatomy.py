@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import torch
@@ -49,7 +50,7 @@ class Anatomy:
               the root relative to where it faces
     hinges    limb → its hinge (3,), in the frame of its upper joint
     carrier   the joint that carries the arms, or the last one of the spine
-    leg       metres from the hip joint along the bones to the ankle, and down to the contact
+    leg       metres from the hip joint along the bones to the ankle
     """
 
     skeleton: Skeleton
@@ -79,6 +80,16 @@ class Anatomy:
         if limb.end is None or limb.contact == limb.end:
             return torch.zeros(3, dtype=torch.float64)
         return self.axes[limb.end].T @ self.segment(limb.end, limb.contact)
+
+    @cached_property
+    def ankle(self) -> float:
+        """Metres from the contact up to the ankle while a foot is flat; 0 if it is the contact."""
+        return -sum(float(self.sole(leg)[1]) for leg in self.roles.legs) / 2
+
+    @property
+    def has_toes(self) -> bool:
+        """Whether the contacts of the legs are below the ankles."""
+        return all(leg.contact != leg.end for leg in self.roles.legs)
 
     def from_hips(self, limb: Limb) -> Tensor:
         """(3,) metres: from between the hip joints to the start of a limb when the body stands and
@@ -234,11 +245,10 @@ def _foot_axes(anatomy: Anatomy, limb: Limb, sample: _Sample) -> None:
 
 
 def _leg(anatomy: Anatomy) -> float:
-    """Metres from the hip joint to the contact of a straight leg on a flat foot, the mean of both
-    legs."""
+    """Metres from the hip joint along the bones to the ankle, the mean of both legs."""
     total = 0.0
     for leg in anatomy.roles.legs:
         chain = [joint for joint in (leg.upper, leg.middle, leg.end) if joint is not None]
         bones = (anatomy.segment(start, end) for start, end in pairwise(chain))
-        total += sum(float(bone.norm()) for bone in bones) - float(anatomy.sole(leg)[1])
+        total += sum(float(bone.norm()) for bone in bones)
     return total / 2

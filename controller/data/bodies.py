@@ -152,17 +152,18 @@ def _add_body(target: Target, body: Body, settings: CanonicalSettings, result: C
     retarget = Retargeter(
         find_anatomy(own, [clip for clip, _, _ in clips], body.roles), target.anatomy
     )
-    order = _same_body(body, target)
-    if order is not None:
+    if (order := _same_body(body, target)) is not None:
         turned = _with_axes_of(target, body, order, retarget.source)
-        for _, _, capture in clips:
-            clip = on_skeleton(capture, turned, target.skeleton, order)
-            trip = compare(clip, capture, order)
-            if trip.is_good:
-                result.clips.append(clip)
-                result.trips.append(trip)
+        others = []
+        for clip, trip, capture in clips:
+            same = on_skeleton(capture, turned, target.skeleton, order)
+            if compare(same, capture, order).is_good:
+                result.clips.append(same)
+                result.trips.append(compare(same, capture, order))
             else:
-                result.notes.append(f"{capture.name}: left out ({trip.complaint})")
+                others.append((clip, trip, capture))
+        clips = others
+    if not clips:
         return
 
     for clip, trip, _ in clips:
@@ -177,7 +178,7 @@ def _add_body(target: Target, body: Body, settings: CanonicalSettings, result: C
     name = clips[0][0].name + (f" and {len(clips) - 1} more" if len(clips) > 1 else "")
     result.notes.append(
         f"{name}: retargeted onto {target.name}; travel and speeds times {retarget.scale:.3f} "
-        f"(legs of {retarget.source.leg:.2f} m and {target.anatomy.leg:.2f} m)"
+        f"(legs of {retarget.legs[0]:.2f} m and {retarget.legs[1]:.2f} m)"
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -17,16 +18,19 @@ from torch.nn.functional import normalize
 from controller.core.errors import DataError
 from controller.data.anatomy import Anatomy, find_anatomy, has_two_bones
 from controller.data.cleaning import levelled
+from controller.data.correspondence import carried
 from controller.motion import geometry, ik
 from controller.motion.pose import facing
 from controller.motion.roles import Limb, Roles
 from controller.motion.skeleton import Clip, Skeleton, forward_kinematics, to_local
 
 REACH = 0.995
-"""Share of its bones' length to which a leg may be stretched: a straight knee pops."""
+"""Share of its bones' length to which a leg may be stretched where the source's is not straighter:
+a straight knee pops."""
 SINK_S = 0.2
 """Seconds within which the hips sink where a leg would not reach, and rise again."""
 
+UP = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
 SAME_SKELETON_M = 1e-3
 """m by which the offsets of one skeleton may differ between two builds."""
 
@@ -76,7 +80,8 @@ class Retargeter:
     """Brings clips of one body onto the skeleton of another. Raises DataError if one has two legs
     and the other four, or if a leg lacks a joint.
 
-    scale  the target's leg length over the source's
+    Where one of them has no toes, the ankle is what stands on its floor, and legs are compared from
+    the hip to the ankle.
     """
 
     source: Anatomy
@@ -85,22 +90,30 @@ class Retargeter:
     def __post_init__(self) -> None:
         require_alike(self.source.roles, self.target.roles)
 
+    @cached_property
+    def legs(self) -> tuple[float, float]:
+        """Metres: the leg lengths of source and target that are compared."""
+        bodies = (self.source, self.target)
+        to_floor = all(body.has_toes for body in bodies)
+        source, target = (body.leg + (body.ankle if to_floor else 0.0) for body in bodies)
+        return source, target
+
     @property
     def scale(self) -> float:
-        return self.target.leg / self.source.leg
+        """The target's leg length over the source's: what travel and speeds are multiplied by."""
+        return self.legs[1] / self.legs[0]
 
     def __call__(self, clip: Clip) -> Clip:
         """A clip of the source on the target's skeleton, with the floor at 0 in both."""
         clip = levelled(clip, self.source.roles.feet)
         joints = clip.joint_positions().double()
-        rotations = self._carried(clip.global_rotations().double())
+        rotations = carried(self.source, self.target, clip.global_rotations().double())
         root = self._root(joints, rotations)
-        contacts = self._contacts(clip, joints, rotations)
-        root = root - self._sink(root, rotations, contacts, clip.fps)[:, None] * root.new_tensor(
-            [0.0, 1.0, 0.0]
-        )
-        for limb, contact in contacts.items():
-            rotations = self._placed(limb, root, rotations, contact)
+        ankles = self._ankles(clip, joints, rotations)
+        sink = self._sink(joints, root, rotations, ankles)
+        root = root - ik.smooth_cover(sink, round(SINK_S * clip.fps))[:, None] * UP
+        for limb, ankle in ankles.items():
+            rotations = self._placed(limb, root, rotations, ankle)
         skeleton = self.target.skeleton
         local = to_local(skeleton.parents, rotations)
         return Clip(clip.name, skeleton, root.float(), local.float(), clip.fps)
@@ -110,64 +123,9 @@ class Retargeter:
         source = levelled(source, self.source.roles.feet)
         there = source.joint_positions().double()
         here = clip.joint_positions().double()
-        places = self._contacts(source, there, clip.global_rotations().double())
-        apart = [(here[:, limb.contact] - place).norm(dim=-1) for limb, place in places.items()]
+        ankles = self._ankles(source, there, clip.global_rotations().double())
+        apart = [(here[:, limb.end] - place).norm(dim=-1) for limb, place in ankles.items()]
         return torch.stack(apart, dim=-1)
-
-    # -- rotations ---------------------------------------------------------------------------------
-
-    def _carried(self, rotations: Tensor) -> Tensor:
-        """(T, J, 3, 3) global rotations of the target from those of the source. A joint without
-        counterpart is to its parent as it is when the body stands."""
-        target = self.target
-        anatomical = rotations @ self.source.axes
-        found = {
-            **self._trunk(anatomical),
-            **self._limbs(anatomical),
-        }
-        result: list[Tensor] = []
-        for joint, parent in enumerate(target.skeleton.parents):
-            if joint in found:
-                result.append(found[joint] @ target.axes[joint].T)
-            else:
-                above = result[parent]
-                result.append(above @ target.standing[joint])
-        return torch.stack(result, dim=1)
-
-    def _trunk(self, anatomical: Tensor) -> dict[int, Tensor]:
-        """Joint of the target → anatomical axes (T, 3, 3): along the spine, the neck and the tail,
-        by how far up the chain each bone is."""
-        found = {self.target.roles.hips: anatomical[:, self.source.roles.hips]}
-        for ours, theirs in zip(_chains(self.target), _chains(self.source), strict=True):
-            if len(ours) < 2 or not theirs:
-                continue
-            places = _places(self.target.skeleton, ours)
-            known = _places(self.source.skeleton, theirs)
-            turns = geometry.matrix_to_quaternion(anatomical[:, theirs])
-            for joint, place in zip(ours, places, strict=True):
-                above = next((i for i, other in enumerate(known) if other >= place - 1e-9), -1)
-                above = above % len(known)
-                below = max(above - 1, 0)
-                span = known[above] - known[below]
-                amount = (place - known[below]) / span if span > 1e-9 else 1.0
-                share = turns.new_full((len(turns), 1), min(max(amount, 0.0), 1.0))
-                mixed = geometry.slerp(turns[:, below], turns[:, above], share)
-                found.setdefault(joint, geometry.quaternion_to_matrix(mixed))
-        return found
-
-    def _limbs(self, anatomical: Tensor) -> dict[int, Tensor]:
-        """Joint of the target → anatomical axes (T, 3, 3) of the same part of the same limb."""
-        found = {}
-        for limb in self.target.roles.limbs:
-            other = self.source.roles.limb(limb.region, limb.side)
-            for part in ("base", "upper", "middle", "end", "toe"):
-                ours = getattr(limb, part)
-                theirs = None if other is None else getattr(other, part)
-                if ours is not None and theirs is not None:
-                    found[ours] = anatomical[:, theirs]
-        return found
-
-    # -- places ------------------------------------------------------------------------------------
 
     def _root(self, joints: Tensor, rotations: Tensor) -> Tensor:
         """(T, 3) metres: where the root must be for the middle of the hip joints to travel as the
@@ -176,66 +134,75 @@ class Retargeter:
         theirs = [limb.start for limb in self.source.roles.legs]
         zero = rotations.new_zeros(len(rotations), 3)
         above = forward_kinematics(self.target.skeleton, zero, rotations)[:, ours].mean(dim=1)
-        return self.scale * joints[:, theirs].mean(dim=1) - above
+        lower = self.legs[1] - self.target.leg - self.target.ankle
+        lift = lower - self.scale * (self.legs[0] - self.source.leg - self.source.ankle)
+        return self.scale * joints[:, theirs].mean(dim=1) - lift * UP - above
 
-    def _contacts(self, clip: Clip, joints: Tensor, rotations: Tensor) -> dict[Limb, Tensor]:
-        """Limb of the target → where its contact must be, (T, 3) metres.
+    def _ankles(self, clip: Clip, joints: Tensor, rotations: Tensor) -> dict[Limb, Tensor]:
+        """Limb of the target → where its end must be, (T, 3) metres.
 
-        It is where the source's contact is, scaled, moved along the foot by what the feet differ in
-        length, so that ankles stay under the body. Front legs are moved along the body by what the
-        trunks differ in length.
+        If both bodies have toes, these are where the source's are, scaled, moved along the foot by
+        what the feet differ in length, so that ankles stay under the body. Without toes, ankles are
+        where the source's are. Front legs are moved along the body by what the trunks differ in
+        length.
         """
         result = {}
         turn = geometry.yaw_matrix(facing(clip).double())
-        for limb in self.target.roles.limbs:
-            other = self.source.roles.limb(limb.region, limb.side)
-            if not limb.grounded or other is None:
-                continue
-            assert limb.end is not None
-            lateral = (rotations[:, limb.end] @ self.target.axes[limb.end])[..., 0]
-            up = lateral.new_tensor([0.0, 1.0, 0.0]).expand_as(lateral)
-            ahead = normalize(torch.linalg.cross(lateral, up, dim=-1), dim=-1)
-            longer = self.target.sole(limb)[2] - self.scale * self.source.sole(other)[2]
-            result[limb] = self.scale * joints[:, other.contact] + longer * ahead
+        for limb, other in self._standing_limbs():
+            assert limb.end is not None and other.end is not None
+            soles = (self.target.sole(limb), self.source.sole(other))
+            if limb.contact == limb.end or other.contact == other.end:
+                place = self.scale * joints[:, other.end]
+                place = place - UP * (soles[0][1] - self.scale * soles[1][1])
+            else:
+                lateral = (rotations[:, limb.end] @ self.target.axes[limb.end])[..., 0]
+                ahead = torch.linalg.cross(lateral, UP.expand_as(lateral), dim=-1)
+                longer = soles[0][2] - self.scale * soles[1][2]
+                toe = self.scale * joints[:, other.contact] + longer * normalize(ahead, dim=-1)
+                foot = self.target.segment(limb.end, limb.contact)
+                place = toe - (rotations[:, limb.end] @ foot[:, None]).squeeze(-1)
             if limb.region == "arm":
                 shift = self.target.from_hips(limb) - self.scale * self.source.from_hips(other)
-                result[limb] = result[limb] + turn @ (shift * shift.new_tensor([1.0, 0.0, 1.0]))
+                place = place + turn @ (shift * (1 - UP))
+            result[limb] = place
         return result
 
-    def _ankle(self, limb: Limb, rotations: Tensor, contact: Tensor) -> Tensor:
-        """(T, 3) metres: where a limb's end must be for its contact to be at a place."""
-        assert limb.end is not None
-        if limb.contact == limb.end:
-            return contact
-        foot = self.target.segment(limb.end, limb.contact)
-        return contact - (rotations[:, limb.end] @ foot[:, None]).squeeze(-1)
+    def _standing_limbs(self) -> list[tuple[Limb, Limb]]:
+        """The limbs of the target that stand on the ground, each with the source's."""
+        pairs = []
+        for limb in self.target.roles.limbs:
+            other = self.source.roles.limb(limb.region, limb.side)
+            if limb.grounded and other is not None:
+                pairs.append((limb, other))
+        return pairs
 
     def _sink(
-        self, root: Tensor, rotations: Tensor, contacts: dict[Limb, Tensor], fps: float
+        self, joints: Tensor, root: Tensor, rotations: Tensor, ankles: dict[Limb, Tensor]
     ) -> Tensor:
-        """(T,) metres by which the hips must be lower so that all legs reach."""
-        joints = forward_kinematics(self.target.skeleton, root, rotations)
+        """(T,) metres by which the hips must be lower so that all legs reach, as far stretched as
+        those of the source."""
+        ours = forward_kinematics(self.target.skeleton, root, rotations)
         drops = [root.new_zeros(len(root))]
-        for limb, contact in contacts.items():
-            ankle = self._ankle(limb, rotations, contact)
-            bones = self._bones(limb)
-            reach = REACH * float(sum(bone.norm() for bone in bones))
-            drops.append(ik.needed_drop(joints[:, limb.start], ankle, reach))
-        needed = torch.stack(drops).amax(dim=0)
-        return ik.smooth_cover(needed, round(SINK_S * fps))
+        for limb, other in self._standing_limbs():
+            chain = joints[:, [other.upper, other.middle, other.end]]
+            length = chain.diff(dim=1).norm(dim=-1).sum(dim=-1)
+            stretch = (chain[:, 2] - chain[:, 0]).norm(dim=-1) / length
+            reach = sum(float(bone.norm()) for bone in self._bones(limb))
+            reach = reach * stretch.clamp(min=REACH)
+            drops.append(ik.needed_drop(ours[:, limb.start], ankles[limb], reach))
+        return torch.stack(drops).amax(dim=0)
 
     def _bones(self, limb: Limb) -> tuple[Tensor, Tensor]:
         assert limb.upper is not None and limb.middle is not None and limb.end is not None
         upper = self.target.segment(limb.upper, limb.middle)
         return upper, self.target.segment(limb.middle, limb.end)
 
-    def _placed(self, limb: Limb, root: Tensor, rotations: Tensor, contact: Tensor) -> Tensor:
-        """The rotations with a leg bent so that its contact is at its place; the foot keeps its
+    def _placed(self, limb: Limb, root: Tensor, rotations: Tensor, ankle: Tensor) -> Tensor:
+        """The rotations with a leg bent so that its end is at a place (T, 3); the foot keeps its
         own."""
         assert limb.upper is not None and limb.middle is not None
         skeleton = self.target.skeleton
         start = forward_kinematics(skeleton, root, rotations)[:, limb.upper]
-        ankle = self._ankle(limb, rotations, contact)
         upper, middle = ik.two_bone(
             start,
             (rotations[:, limb.upper], rotations[:, limb.middle]),
@@ -252,29 +219,3 @@ class Retargeter:
                 moved.add(joint)
                 result[:, joint] = result[:, parent] @ self.target.standing[joint]
         return result
-
-
-def _chains(anatomy: Anatomy) -> tuple[list[int], list[int], list[int]]:
-    """The chains of joints of a body's midline: from the hips to the joint that carries the arms,
-    from there to the head, and the tail from the hips."""
-    roles = anatomy.roles
-    way = [anatomy.carrier]
-    while way[0] != roles.hips:
-        way.insert(0, anatomy.skeleton.parents[way[0]])
-    neck = [anatomy.carrier] if roles.head is None else [roles.head]
-    while neck[0] not in way and neck[0] >= 0:
-        neck.insert(0, anatomy.skeleton.parents[neck[0]])
-    return way, neck, [roles.hips, *roles.tail] if roles.tail else []
-
-
-def _places(skeleton: Skeleton, chain: list[int]) -> list[float]:
-    """Where along a chain the middle of each joint's bone is: 0 for the first and 1 for the last
-    joint, which are what they are."""
-    lengths = [float(skeleton.offsets[joint].norm()) for joint in chain[1:]]
-    total = sum(lengths) or 1.0
-    places = [0.0]
-    done = lengths[0] if lengths else 0.0
-    for length in lengths[1:]:
-        places.append((done + length / 2) / total)
-        done += length
-    return [*places, 1.0] if lengths else places

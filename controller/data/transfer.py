@@ -17,6 +17,7 @@ from torch import Tensor
 
 from controller.core.errors import DataError
 from controller.data.cleaning import levelled
+from controller.data.correspondence import joint_pairs
 from controller.data.retarget import Retargeter
 from controller.motion.metrics import foot_skate
 from controller.motion.pose import FPS
@@ -83,9 +84,8 @@ def compare(retarget: Retargeter, source: Clip, clip: Clip) -> Transfer:
     here = clip.joint_positions().double()
     if not bool(here.isfinite().all()):
         raise DataError("what came out is not finite")
-    pairs = joint_pairs(ours, theirs)
-    one, other = (torch.tensor(row) for row in zip(*pairs, strict=True))
-    apart = here[:, one] - retarget.scale * there[:, other]
+    pairs = torch.tensor(joint_pairs(ours, theirs))
+    apart = here[:, pairs[:, 0]] - retarget.scale * there[:, pairs[:, 1]]
     bones = _bone_angles(here, there, ours, theirs)
     bone = max(bones, key=lambda joint: bones[joint])
     feet = retarget.feet_apart(source, clip)
@@ -107,22 +107,6 @@ def _skate(clip: Clip, roles: Roles) -> float:
     """Foot skate in cm a frame, with the floor where the data set will have it."""
     level = levelled(clip.resampled(FPS), roles.feet)
     return float(foot_skate(level.joint_positions()[:, list(roles.feet)]).mean())
-
-
-def joint_pairs(ours: Roles, theirs: Roles) -> list[tuple[int, int]]:
-    """Joints that two bodies both have: hips, head and the parts of limbs."""
-    pairs = [(ours.hips, theirs.hips)]
-    if ours.head is not None and theirs.head is not None:
-        pairs.append((ours.head, theirs.head))
-    for limb in ours.limbs:
-        other = theirs.limb(limb.region, limb.side)
-        if other is None:
-            continue
-        for part in ("upper", "middle", "end", "toe"):
-            joints = (getattr(limb, part), getattr(other, part))
-            if None not in joints:
-                pairs.append(joints)
-    return pairs
 
 
 def _bone_angles(here: Tensor, there: Tensor, ours: Roles, theirs: Roles) -> dict[int, float]:

@@ -71,12 +71,13 @@ def _angle(source: Tensor, target: Tensor, axis: Tensor) -> Tensor:
     return torch.atan2((cross * axis).sum(dim=-1), (source * target).sum(dim=-1))
 
 
-def needed_drop(start: Tensor, target: Tensor, reach: float) -> Tensor:
-    """By how many metres (...) a limb's upper joint must sink so that its end reaches the target;
-    0 where it does. A target that is too far to the side needs what brings both to one height."""
+def needed_drop(start: Tensor, target: Tensor, reach: Tensor) -> Tensor:
+    """By how many metres (...) a limb's upper joint must sink so that its end reaches the target
+    with a length of ``reach`` (...); 0 where it does. A target that is too far to the side needs
+    what brings both to one height."""
     way = start - target
     side = way[..., [0, 2]].square().sum(dim=-1)
-    height = (reach * reach - side).clamp(min=0).sqrt()
+    height = (reach.square() - side).clamp(min=0).sqrt()
     return (way[..., 1] - height).clamp(min=0)
 
 
