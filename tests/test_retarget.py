@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from rewriting import Convention, write
@@ -15,7 +16,7 @@ from torch import Tensor
 from controller.core.errors import ControllerError, DataError
 from controller.data import commands, sources, target, transfer
 from controller.data.anatomy import find_anatomy
-from controller.data.bodies import find_bodies
+from controller.data.bodies import bring_onto, find_bodies
 from controller.data.canonical import CanonicalSettings
 from controller.data.cleaning import levelled
 from controller.data.correspondence import joint_pairs
@@ -24,7 +25,7 @@ from controller.data.formats import bvh
 from controller.data.retarget import Retargeter, Target, require_alike
 from controller.data.transfer import Transfer
 from controller.motion.geometry import axis_rotation
-from controller.motion.roles import Roles
+from controller.motion.roles import Limb, Roles
 from controller.motion.skeleton import Clip, Skeleton, to_local
 
 SPEED = 1.1
@@ -46,7 +47,13 @@ def body(family: str, size: float = 1.0, shins: float = 1.0, trunk: float = 1.0)
     return replace(skeleton, offsets=offsets, tips=size * skeleton.tips)
 
 
-def walk_on(skeleton: Skeleton, name: str = "walk", turn: float = 0.3, size: float = 1.0) -> Clip:
+def walk_on(
+    skeleton: Skeleton,
+    name: str = "walk",
+    turn: float = 0.3,
+    size: float = 1.0,
+    knees: float = 1.7,
+) -> Clip:
     """Three seconds of a walk on any skeleton that stands in a T-pose: limbs swing about the
     lateral axis, arms hang, feet stay level while they are behind and the body turns left."""
     roles = Roles.of(skeleton)
@@ -60,7 +67,7 @@ def walk_on(skeleton: Skeleton, name: str = "walk", turn: float = 0.3, size: flo
         for part in ("upper", "middle", "end", "toe"):
             joint = getattr(limb, part)
             if joint is not None:
-                angle, rest = _pose_of(limb.region, limb.side, part, swing, lift)
+                angle, rest = _pose_of(limb, part, swing, knees - lift)
                 world[joint] = axis_rotation("Y", yaw) @ axis_rotation("X", angle) @ rest
     rotations: list[Tensor] = []
     for joint, parent in enumerate(skeleton.parents):
@@ -73,15 +80,14 @@ def walk_on(skeleton: Skeleton, name: str = "walk", turn: float = 0.3, size: flo
     return levelled(Clip(name, skeleton, root.float(), local.float(), 30.0), roles.feet)
 
 
-def _pose_of(
-    region: str, side: str, part: str, swing: Tensor, lift: Tensor
-) -> tuple[Tensor, Tensor]:
+def _pose_of(limb: Limb, part: str, swing: Tensor, bend: Tensor) -> tuple[Tensor, Tensor]:
     """How far a limb's part is turned about the lateral axis, and its rest rotation."""
-    if region == "leg":
-        knee = 0.35 * (1.7 - lift)
-        angles = {"upper": 0.4 * swing - 0.1, "middle": 0.4 * swing - 0.1 + knee}
-        return angles.get(part, 0.3 * (1 - lift)), torch.eye(3, dtype=torch.float64)
-    down = axis_rotation("Z", torch.tensor(-1.4 if side == "left" else 1.4, dtype=torch.float64))
+    if limb.region == "leg":
+        thigh = 0.4 * swing - 0.1
+        angles = {"upper": thigh, "middle": thigh + 0.35 * bend}
+        return angles.get(part, 0.3 * (bend - bend.min())), torch.eye(3, dtype=torch.float64)
+    sign = -1.0 if limb.side == "left" else 1.0
+    down = axis_rotation("Z", torch.tensor(1.4 * sign, dtype=torch.float64))
     return -0.4 * swing - (0.0 if part == "upper" else 0.5), down
 
 
@@ -197,34 +203,93 @@ def knee_angles(clip: Clip) -> Tensor:
     return torch.stack(angles, dim=-1)
 
 
-def test_a_leg_that_does_not_reach_sinks_the_hips_and_no_knee_pops() -> None:
-    """A straight-legged walk: with the feet further apart than the legs can go, hips must sink."""
-    source = walk_on(body("lafan1"))
-    there = retargeter(source, walk_on(body("mixamo", shins=0.8)))
-    stretched = replace(source, positions=source.positions + torch.tensor([0.0, 0.04, 0.0]))
-    joints = stretched.joint_positions()
-    assert float(knee_angles(source).diff(dim=0).abs().max()) < 15
-    made = there(stretched)
-    assert float(knee_angles(made).diff(dim=0).abs().max()) < 18
-    assert float(made.positions[:, 1].diff(n=2).abs().max()) < 0.004, "hips sink smoothly"
-    assert len(joints) == len(made)
+def test_where_legs_do_not_reach_the_hips_sink_smoothly() -> None:
+    """Straight legs from a pelvis three times as wide do not reach the same feet."""
+    source = walk_on(body("lafan1"), knees=1.02)
+    wide = body("mixamo")
+    for leg in Roles.of(wide).legs:
+        wide.offsets[leg.start, 0] *= 3
+    there = retargeter(source, walk_on(wide, knees=1.02))
+    made = there(source)
+    hips = (made.positions - source.positions)[:, 1]
+    assert float(hips.max()) < -0.005
+    assert float(hips.diff(n=2).abs().max()) < 0.002
+    assert float(there.feet_apart(source, made).max()) < 1e-4
+    pops = knee_angles(made).diff(dim=0).abs().max() / knee_angles(source).diff(dim=0).abs().max()
+    assert float(pops) < 1.5
+
+
+def test_straight_knees_bend_forward_where_they_must() -> None:
+    walk = walk_on(body("lafan1"))
+    there = retargeter(walk, walk_on(body("mixamo", shins=0.7)))
+    stand = Clip("stand", walk.skeleton, walk.positions[:60], torch.eye(3).repeat(60, 22, 1, 1), 30)
+    lower = stand.positions - torch.tensor([0.0, 0.1, 0.0])
+    rotations = stand.rotations.clone()
+    for leg in Roles.of(walk.skeleton).legs:
+        rotations[30:, leg.upper] = axis_rotation("X", torch.tensor(-0.3))
+        rotations[30:, leg.middle] = axis_rotation("X", torch.tensor(0.6))
+        rotations[30:, leg.end] = axis_rotation("X", torch.tensor(-0.3))
+    made = there(replace(stand, positions=lower, rotations=rotations))
+    joints = made.joint_positions()
+    for leg in Roles.of(made.skeleton).legs:
+        hip, knee, ankle = (joints[:, joint] for joint in (leg.upper, leg.middle, leg.end))
+        ahead = knee[:, 2] - torch.maximum(hip[:, 2], ankle[:, 2])
+        assert float(ahead[40:].min()) > 0.01
+        assert float((knee - (hip + ankle) / 2)[:, 2].min()) > -0.02
 
 
 def test_chains_of_other_lengths_share_the_bend_of_the_spine() -> None:
-    """Four spine joints that each bend a little are three that bend as much together."""
+    """Four spine joints that each bend by 0.1 rad are three that together bend as much: each by
+    what is bent up to the middle of its own bone."""
     source = walk_on(body("xsens"))
     chain = [source.skeleton.index(name) for name in ("L5", "L3", "T12", "T8")]
-    bend = axis_rotation("X", torch.tensor(0.1))
     rotations = source.rotations.clone()
-    rotations[45:, chain] = rotations[45:, chain] @ bend
-    other = walk_on(body("lafan1"))
-    made = retargeter(source, other)(replace(source, rotations=rotations))
-    straight = retargeter(source, other)(source)
-    turned = straight.global_rotations().mT @ made.global_rotations()
-    cosine = (turned.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
+    rotations[45:, chain] = rotations[45:, chain] @ axis_rotation("X", torch.tensor(0.1))
+    there = retargeter(source, walk_on(body("lafan1")))
+    straight = there(source).global_rotations()
+    bent = there(replace(source, rotations=rotations)).global_rotations()
+    cosine = ((straight.mT @ bent).diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
     angle = torch.acos(cosine.clamp(-1, 1))[60]
-    spine = [float(angle[made.skeleton.index(name)]) for name in ("Spine", "Spine1", "Spine2")]
-    assert spine[0] < spine[1] < spine[2] == pytest.approx(0.4, abs=0.02)
+    names = there.target.skeleton.names
+    middles = {"Spine": (1.04 + 1.15) / 2, "Spine1": (1.15 + 1.27) / 2}
+    known = [0.0, *((y - 0.93) / 0.40 for y in (1.095, 1.21, 1.30)), 1.0]
+    for name, middle in middles.items():
+        place = (middle - 0.93) / 0.34
+        expected = float(np.interp(place, known, [0.0, 0.1, 0.2, 0.3, 0.4]))
+        assert float(angle[names.index(name)]) == pytest.approx(expected, abs=0.01)
+    assert float(angle[names.index("Spine2")]) == pytest.approx(0.4, abs=0.01)
+
+
+def test_a_joint_that_is_missing_is_as_when_the_body_stands() -> None:
+    """The clavicles' frames of this skeleton are not the world's while it stands."""
+    source = walk_on(body("knees"))
+    plain = walk_on(body("lafan1"))
+    skeleton = body("lafan1")
+    world = torch.eye(3).repeat(len(skeleton), 1, 1)
+    for arm in Roles.of(skeleton).arms or ():
+        turn = axis_rotation("Y", torch.tensor(0.7))
+        world[arm.base] = turn.T
+        skeleton.offsets[arm.start] = turn @ skeleton.offsets[arm.start]
+    local = to_local(skeleton.parents, plain.global_rotations() @ world)
+    truth = replace(plain, skeleton=skeleton, rotations=local)
+    assert float((truth.joint_positions() - plain.joint_positions()).abs().max()) < 1e-5
+    made = retargeter(source, truth)(source)
+    assert parts_apart(made, truth) < 0.03
+
+
+def test_the_targets_own_body_stays_as_it_is_whatever_its_rest_pose(tmp_path: Path) -> None:
+    """The target rests in a T-pose, the rest pose that is found stands with hanging arms."""
+    clip = walk_on(body("lafan1"))
+    path = write(tmp_path / "walk.bvh", clip, Convention(frames=None))
+    capture = replace(bvh.read_capture(path), name="walk")
+    onto = Target.of("own", clip.skeleton, [clip])
+    result = bring_onto([capture], CanonicalSettings(), onto)
+    assert not result.transfers
+    (again,) = result.clips
+    apart = (again.joint_positions() - clip.joint_positions())[1:]
+    assert float((apart - apart.mean(dim=(0, 1))).norm(dim=-1).max()) < 2e-3
+    turned = again.global_rotations().mT @ clip.global_rotations()
+    assert float(turned.diagonal(dim1=-2, dim2=-1).sum(-1).min()) > 1 + 2 * math.cos(0.1)
 
 
 # -- refusals --------------------------------------------------------------------------------------
