@@ -31,6 +31,9 @@ SAME_DIRECTION = 0.94
 between performers."""
 RIGID = 0.05
 """Share of its length by which a bone may usually move in its parent's frame."""
+SAME_UNIT = 1.8
+"""Ratio of sizes from which on two files are in different units: of people it is up to 1.6, of
+inches and CMU's unit 2.2."""
 SAME_BODY_M = 0.01
 """m by which bones of one body may always differ between files."""
 
@@ -222,25 +225,32 @@ def _check_overrides(captures: Sequence[Capture], settings: CanonicalSettings) -
 
 
 def same_files(captures: Sequence[Capture]) -> list[list[Capture]]:
-    """Captures that share names, parents and the bones' directions in local frames."""
-    groups: list[tuple[Capture, torch.Tensor, list[Capture]]] = []
+    """Captures that share names, parents, the bones' directions in local frames, and the unit."""
+    groups: list[tuple[Capture, torch.Tensor, float, list[Capture]]] = []
     for capture in captures:
         directions = local_directions(capture)
-        for first, known, members in groups:
+        size = total_length(capture)
+        for first, known, usual, members in groups:
             joints = (first.names, first.parents)
-            if joints == (capture.names, capture.parents) and agree(directions, known):
+            in_one_unit = size < SAME_UNIT * usual and usual < SAME_UNIT * size
+            same_joints = joints == (capture.names, capture.parents)
+            if same_joints and in_one_unit and agree(directions, known):
                 members.append(capture)
                 break
         else:
-            groups.append((capture, directions, [capture]))
-    return [members for _, _, members in groups]
+            groups.append((capture, directions, size, [capture]))
+    return [members for *_, members in groups]
 
 
-def local_directions(capture: Capture) -> torch.Tensor:
-    """(J, 3): each joint's direction from its parent, in the parent's own frame; zero for the root,
-    for joints that are on their parent and for those that move about it, such as hips under a root
-    that stays. Two programs may write one skeleton with other frames."""
-    directions = torch.zeros(len(capture.names), 3, dtype=torch.float64)
+def total_length(capture: Capture) -> float:
+    """The length of all bones together, in file units, as far as they are rigid."""
+    return float(local_bones(capture).norm(dim=-1).sum())
+
+
+def local_bones(capture: Capture) -> torch.Tensor:
+    """(J, 3) file units: each joint's usual place in its parent's frame; zero for the root, and for
+    a joint that moves about its parent, such as hips under a root that stays."""
+    bones = torch.zeros(len(capture.names), 3, dtype=torch.float64)
     for joint, parent in enumerate(capture.parents):
         if parent >= 0:
             bone = capture.positions[:, joint] - capture.positions[:, parent]
@@ -248,9 +258,16 @@ def local_directions(capture: Capture) -> torch.Tensor:
             own = (frame @ bone[..., None]).squeeze(-1)
             middle = own.median(dim=0).values
             if float((own - middle).norm(dim=-1).median()) < RIGID * float(middle.norm()):
-                directions[joint] = middle
-    size = directions.norm(dim=-1, keepdim=True)
-    return torch.where(size > 1e-6 * size.max(), directions / size.clamp(min=1e-12), 0.0)
+                bones[joint] = middle
+    return bones
+
+
+def local_directions(capture: Capture) -> torch.Tensor:
+    """(J, 3): the directions of :func:`local_bones`; zero for joints that are on their parent. Two
+    programs may write one skeleton with other frames."""
+    bones = local_bones(capture)
+    size = bones.norm(dim=-1, keepdim=True)
+    return torch.where(size > 1e-6 * size.max(), bones / size.clamp(min=1e-12), 0.0)
 
 
 def agree(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -1,7 +1,8 @@
-"""Motion data: ``python -m controller data fetch|build|info``.
+"""Motion data: ``python -m controller data fetch|build|show|info``.
 
 fetch  download a public data set and check every file by its SHA-256
 build  turn a folder of motion files into one data set for training
+show   play motion files or a data set in a window, beside their source
 info   describe a data set, in figures and as a picture
 """
 
@@ -20,6 +21,7 @@ from controller.data import catalogue, contact_sheet, fetch, sources, target, tr
 from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import ClipEntry, MotionDataset, build
 from controller.data.measures import captured_figures
+from controller.data.show import Show
 from controller.motion.metrics import quantiles
 from controller.motion.overrides import RoleOverrides, load_overrides
 from controller.motion.pose import FPS
@@ -55,7 +57,8 @@ class Build:
 
     source: tuple[Path, ...]
     """A motion file, a folder with such files at any depth, or a .zip archive of them; or several
-    of these."""
+    of these. Read are BVH (.bvh), Acclaim (.amc with its .asf beside it), the animations of glTF
+    files (.glb, .gltf), and recordings of play.py (.npz)."""
     out: Path
     """The .npz to write."""
     use: tuple[str, ...] = ("locomotion",)
@@ -72,7 +75,9 @@ class Build:
     height: float | None = None
     """Metres from the soles to the top of the head, in place of --unit; for bodies on two legs."""
     fps: float | None = None
-    """Frames a second, in place of the files' own."""
+    """Frames a second, in place of the files' own. By default .amc files, which have none, have
+    120, as CMU's do; glTF animations, which are in seconds, are sampled 60 times a second, or as
+    often as is stated here."""
     keep_fingers: bool = False
     """Whether to keep fingers and other joints at the ends of chains."""
     roles: Path | None = None
@@ -215,8 +220,8 @@ def _minutes(poses: int) -> float:
 
 
 def main() -> None:
-    """Run one of the three commands."""
+    """Run one of the four commands."""
     command = tyro.extras.subcommand_cli_from_dict(
-        {"fetch": Fetch, "build": Build, "info": Info}, description=__doc__
+        {"fetch": Fetch, "build": Build, "show": Show, "info": Info}, description=__doc__
     )
     command.run()

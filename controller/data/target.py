@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from controller.core.errors import DataError
-from controller.data import formats, sources
+from controller.data import sources
 from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import MotionDataset
+from controller.data.exhibits import is_data_set
 from controller.data.retarget import Target
 from controller.motion import geometry
 from controller.motion.pose import FPS, root_trajectory
@@ -22,14 +22,9 @@ def load(path: Path, settings: CanonicalSettings | None = None) -> Target:
 
     Raises DataError if it is none of these, or if it cannot be read.
     """
-    if path.suffix.lower() == ".npz" and path.is_file():
-        try:
-            data = MotionDataset.load(path)
-        except DataError:
-            if ".npz" not in formats.readable():
-                raise
-        else:
-            return Target.of(path.name, data.layout.skeleton, clips_of(data))
+    if is_data_set(path):
+        data = MotionDataset.load(path)
+        return Target.of(path.name, data.layout.skeleton, clips_of(data))
     motion = sources.read(path, settings=settings)
     return Target.of(path.name, motion.skeleton, motion.clips)
 
