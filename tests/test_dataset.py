@@ -523,15 +523,15 @@ def test_json_in_these_tests_is_strict() -> None:
 
 
 def test_clips_can_be_held_out_or_trained_on_by_name() -> None:
-    data = synthetic.data()
-    held = data.select(held_out=True)[0].name
-    trained = data.select(held_out=False)[0].name
-    other = data.assigned(hold_out=(trained,), train_on=(held,))
+    own = data()
+    held = own.select(held_out=True)[0].name
+    trained = own.select(held_out=False)[0].name
+    other = own.assigned(hold_out=(trained,), train_on=(held,))
     assert {clip.name for clip in other.select(held_out=True)} == (
-        {clip.name for clip in data.select(held_out=True)} - {held} | {trained}
+        {clip.name for clip in own.select(held_out=True)} - {held} | {trained}
     )
-    assert data.assigned((), ()).fingerprint() == data.fingerprint()
+    assert own.assigned((), ()).fingerprint() == own.fingerprint()
     with pytest.raises(DataError, match="no clip named like 'juggling'"):
-        data.assigned(("juggling",), ())
+        own.assigned(("juggling",), ())
     with pytest.raises(DataError, match="cannot be both"):
-        data.assigned((trained,), (trained,))
+        own.assigned((trained,), (trained,))
