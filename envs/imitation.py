@@ -40,9 +40,9 @@ class ImitationConfig:
     """Share of the training, at its start, in which all characters follow clips."""
     share: float = 0.33
     """Share of the characters that follow clips after that; the others have drawn goals."""
-    weight: float = 1.0
+    weight: float = 0.3
     """Weight of the imitation's gradient after the start. The reward's gradient has weight 1, and
-    each is clipped to the same norm."""
+    both are scaled to one norm before. The higher, the more natural; the lower, the quicker."""
     frames: int = 60
     """A character begins at another moment of another clip after this many frames."""
     rows: int = 256
