@@ -20,8 +20,8 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from controller.control import shipped
 from controller.control.actors import Actor
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy, model_fingerprint
 from controller.core import checkpoint, files
 from controller.core.errors import ControllerError, require, run_command
@@ -37,7 +37,9 @@ from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
 
 STATE_KIND = "policy-training"
-UNRECORDED = ("out", "mvae", "data", "start", "pilot", "resume", "ppo", "shac")
+UNRECORDED = (
+    "out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac"
+)  # fmt: skip
 """Settings that a policy's header does not record; those of the algorithm in use are added."""
 
 
@@ -53,8 +55,10 @@ class PolicyConfig:
     which actions happened to do well; it can also choose codes."""
     out: Path = Path("runs/policy")
     """Folder for checkpoints, TensorBoard logs and the policy."""
+    character: str = DEFAULT
+    """The character to steer: its name, or its folder."""
     mvae: Path | None = None
-    """The motion VAE to steer; by default the shipped one."""
+    """The motion VAE to steer; by default the character's."""
     data: Path | None = None
     """With shac: the data set (.npz) from which the motion VAE was trained. The policy then learns
     to move as the clips do while it learns its task. Without it, penalties on the feet stand in for
@@ -64,7 +68,7 @@ class PolicyConfig:
     that this one extends. Most tasks extend the joystick's."""
     pilot: Path | None = None
     """With shac: a joystick policy that does the walking and stays as it is, while a network learns
-    to steer it. By default the maze uses the shipped one and other tasks use none."""
+    to steer it. By default the maze uses the character's and other tasks use none."""
     steps: int = 9_000_000
     """Frames of experience, summed over all characters."""
     characters: int = 128
@@ -127,7 +131,7 @@ class PolicyTraining:
         self.config = config
         self.workers = workers or Workers()
         torch.set_num_threads(config.threads)
-        mvae = None if config.mvae is None else str(config.mvae)
+        mvae = config.mvae or CharacterFolder.open(config.character).mvae
         own = config.characters // self.workers.count
         self.followers = 0 if config.data is None else round(config.imitation.share * own)
         drawn = own - self.followers
@@ -204,7 +208,7 @@ class PolicyTraining:
         path = self.config.pilot
         simulation = self.episodes.simulation
         if path is None and simulation.task.steered:
-            path = shipped.policy_path(JoystickTask.name)
+            path = CharacterFolder.open(self.config.character).policy(JoystickTask.name)
         if path is None:
             return None
         walker = Policy.load(path, simulation.character, JoystickTask.name)

@@ -1,7 +1,8 @@
-"""Motion data: ``python -m controller data fetch|build|info``.
+"""Motion data: ``python -m controller data fetch|build|show|info``.
 
 fetch  download a public data set and check every file by its SHA-256
 build  turn a folder of motion files into one data set for training
+show   play motion files or a data set in a window, beside their source
 info   describe a data set, in figures and as a picture
 """
 
@@ -16,10 +17,11 @@ import tyro
 
 from controller.core import files
 from controller.core.errors import DataError, require
-from controller.data import catalogue, contact_sheet, fetch, sources
+from controller.data import catalogue, contact_sheet, fetch, sources, target, transfer
 from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import ClipEntry, MotionDataset, build
 from controller.data.measures import captured_figures
+from controller.data.show import Show
 from controller.motion.metrics import quantiles
 from controller.motion.overrides import RoleOverrides, load_overrides
 from controller.motion.pose import FPS
@@ -53,8 +55,10 @@ class Fetch:
 class Build:
     """Turn a folder of motion files into a data set. Prints what it leaves out, and why."""
 
-    source: Path
-    """A motion file, a folder with such files at any depth, or a .zip archive of them."""
+    source: tuple[Path, ...]
+    """A motion file, a folder with such files at any depth, or a .zip archive of them; or several
+    of these. Read are BVH (.bvh), Acclaim (.amc with its .asf beside it), the animations of glTF
+    files (.glb, .gltf), and recordings of play.py (.npz)."""
     out: Path
     """The .npz to write."""
     use: tuple[str, ...] = ("locomotion",)
@@ -71,15 +75,21 @@ class Build:
     height: float | None = None
     """Metres from the soles to the top of the head, in place of --unit; for bodies on two legs."""
     fps: float | None = None
-    """Frames a second, in place of the files' own."""
+    """Frames a second, in place of the files' own. By default .amc files, which have none, have
+    120, as CMU's do; glTF animations, which are in seconds, are sampled 60 times a second, or as
+    often as is stated here."""
     keep_fingers: bool = False
     """Whether to keep fingers and other joints at the ends of chains."""
     roles: Path | None = None
     """A .toml or .json file with a table `roles` that says what joints are, such as
     `joint_7 = "left_leg_upper"`. It wins over what the names and the skeleton suggest. All roles
     are in `controller/motion/overrides.py`."""
+    skeleton: Path | None = None
+    """A data set (.npz), or a motion file or folder, onto whose skeleton all bodies are retargeted.
+    By default the body with the most frames stays, and others are left out."""
 
     def run(self) -> None:
+        require(len(self.source) > 0, "source", self.source, "one or more files or folders")
         require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
         require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
         allowed = "frames a second, 1 to 1000"
@@ -88,12 +98,16 @@ class Build:
         settings = CanonicalSettings(
             self.up, self.forward, self.unit, self.height, overrides, self.keep_fingers
         )
-        motion = sources.read(self.source, self.use, settings, self.fps)
-        overrides = overrides.restricted(motion.skeleton.names)
-        skeleton = replace(motion.skeleton, overrides=overrides)
+        onto = None if self.skeleton is None else target.load(self.skeleton)
+        motion = sources.read(self.source, self.use, settings, self.fps, onto)
+        skeleton = motion.skeleton
+        if onto is None:
+            overrides = overrides.restricted(skeleton.names)
+            skeleton = replace(skeleton, overrides=overrides)
         roles = Roles.of(skeleton)
-        data = build(motion.clips, self.source.resolve().name, skeleton, motion.trips)
-        data = data.trainable()
+        name = ", ".join(path.resolve().name for path in self.source)
+        data = build(motion.clips, name, skeleton, motion.trips)
+        data = replace(data, retargeting=transfer.summary(motion.transfers)).trainable()
         for note in (*motion.notes, *data.notes):
             print(note)
         for guess in (roles.stance, *roles.guesses):
@@ -105,6 +119,7 @@ class Build:
             f"round trip: joints are {trip['mean_mm']:.1f} mm from where the files have them, "
             f"{trip['worst_mm']:.1f} mm at most ({trip['worst_joint']} in {trip['worst_clip']})"
         )
+        self.print_retargeting(data)
 
         files.make_folder(self.out.parent)
         data.save(self.out)
@@ -113,6 +128,21 @@ class Build:
             f"{self.out}: {len(data.clips)} clips, {_minutes(len(data.poses)):.1f} min "
             f"({_minutes(held_out):.1f} held out), "
             f"{len(data.layout.skeleton)} joints, {data.layout.size} values a pose"
+        )
+
+    @staticmethod
+    def print_retargeting(data: MotionDataset) -> None:
+        """Print how clips of other bodies came over, if there are any."""
+        how = data.retargeting
+        if not how:
+            return
+        print(
+            f"retargeted: {len(how['clips'])} clips; foot skate {how['skate_before']:.3f} before "
+            f"and {how['skate_after']:.3f} cm a frame after (times {how['skate_ratio']:.2f} in the "
+            f"median clip); limb bones {how['bones_deg']:.1f}° off on average, "
+            f"{how['worst_deg']:.1f}° at most ({how['worst_bone']} in {how['worst_clip']}); feet "
+            f"{how['feet_mm']:.1f} mm from their places at most; joints {how['joints_mm']:.0f} mm "
+            "apart after scaling"
         )
 
 
@@ -190,8 +220,8 @@ def _minutes(poses: int) -> float:
 
 
 def main() -> None:
-    """Run one of the three commands."""
+    """Run one of the four commands."""
     command = tyro.extras.subcommand_cli_from_dict(
-        {"fetch": Fetch, "build": Build, "info": Info}, description=__doc__
+        {"fetch": Fetch, "build": Build, "show": Show, "info": Info}, description=__doc__
     )
     command.run()

@@ -71,6 +71,9 @@ class MotionDataset:
     round_trip: dict[str, Any] = field(default_factory=dict)
     """How far the joints of the clips are from those in their files, as :func:`roundtrip.summary`
     has it; empty in data sets that were not compared."""
+    retargeting: dict[str, Any] = field(default_factory=dict)
+    """How clips of other bodies came over, as :func:`transfer.summary` has it; empty if there are
+    none."""
 
     def select(self, held_out: bool) -> list[ClipEntry]:
         """The held-out clips, or the training clips."""
@@ -153,6 +156,7 @@ class MotionDataset:
             "clips": self.clip_rows(),
             "notes": list(self.notes),
             "round_trip": self.round_trip,
+            "retargeting": self.retargeting,
         }
         with files.atomic(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, header=np.array(json.dumps(header)), poses=self.poses.numpy())
@@ -179,6 +183,7 @@ class MotionDataset:
             source = header["source"]
             notes = tuple(header["notes"])
             round_trip = dict(header.get("round_trip", {}))
+            retargeting = dict(header.get("retargeting", {}))
         except DataError:
             raise
         except Exception as error:
@@ -191,7 +196,7 @@ class MotionDataset:
                 f"{path}: poses of shape {tuple(poses.shape)} found; ({rows}, {layout.size}) "
                 "expected"
             )
-        return cls(layout, poses, clips, source, notes, round_trip)
+        return cls(layout, poses, clips, source, notes, round_trip, retargeting)
 
 
 def is_held_out(name: str, one_in: int = HELD_OUT_ONE_IN) -> bool:
