@@ -22,30 +22,31 @@ from controller.dynamics.character import Character, CharacterState
 from controller.motion.pose import gaussian_smooth, root_trajectory
 from controller.tasks.base import Task
 from controller.tasks.joystick import JoystickTask
-from controller.tasks.penalties import Penalties
-from controller.tasks.tracking import observe_wish
+from controller.tasks.tracking import Tolerance, observe_wish
 from envs.episodes import Episodes
 
 TARGET_LIMIT = 2.5
 """Latents to imitate are clamped to ±2.5. The encoder knows steps between captured poses, and far
 from these it answers with latents of ten deviations."""
+TOLERANCE = Tolerance(walking=0.2, standing=0.03, facing=0.04)
+"""The sway of captured hips costs nothing."""
 
 
 @dataclass(frozen=True)
 class ImitationConfig:
     """How policies learn from captured clips."""
 
-    alone: float = 0.25
+    alone: float = 0.15
     """Share of the training, at its start, in which all characters follow clips."""
     share: float = 0.33
     """Share of the characters that follow clips after that; the others have drawn goals."""
-    weight: float = 1.0
+    weight: float = 0.3
     """Weight of the imitation's gradient after the start. The reward's gradient has weight 1, and
-    each is clipped to the same norm."""
+    both are scaled to one norm before. The higher, the more natural; the lower, the quicker."""
     frames: int = 60
     """A character begins at another moment of another clip after this many frames."""
     rows: int = 256
-    """Steps that are imitated in one gradient step, of those remembered."""
+    """Steps that are imitated in one gradient step, over all workers."""
     memory: int = 50_000
     """The characters' own steps that are remembered. What the encoder says about a step does not
     depend on the policy, so old steps teach as well as new ones."""
@@ -89,8 +90,10 @@ class ImitationConfig:
             value = getattr(self, name)
             require(value >= 0, f"imitation.{name}", value, "0 or more")
 
-    def apply(self, penalties: Penalties) -> None:
-        """Set the scales of the penalties on drawn goals."""
+    def apply(self, task: Task[Any, Any]) -> None:
+        """Set the scales of the penalties and the tolerances on drawn goals."""
+        task.tolerance = TOLERANCE
+        penalties = task.penalties
         penalties.ground = self.feet
         penalties.gliding = self.feet
         penalties.latent_cost = self.latent * penalties.weights.latent

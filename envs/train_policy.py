@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +37,9 @@ from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
 
 STATE_KIND = "policy-training"
-UNRECORDED = ("out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac")
+UNRECORDED = (
+    "out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac"
+)  # fmt: skip
 """Settings that a policy's header does not record; those of the algorithm in use are added."""
 
 
@@ -183,8 +186,9 @@ class PolicyTraining:
             return None
         character = self.episodes.simulation.character
         settings = config.imitation
-        if config.start is not None:
-            settings = dataclasses.replace(settings, alone=0.0)
+        alone = settings.alone if config.start is None else 0.0
+        rows = math.ceil(settings.rows / self.workers.count)
+        settings = dataclasses.replace(settings, alone=alone, rows=rows)
         data = MotionDataset.load(config.data)
         self.fingerprint = data.fingerprint()
         captured = Reference.of(data, character, settings.smoothing)
@@ -215,11 +219,11 @@ class PolicyTraining:
         """One iteration of the trainer, at the run's present progress."""
         start = time.perf_counter()
         progress = self.frames / self.config.steps
-        penalties = self.episodes.simulation.task.penalties
+        task = self.episodes.simulation.task
         if self.config.data is not None:
-            self.config.imitation.apply(penalties)
+            self.config.imitation.apply(task)
         elif self.config.start is None:
-            self.config.curriculum.apply(penalties, progress)
+            self.config.curriculum.apply(task.penalties, progress)
         figures = self.trainer.iterate(progress)
         self.seconds += time.perf_counter() - start
         self.frames += self.trainer.frames_per_iteration

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import PUPPET_LATENT, character, data, layout, names, puppet, walk
+from test_train_policy import ThreadWorkers
 from torch import Tensor
 
 from controller.control.actors import Actor
@@ -289,7 +292,7 @@ def config(
     return PolicyConfig(
         steps=384, characters=12, hidden=(16, 8), episode_frames=20, workers=1, mvae=mvae,
         data=data_file, out=tmp_path / "run", shac=ShacConfig(horizon=8, critic_steps=2),
-        imitation=ImitationConfig(rows=32, memory=200, near=100.0),
+        imitation=ImitationConfig(alone=0.25, rows=32, memory=200, near=100.0),
     )  # fmt: skip
 
 
@@ -330,6 +333,24 @@ def test_the_same_seed_trains_the_same_policy(config: PolicyConfig, tmp_path: Pa
         training.run()
         acts.append(training.policy()(observations(8)))
     assert torch.equal(acts[0], acts[1]) and not torch.equal(acts[0], acts[2])
+
+
+def test_two_workers_share_the_rows_and_learn_the_same(config: PolicyConfig) -> None:
+    config = replace(config, workers=2)
+    slots = [torch.empty(0), torch.empty(0)]
+    barrier = threading.Barrier(2, timeout=60)
+    pair = [PolicyTraining(config, ThreadWorkers(rank, slots, barrier)) for rank in (0, 1)]
+    assert [t.trainer.imitation.config.rows for t in pair] == [16, 16]  # type: ignore[union-attr]
+    assert [training.followers for training in pair] == [2, 2]
+
+    def learn(training: PolicyTraining) -> Tensor:
+        for _ in range(3):
+            training.iterate()
+        return training.policy()(observations(8))
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(learn, pair)
+    assert torch.equal(one, other)
 
 
 def test_a_run_is_resumed_with_its_data(config: PolicyConfig, tmp_path: Path) -> None:
