@@ -24,7 +24,7 @@ GLIDE = "glide_cm_per_frame"
 GLIDE_TIMES = 2.5
 GLIDE_MORE = 0.1
 """The slower foot may move by so many times its captured motion, and by so many cm a frame more. No
-trainer has this limit in its reward. Policies that walk have 1.3 to 1.7 times the captured motion;
+trainer has this limit in its reward. Policies that walk have one to two times the captured motion;
 those that skate along have three to five times, and every other figure of theirs may be good."""
 
 
