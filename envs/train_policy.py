@@ -37,9 +37,7 @@ from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
 
 STATE_KIND = "policy-training"
-UNRECORDED = (
-    "out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac"
-)  # fmt: skip
+UNRECORDED = ("out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac")
 """Settings that a policy's header does not record; those of the algorithm in use are added."""
 
 
