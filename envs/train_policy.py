@@ -185,12 +185,14 @@ class PolicyTraining:
         character = self.episodes.simulation.character
         settings = config.imitation
         alone = settings.alone if config.start is None else 0.0
-        rows = math.ceil(settings.rows / self.workers.count)
-        settings = dataclasses.replace(settings, alone=alone, rows=rows)
+        share = math.ceil(settings.rows / self.workers.count)
+        settings = dataclasses.replace(settings, alone=alone, rows=share)
         data = MotionDataset.load(config.data)
         self.fingerprint = data.fingerprint()
         captured = Reference.of(data, character, settings.smoothing)
         commands = Commands(captured, character, settings)
+        rows = commands.starts
+        self.episodes.simulation.task.penalties.allow(captured.pose[rows], captured.pose[rows + 1])
         generator = torch.Generator().manual_seed(config.seed + 1_000_003 * self.workers.rank)
         return Imitation(commands, self.episodes, self.followers, generator)
 
