@@ -109,6 +109,11 @@ class PolicyConfig:
         allowed = "no data with ppo, which does not imitate"
         imitates = self.data is None or self.algorithm == "shac"
         require(imitates, "data", str(self.data), allowed)
+        own = self.characters // self.workers
+        if self.data is not None:
+            allowed = f"a share that leaves both sides some of {own} characters in each worker"
+            both = 0 < self.imitation.followers(own) < own
+            require(both, "imitation.share", self.imitation.share, allowed)
         if self.algorithm == "shac":
             allowed = f"a divisor of characters = {self.characters}"
             require(self.characters % self.workers == 0, "workers", self.workers, allowed)
@@ -131,7 +136,7 @@ class PolicyTraining:
         torch.set_num_threads(config.threads)
         mvae = config.mvae or CharacterFolder.open(config.character).mvae
         own = config.characters // self.workers.count
-        self.followers = 0 if config.data is None else round(config.imitation.share * own)
+        self.followers = 0 if config.data is None else config.imitation.followers(own)
         drawn = own - self.followers
         self.episodes = Episodes.make(
             config.task, drawn, config.episode_frames, mvae, config.device
