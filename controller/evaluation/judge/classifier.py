@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,10 +65,16 @@ def folds(clip: Tensor, seed: int, count: int = FOLDS) -> Tensor:
 
 
 def scores(
-    generated: Tensor, captured: Tensor, floors: Tensor, fold: Tensor, epochs: int, seed: int
+    generated: Tensor,
+    captured: Tensor,
+    floors: Tensor,
+    fold: Tensor,
+    effort: tuple[int, int],
+    seed: int,
 ) -> tuple[Tensor, Tensor]:
     """Logits ``(W,)`` of being generated, for windows ``(W, T, C)`` of both kinds, each from a
-    network that never saw its fold ``(W,)``."""
+    network that never saw its fold ``(W,)``. The ``effort`` of training one is a number of epochs,
+    and the gradient steps that there are at least."""
     inputs = torch.stack((generated, captured))
     results = torch.zeros(2, len(fold))
     for number in fold.unique().tolist():
@@ -75,7 +82,7 @@ def scores(
         seen = inputs[:, known].flatten(0, 1)
         mean = seen.mean(dim=(0, 1))
         std = seen.std(dim=(0, 1)).maximum(floors)
-        network = _train(_scaled(seen, mean, std), epochs, seed + number)
+        network = _train(_scaled(seen, mean, std), effort, seed + number)
         with torch.inference_mode():
             asked = _scaled(inputs[:, ~known], mean, std)
             results[:, ~known] = network(asked).squeeze(-1)
@@ -86,7 +93,7 @@ def _scaled(windows: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return ((windows - mean) / std).clamp(-LIMIT, LIMIT).flatten(-2)
 
 
-def _train(inputs: Tensor, epochs: int, seed: int) -> nn.Module:
+def _train(inputs: Tensor, effort: tuple[int, int], seed: int) -> nn.Module:
     """A network trained on windows ``(2·N, I)``, whose first half is generated."""
     truth = (torch.arange(len(inputs)) < len(inputs) // 2).float()
     with torch.random.fork_rng(devices=[]):
@@ -98,7 +105,8 @@ def _train(inputs: Tensor, epochs: int, seed: int) -> nn.Module:
             width = hidden
         network = nn.Sequential(*layers, nn.Linear(width, 1))
         optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-2)
-        for _ in range(epochs):
+        epochs, steps = effort
+        for _ in range(max(epochs, math.ceil(steps * BATCH / len(inputs)))):
             for rows in torch.randperm(len(inputs)).split(BATCH):
                 logits = network(inputs[rows]).squeeze(-1)
                 loss = nn.functional.binary_cross_entropy_with_logits(logits, truth[rows])

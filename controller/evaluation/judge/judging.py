@@ -32,7 +32,7 @@ from controller.motion.pose import FPS
 from controller.tasks.base import Task
 from controller.tasks.joystick import JoystickGoal, JoystickTask
 
-FEWEST_TAKES = 4
+FEWEST_TAKES = 6
 """With fewer takes, pieces of them count as clips."""
 NEAREST = 400
 """Poses whose distance to the nearest captured pose is measured."""
@@ -56,6 +56,8 @@ class JudgeConfig:
     """Frames from one window to the next."""
     epochs: int = 4
     """Epochs of each small network."""
+    steps: int = 300
+    """Gradient steps of each, at least; with few windows that is more epochs."""
     ahead: tuple[int, int] = (4, 10)
     """The first and the last number of frames by which a command may look ahead."""
     smoothing: float = 6.0
@@ -66,7 +68,7 @@ class JudgeConfig:
     """Pairs of captured and generated motion that --pairs draws."""
 
     def __post_init__(self) -> None:
-        for name in ("segments", "stride", "epochs", "pairs"):
+        for name in ("segments", "stride", "epochs", "steps", "pairs"):
             value = getattr(self, name)
             require(1 <= value <= 100_000, f"judging.{name}", value, "1 to 100000")
         require(2 <= self.seconds <= 600, "judging.seconds", self.seconds, "2 to 600 s")
@@ -130,7 +132,7 @@ class Judge:
         hips = float(self.data.poses[:, layout.hip_height].median())
         labels = gaits(captured.position, captured.yaw, self.segments.frames, hips)
         moments = Moments(self.segments.frames, labels, hips, seen)
-        court = Court(self.segments, seen, self.config.epochs, self.seed)
+        court = Court(self.segments, seen, self.config, self.seed)
         found = court.verdicts(
             features(anatomy, generated),
             features(anatomy, captured),
@@ -188,9 +190,9 @@ class Judge:
 class Court:
     """Trains the small networks, and lets each judge clips that it has not seen."""
 
-    def __init__(self, segments: Segments, seen: Windows, epochs: int, seed: int) -> None:
+    def __init__(self, segments: Segments, seen: Windows, config: JudgeConfig, seed: int) -> None:
         self.windows = seen
-        self.epochs = epochs
+        self.effort = config.epochs, config.steps
         self.seed = seed
         self.clip = segments.take[seen.segment]
         self.held_out = segments.held_out[seen.segment]
@@ -217,7 +219,7 @@ class Court:
             result[part] = self._verdict(found, everywhere)
         result["encoder-led"] = self._verdict(self._scores(control, real, floors), everywhere)
         one, other, clip = self.halves(real)
-        found = scores(one, other, floors, self.fold_of(clip), self.epochs, self.seed)
+        found = scores(one, other, floors, self.fold_of(clip), self.effort, self.seed)
         result["captured"] = verdict(*found, clip)
         return result
 
@@ -245,7 +247,7 @@ class Court:
         return table[clip]
 
     def _scores(self, fake: Tensor, real: Tensor, floors: Tensor) -> tuple[Tensor, Tensor]:
-        return scores(fake, real, floors, self.fold, self.epochs, self.seed)
+        return scores(fake, real, floors, self.fold, self.effort, self.seed)
 
     def _verdict(self, found: tuple[Tensor, Tensor], rows: Tensor) -> Verdict | None:
         return verdict(found[0][rows], found[1][rows], self.clip[rows])
