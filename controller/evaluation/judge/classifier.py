@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from controller.evaluation.judge.windows import LIMIT
-from controller.evaluation.results.bootstrap import LEVEL
 
+LEVEL = 0.95
+"""Of the intervals."""
 RESAMPLES = 1000
 FOLDS = 3
 """Every clip is judged by a network that was trained on the clips of the other folds."""

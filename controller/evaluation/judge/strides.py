@@ -14,6 +14,9 @@ SWING = 0.12
 VALLEY = 0.5
 """Between two swings a foot is slower than this share of the slower swing's fastest moment."""
 
+SLIP = 0.4
+"""Between swings a foot may slide, but slower than this share of the swing before or after."""
+
 
 @dataclass(frozen=True)
 class Strides:
@@ -60,7 +63,7 @@ def strides(toe: np.ndarray, pace: float) -> Strides:
 
 def swings(speed: np.ndarray, least: float) -> np.ndarray:
     """The steps in which swings are fastest: local maxima of ``speed`` (T,) above ``least``, one
-    between two valleys."""
+    between two valleys, without those of feet that slide."""
     inner = (speed[1:-1] >= speed[:-2]) & (speed[1:-1] > speed[2:]) & (speed[1:-1] > least)
     tops: list[int] = []
     for top in (np.flatnonzero(inner) + 1).tolist():
@@ -72,7 +75,12 @@ def swings(speed: np.ndarray, least: float) -> np.ndarray:
             tops.append(top)
         elif speed[top] > speed[tops[-1]]:
             tops[-1] = top
-    return np.array(tops, dtype=int)
+    fastest = [
+        max(speed[near] for near in tops[max(number - 1, 0) : number + 2])
+        for number in range(len(tops))
+    ]
+    swung = [top for top, most in zip(tops, fastest, strict=True) if speed[top] >= SLIP * most]
+    return np.array(swung, dtype=int)
 
 
 def _moment(speed: np.ndarray, top: int) -> float:
