@@ -274,6 +274,12 @@ def test_pieces_of_a_take_are_one_clip_and_held_out_ones_come_first() -> None:
         choose(entries[:1], JudgeConfig(), seed=0)
 
 
+def test_too_few_windows_are_a_sentence() -> None:
+    judge = Judge(puppet(), data(), JudgeConfig(stride=100), seed=1)
+    with pytest.raises(DataError, match="9 windows; 20 are needed"):
+        judge.judge(lambda state, goal: torch.zeros(len(state), puppet().latent))
+
+
 # -- the table -------------------------------------------------------------------------------------
 
 

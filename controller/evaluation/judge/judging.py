@@ -16,7 +16,7 @@ from controller.dynamics.rollout import Act, record
 from controller.evaluation.figures import nearest_poses_cm
 from controller.evaluation.judge import clips, measures
 from controller.evaluation.judge.bodies import Anatomy, Bodies
-from controller.evaluation.judge.classifier import Verdict, folds, scores, verdict
+from controller.evaluation.judge.classifier import FEWEST, Verdict, folds, scores, verdict
 from controller.evaluation.judge.clips import Motion, Segments
 from controller.evaluation.judge.gaits import GAITS, gaits
 from controller.evaluation.judge.measures import LET_GO, STAND, Moments
@@ -101,7 +101,7 @@ class Judge:
     ) -> None:
         data.require_skeleton(character.skeleton, "the character")
         self.character = character
-        self.data = data.trainable()
+        self.data = data.trainable()  # as training does, so that the same clips are held out
         self.config = config
         self.seed = seed
         normalizer = character.model.normalizer
@@ -109,6 +109,7 @@ class Judge:
         self.reference = clips.reference(self.data.poses, entries, normalizer, config.smoothing)
         self.segments = choose(entries, config, seed)
         self.captured = clips.replay(self.reference, self.segments)
+        self.windows = windows(self.segments.frames, config.stride)
 
     def follow(self, act: Act, segments: Segments | None = None) -> Motion:
         """The motion of characters that follow these segments, or all, by ``act``."""
@@ -119,7 +120,14 @@ class Judge:
         return clips.follow(self.character, self.reference, segments, act, self.config.pull)
 
     def judge(self, act: Act) -> dict[str, Any]:
-        """Everything about the motion that ``act`` makes, and about the controls; for JSON."""
+        """Everything about the motion that ``act`` makes, and about the controls; for JSON. Raises
+        DataError if there are too few windows."""
+        seen = self.windows
+        if len(seen.segment) < FEWEST:
+            raise DataError(
+                f"the clips have {len(seen.segment)} windows; {FEWEST} are needed: add clips, or "
+                "lower --judging.stride"
+            )
         layout = self.character.layout
         normalizer = self.character.model.normalizer
         anatomy = Anatomy.of(layout)
@@ -128,7 +136,6 @@ class Judge:
         captured, generated, control = (
             Bodies.of(layout, normalizer, motion) for motion in (self.captured, made, led)
         )
-        seen = windows(self.segments.frames, self.config.stride)
         hips = float(self.data.poses[:, layout.hip_height].median())
         labels = gaits(captured.position, captured.yaw, self.segments.frames, hips)
         moments = Moments(self.segments.frames, labels, hips, seen)
@@ -150,9 +157,16 @@ class Judge:
             "seconds": float(self.segments.frames.sum()) / self.character.fps,
             "takes": len(self.segments.take.unique()),
             "hips_m": hips,
+            "trained_on_these_data": self._trained_on_these(),
             "verdicts": {name: each and each.plain() for name, each in found.items()},
             "figures": measures.compare(*values),
         }
+
+    def _trained_on_these(self) -> bool | None:
+        """Whether the motion VAE was trained on this data set; None if it does not say."""
+        stated = self.character.header.get("data")
+        known = stated.get("fingerprint") if isinstance(stated, dict) else None
+        return None if known is None else known == self.data.fingerprint()
 
     def _let_go(self, act: Act) -> np.ndarray:
         """cm/s, mean over joints, in each frame of :data:`STANDING_S` s: characters walk ahead for
@@ -219,8 +233,13 @@ class Court:
             result[part] = self._verdict(found, everywhere)
         result["encoder-led"] = self._verdict(self._scores(control, real, floors), everywhere)
         one, other, clip = self.halves(real)
-        found = scores(one, other, floors, self.fold_of(clip), self.effort, self.seed)
-        result["captured"] = verdict(*found, clip)
+        fold = self.fold_of(clip)
+        enough = len(fold.unique()) > 1
+        result["captured"] = (
+            verdict(*scores(one, other, floors, fold, self.effort, self.seed), clip)
+            if enough
+            else None
+        )
         return result
 
     def halves(self, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -23,6 +23,8 @@ LET_GO = "let go"
 """What stands beside captured standing: the stick is let go after a walk."""
 STEADY = ("walk", "fast", "run")
 """Gaits in which one stride should be like the next."""
+TIGHT = ("turn", "side")
+"""Gaits in which legs come near each other."""
 POINTS = (5, 50, 95)
 """Percentiles that are reported."""
 FEWEST = 10
@@ -117,13 +119,17 @@ def _body_values(anatomy: Anatomy, bodies: Bodies, moments: Moments) -> Values:
         slip = speed[:, :, own][..., [0, 2]].norm(dim=-1).gather(-1, lowest)[..., 0]
         values[name, "all"] = 100 * slip[there[:, 1:]].numpy()
 
+    now = moments.gaits[moments.windows.segment, moments.windows.middle]
     for name, upper, lower in (
         ("feet apart", anatomy.ankles, anatomy.toes),
         ("shins apart", anatomy.knees, anatomy.ankles),
     ):
         ends = world[:, :, list(upper)], world[:, :, list(lower)]
         apart = gap(*(part[:, :, side::2] for side in (0, 1) for part in ends)).amin(dim=-1)
-        values[name, "all"] = 100 * _spans(apart, moments.windows).amin(dim=-1).numpy()
+        least = 100 * _spans(apart, moments.windows).amin(dim=-1)
+        values[name, "all"] = least.numpy()
+        for gait in TIGHT:
+            values[name, gait] = least[now == GAITS.index(gait)].numpy()
 
     stands = there & (moments.gaits == GAITS.index(STAND))
     values["joint speed", STAND] = 100 * speed.norm(dim=-1).mean(dim=-1)[stands[:, 1:]].numpy()

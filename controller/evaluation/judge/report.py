@@ -10,9 +10,13 @@ from controller.evaluation.judge.gaits import GAITS, SPEEDS, pace
 
 BLOCK = "judge"
 """The block of a page that :func:`fill_page` fills."""
+OTHER_DATA = (
+    "The motion VAE was trained on other data, or on another build of these: only if it held out "
+    "the same files do held-out clips count as such."
+)
 TITLES = {
     "all": "**generated**, all clips",
-    "held out": "… clips that nothing was trained on",
+    "held out": "… held-out clips, on which nothing was trained",
     "feet": "… by the feet alone",
     "legs": "… by the legs alone",
     "upper body": "… by the upper body alone",
@@ -27,6 +31,8 @@ def text(results: dict[str, Any]) -> str:
         f"{results['segments']} stretches, {results['seconds']:.0f} s in all, of "
         f"{results['takes']} clips."
     )
+    if results["trained_on_these_data"] is False:
+        head += f" {OTHER_DATA}"
     return "\n\n".join((head, verdicts(results), figures(results)))
 
 
