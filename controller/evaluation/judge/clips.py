@@ -5,7 +5,6 @@ All functions are pure and take arrays, so that training may use them as well.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from controller.data.dataset import ClipEntry
 from controller.dynamics.character import Character, CharacterState
+from controller.evaluation.judge.segments import Segments
 from controller.model.normalizer import Normalizer
 from controller.motion.pose import FPS, gaussian_smooth, root_trajectory
 from controller.tasks.joystick import JoystickGoal
@@ -24,9 +24,6 @@ FASTEST = 1.1
 LATENT_LIMIT = 2.5
 """Latents of the encoder are clamped to ±2.5. Far from captured poses it answers with latents of
 ten deviations."""
-PIECE = re.compile(r"(\[\d*:\d*\])+$")
-"""What follows the name of a take in the name of a piece of it."""
-
 Act = Callable[[CharacterState, JoystickGoal, Tensor], Tensor]
 """Returns latents ``(S, latent)`` for states, goals, and rows ``(S,)`` of the reference."""
 
@@ -46,50 +43,6 @@ class Reference(NamedTuple):
     velocity: Tensor
     first: Tensor
     last: Tensor
-
-
-@dataclass(frozen=True)
-class Segments:
-    """S stretches of captured clips.
-
-    start     (S,) the first row of each; characters begin in its pose
-    frames    (S,) how many frames follow it
-    take      (S,) the number of the take that it is from; pieces of one take have the same
-    held_out  (S,) booleans: nothing was trained on it
-    ahead     (S,) frames by which its commands look ahead
-    names     of the clips
-    """
-
-    start: Tensor
-    frames: Tensor
-    take: Tensor
-    held_out: Tensor
-    ahead: Tensor
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.start)
-
-    def select(self, chosen: list[int]) -> Segments:
-        """Some of the segments."""
-        return Segments(
-            self.start[chosen],
-            self.frames[chosen],
-            self.take[chosen],
-            self.held_out[chosen],
-            self.ahead[chosen],
-            tuple(self.names[number] for number in chosen),
-        )
-
-    def rows(self, reference: Reference) -> Tensor:
-        """(S, T) rows of the frames that follow the first; the last one is repeated."""
-        steps = torch.arange(1, int(self.frames.max()) + 1)
-        rows = self.start[:, None] + steps
-        return torch.minimum(rows, (self.start + self.frames)[:, None])
-
-    def valid(self) -> Tensor:
-        """(S, T) booleans: the frame is in the segment."""
-        return torch.arange(int(self.frames.max())) < self.frames[:, None]
 
 
 @dataclass(frozen=True)
@@ -145,7 +98,7 @@ def follow(
     state = CharacterState(captured.pose[rows], captured.position[rows], captured.yaw[rows])
     fastest = FASTEST * character.limits.forward_speed
     states = []
-    for following in segments.rows(captured).unbind(dim=1):
+    for following in segments.rows().unbind(dim=1):
         velocity, facing = command(captured, rows, segments.ahead, state.position, pull, fastest)
         latent = act(state, JoystickGoal(velocity, facing), rows)
         state = character.step(state, latent)
@@ -176,10 +129,5 @@ def encoder_led(character: Character, captured: Reference) -> Act:
 
 def replay(captured: Reference, segments: Segments) -> Motion:
     """The captured motion of the segments' frames."""
-    rows = segments.rows(captured)
+    rows = segments.rows()
     return Motion(captured.pose[rows], captured.position[rows], captured.yaw[rows])
-
-
-def take(name: str) -> str:
-    """The take of which a clip is a piece: ``walk[30:90]`` is from ``walk``."""
-    return PIECE.sub("", name)

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from controller.core.errors import ConfigError, DataError, require
-from controller.data.dataset import ClipEntry, MotionDataset
+from controller.core.errors import ConfigError, DataError
+from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character, CharacterState
 from controller.dynamics.rollout import Act, record
 from controller.evaluation.figures import nearest_poses_cm
 from controller.evaluation.judge import clips, measures
 from controller.evaluation.judge.bodies import Anatomy, Bodies
-from controller.evaluation.judge.classifier import FEWEST, Verdict, folds, scores, verdict
-from controller.evaluation.judge.clips import Motion, Segments
-from controller.evaluation.judge.gaits import GAITS, gaits
+from controller.evaluation.judge.classifier import FEWEST
+from controller.evaluation.judge.clips import Motion
+from controller.evaluation.judge.court import Court
+from controller.evaluation.judge.gaits import gaits
 from controller.evaluation.judge.measures import LET_GO, STAND, Moments
-from controller.evaluation.judge.windows import (
-    PARTS,
-    SHORTEST,
-    Features,
-    Windows,
-    features,
-    windows,
-)
-from controller.motion.pose import FPS
+from controller.evaluation.judge.segments import Segments, choose
+from controller.evaluation.judge.settings import JudgeConfig
+from controller.evaluation.judge.windows import features, windows
 from controller.tasks.base import Task
 from controller.tasks.joystick import JoystickGoal, JoystickTask
 
-FEWEST_TAKES = 6
-"""With fewer takes, pieces of them count as clips."""
 NEAREST = 400
 """Poses whose distance to the nearest captured pose is measured."""
 CHARACTERS = 32
@@ -41,41 +32,6 @@ CHARACTERS = 32
 WALKING_S = 2.0
 SETTLING_S = 3.0
 STANDING_S = 4.0
-
-
-@dataclass(frozen=True)
-class JudgeConfig:
-    """How motion is judged. The defaults take less than two minutes on one core."""
-
-    segments: int = 400
-    """Stretches of clips that are followed, at most; a third of them held-out ones, if there are
-    so many."""
-    seconds: float = 8.0
-    """Seconds of a stretch, at most."""
-    stride: int = 8
-    """Frames from one window to the next."""
-    epochs: int = 4
-    """Epochs of each small network."""
-    steps: int = 300
-    """Gradient steps of each, at least; with few windows that is more epochs."""
-    ahead: tuple[int, int] = (4, 10)
-    """The first and the last number of frames by which a command may look ahead."""
-    smoothing: float = 6.0
-    """Standard deviation in frames of the Gaussian over the captured velocity."""
-    pull: float = 0.5
-    """m/s by which the command leads back to the clip's place, for each metre away from it."""
-    pairs: int = 8
-    """Pairs of captured and generated motion that --pairs draws."""
-
-    def __post_init__(self) -> None:
-        for name in ("segments", "stride", "epochs", "steps", "pairs"):
-            value = getattr(self, name)
-            require(1 <= value <= 100_000, f"judging.{name}", value, "1 to 100000")
-        require(2 <= self.seconds <= 600, "judging.seconds", self.seconds, "2 to 600 s")
-        first, last = self.ahead
-        require(1 <= first <= last, "judging.ahead", self.ahead, "1 ≤ first ≤ last frames")
-        require(self.smoothing > 0, "judging.smoothing", self.smoothing, "above 0")
-        require(self.pull >= 0, "judging.pull", self.pull, "0 or more")
 
 
 def check_task(task: type[Task[Any, Any]]) -> None:
@@ -199,111 +155,3 @@ class Judge:
             return np.zeros(0)
         normalizer = self.character.model.normalizer
         return nearest_poses_cm(self.data, normalizer, poses, NEAREST).numpy()
-
-
-class Court:
-    """Trains the small networks, and lets each judge clips that it has not seen."""
-
-    def __init__(self, segments: Segments, seen: Windows, config: JudgeConfig, seed: int) -> None:
-        self.windows = seen
-        self.effort = config.epochs, config.steps
-        self.seed = seed
-        self.clip = segments.take[seen.segment]
-        self.held_out = segments.held_out[seen.segment]
-        self.fold = folds(self.clip, seed)
-
-    def verdicts(
-        self, generated: Features, captured: Features, led: Features, gait: Tensor
-    ) -> dict[str, Verdict | None]:
-        """Verdicts by name, of the features of three motions along the same clips: a policy's, the
-        captured one, and the encoder's. ``gait`` (W,) is that of each window."""
-        floors = captured.floors
-        real, fake, control = (self.windows.of(f.values) for f in (captured, generated, led))
-        whole = self._scores(fake, real, floors)
-        everywhere = torch.ones_like(self.held_out)
-        result = {
-            "all": self._verdict(whole, everywhere),
-            "held out": self._verdict(whole, self.held_out),
-        }
-        for number, name in enumerate(GAITS):
-            result[name] = self._verdict(whole, gait == number)
-        for part in PARTS:
-            own = captured.parts[part]
-            found = self._scores(fake[..., own], real[..., own], floors[own])
-            result[part] = self._verdict(found, everywhere)
-        result["encoder-led"] = self._verdict(self._scores(control, real, floors), everywhere)
-        one, other, clip = self.halves(real)
-        fold = self.fold_of(clip)
-        enough = len(fold.unique()) > 1
-        result["captured"] = (
-            verdict(*scores(one, other, floors, fold, self.effort, self.seed), clip)
-            if enough
-            else None
-        )
-        return result
-
-    def halves(self, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Captured windows ``(N, T, C)`` in two classes, and their clips (N,). Each segment is cut
-        in half, and a coin says which half is called generated."""
-        generator = torch.Generator().manual_seed(self.seed)
-        ones = []
-        others = []
-        for segment in self.windows.segment.unique().tolist():
-            rows = (self.windows.segment == segment).nonzero()[:, 0]
-            count = len(rows) // 2
-            early = rows[:count]
-            late = rows[len(rows) - count :]
-            coin = bool(torch.rand((), generator=generator) < 0.5)
-            ones.append(early if coin else late)
-            others.append(late if coin else early)
-        one = torch.cat(ones)
-        return real[one], real[torch.cat(others)], self.clip[one]
-
-    def fold_of(self, clip: Tensor) -> Tensor:
-        """The folds of windows of these clips (N,)."""
-        table = torch.zeros(int(self.clip.max()) + 1, dtype=torch.long)
-        table[self.clip] = self.fold
-        return table[clip]
-
-    def _scores(self, fake: Tensor, real: Tensor, floors: Tensor) -> tuple[Tensor, Tensor]:
-        return scores(fake, real, floors, self.fold, self.effort, self.seed)
-
-    def _verdict(self, found: tuple[Tensor, Tensor], rows: Tensor) -> Verdict | None:
-        return verdict(found[0][rows], found[1][rows], self.clip[rows])
-
-
-def choose(entries: list[ClipEntry], config: JudgeConfig, seed: int) -> Segments:
-    """Stretches of the clips, drawn at random, of whole windows. Raises DataError unless two takes
-    are long enough, so that one may be held out."""
-    generator = torch.Generator().manual_seed(seed)
-    longest = round(config.seconds * FPS)
-    found: list[tuple[int, int, int]] = []
-    for number, clip in enumerate(entries):
-        last = clip.length - 1
-        for start in range(0, last - SHORTEST + 1, longest):
-            found.append((number, clip.start + start, min(longest, last - start)))
-    order = torch.randperm(len(found), generator=generator).tolist()
-    held = [i for i in order if entries[found[i][0]].held_out]
-    known = [i for i in order if not entries[found[i][0]].held_out]
-    room = max(config.segments // 3, config.segments - len(known))
-    held = held[:room]
-    chosen = sorted(held + known[: config.segments - len(held)])
-
-    takes = [clips.take(clip.name) for clip in entries]
-    if len({takes[found[i][0]] for i in chosen}) < FEWEST_TAKES:
-        takes = [clip.name for clip in entries]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(takes))}
-    if len({takes[found[i][0]] for i in chosen}) < 2:
-        raise DataError(
-            f"two clips of {(SHORTEST + 1) / FPS:.1f} s are needed, so that the judge can be asked "
-            f"about one that it has not seen; {len(chosen)} found"
-        )
-    first, last_ahead = config.ahead
-    return Segments(
-        start=torch.tensor([found[i][1] for i in chosen]),
-        frames=torch.tensor([found[i][2] for i in chosen]),
-        take=torch.tensor([numbers[takes[found[i][0]]] for i in chosen]),
-        held_out=torch.tensor([entries[found[i][0]].held_out for i in chosen]),
-        ahead=torch.randint(first, last_ahead + 1, (len(chosen),), generator=generator),
-        names=tuple(entries[found[i][0]].name for i in chosen),
-    )

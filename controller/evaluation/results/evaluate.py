@@ -27,7 +27,8 @@ from controller.dynamics.character import Character
 from controller.evaluation.extractor import Extractor
 from controller.evaluation.figures import Control, acting, evaluate
 from controller.evaluation.judge import report
-from controller.evaluation.judge.judging import Judge, JudgeConfig, check_task
+from controller.evaluation.judge.judging import Judge, check_task
+from controller.evaluation.judge.settings import JudgeConfig
 from controller.evaluation.results import suite, write
 from controller.evaluation.results.suite import SuiteConfig
 from controller.tasks import task_type
