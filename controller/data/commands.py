@@ -87,6 +87,12 @@ class Build:
     skeleton: Path | None = None
     """A data set (.npz), or a motion file or folder, onto whose skeleton all bodies are retargeted.
     By default the body with the most frames stays, and others are left out."""
+    hold_out: tuple[str, ...] = ()
+    """Parts of names of clips to hold out from training, beside the one in ten whose names' hash
+    chooses them."""
+    train_on: tuple[str, ...] = ()
+    """Parts of names of clips to train on even if that hash would hold them out: the only one that
+    runs, say."""
 
     def run(self) -> None:
         require(len(self.source) > 0, "source", self.source, "one or more files or folders")
@@ -107,7 +113,8 @@ class Build:
         roles = Roles.of(skeleton)
         name = ", ".join(path.resolve().name for path in self.source)
         data = build(motion.clips, name, skeleton, motion.trips)
-        data = replace(data, retargeting=transfer.summary(motion.transfers)).trainable()
+        data = replace(data, retargeting=transfer.summary(motion.transfers))
+        data = data.assigned(self.hold_out, self.train_on).trainable()
         for note in (*motion.notes, *data.notes):
             print(note)
         for guess in (roles.stance, *roles.guesses):
