@@ -35,12 +35,12 @@ from controller.evaluation.figures import acting
 from controller.evaluation.judge import classifier, clips, measures, pairs, report
 from controller.evaluation.judge.bodies import Anatomy, Bodies
 from controller.evaluation.judge.classifier import Verdict, folds, scores, verdict
-from controller.evaluation.judge.clips import Motion
 from controller.evaluation.judge.court import Court
 from controller.evaluation.judge.gaits import GAITS, gaits, pace
 from controller.evaluation.judge.gap import gap
 from controller.evaluation.judge.judging import Judge, check_task
 from controller.evaluation.judge.measures import Moments
+from controller.evaluation.judge.motion import Motion
 from controller.evaluation.judge.segments import Segments, choose
 from controller.evaluation.judge.settings import JudgeConfig
 from controller.evaluation.judge.strides import strides

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from controller.evaluation.judge.clips import Motion
+from controller.evaluation.judge.motion import Motion
 from controller.model.normalizer import Normalizer
 from controller.motion import geometry
 from controller.motion.pose import PoseLayout

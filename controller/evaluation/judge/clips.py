@@ -6,7 +6,6 @@ All functions are pure and take arrays, so that training may use them as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from controller.data.dataset import ClipEntry
 from controller.dynamics.character import Character, CharacterState
+from controller.evaluation.judge.motion import Motion
 from controller.evaluation.judge.segments import Segments
 from controller.model.normalizer import Normalizer
 from controller.motion.pose import FPS, gaussian_smooth, root_trajectory
@@ -24,6 +24,7 @@ FASTEST = 1.1
 LATENT_LIMIT = 2.5
 """Latents of the encoder are clamped to ±2.5. Far from captured poses it answers with latents of
 ten deviations."""
+
 Act = Callable[[CharacterState, JoystickGoal, Tensor], Tensor]
 """Returns latents ``(S, latent)`` for states, goals, and rows ``(S,)`` of the reference."""
 
@@ -43,19 +44,6 @@ class Reference(NamedTuple):
     velocity: Tensor
     first: Tensor
     last: Tensor
-
-
-@dataclass(frozen=True)
-class Motion:
-    """S characters over T frames.
-
-    pose      (S, T, D) z-scored
-    position  (S, T, 2) metres, as (x, z), and ``yaw`` (S, T) radians of the root
-    """
-
-    pose: Tensor
-    position: Tensor
-    yaw: Tensor
 
 
 def reference(

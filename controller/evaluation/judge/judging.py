@@ -15,10 +15,10 @@ from controller.evaluation.figures import nearest_poses_cm
 from controller.evaluation.judge import clips, measures
 from controller.evaluation.judge.bodies import Anatomy, Bodies
 from controller.evaluation.judge.classifier import FEWEST
-from controller.evaluation.judge.clips import Motion
 from controller.evaluation.judge.court import Court
 from controller.evaluation.judge.gaits import gaits
 from controller.evaluation.judge.measures import LET_GO, STAND, Moments
+from controller.evaluation.judge.motion import Motion
 from controller.evaluation.judge.segments import Segments, choose
 from controller.evaluation.judge.settings import JudgeConfig
 from controller.evaluation.judge.windows import features, windows

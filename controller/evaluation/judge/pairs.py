@@ -15,8 +15,8 @@ from controller.core.errors import ConfigError
 from controller.dynamics.character import Character, CharacterState
 from controller.dynamics.rollout import Act
 from controller.evaluation.judge import clips
-from controller.evaluation.judge.clips import Motion
 from controller.evaluation.judge.judging import Judge
+from controller.evaluation.judge.motion import Motion
 from controller.evaluation.judge.segments import Segments
 from controller.motion.pose import FPS
 from controller.viewer.pictures import GIF_EVERY, Gif

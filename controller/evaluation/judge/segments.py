@@ -16,7 +16,6 @@ from controller.motion.pose import FPS
 
 PIECE = re.compile(r"(\[\d*:\d*\])+$")
 """What follows the name of a take in the name of a piece of it."""
-
 FEWEST_TAKES = 6
 """With fewer takes, pieces of them count as clips."""
 
