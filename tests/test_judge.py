@@ -460,7 +460,12 @@ def test_tasks_with_other_goals_are_not_judged(
         if name != "joystick" and kind.__module__.startswith("controller."):
             with pytest.raises(ConfigError, match=f"'{name}' is not judged"):
                 check_task(kind)
+    eyes = files["data.npz"].parent / "eyes"
+    eyes.mkdir(exist_ok=True)
+    (eyes / pairs.KEY).write_text("{}")
     for line, expected in (
+        (["--judge", "--pairs", eyes, "--data", "none.npz"], "has pairs already"),
+        (["--judge", "--write", eyes / "no.md", "--data", "none.npz"], "no.md: cannot be read"),
         (["--judge", "--task", "path", "--data", "none.npz"], "the task 'path' is not judged"),
         (["--judge"], "--judge needs --data"),
         (["--pairs", "eyes"], "--pairs needs --data"),

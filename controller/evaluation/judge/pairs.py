@@ -45,8 +45,7 @@ def draw_pairs(judge: Judge, act: Act, folder: Path) -> dict[str, Any]:
 
     Raises ConfigError if the folder has pairs already, and DisplayError if nothing can be drawn.
     """
-    if (folder / KEY).exists() or any(folder.glob("pair-*.gif")):
-        raise ConfigError(f"--pairs {folder}: this folder has pairs already; name another one")
+    check_folder(folder)
     character = judge.character
     segments = choose(judge.segments, judge.config.pairs, judge.seed)
     captured = clips.replay(judge.reference, segments)
@@ -74,6 +73,12 @@ def draw_pairs(judge: Judge, act: Act, folder: Path) -> dict[str, Any]:
     result = {"seed": judge.seed, "pairs": key}
     files.write(folder / KEY, json.dumps(result, indent=1) + "\n")
     return result
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ConfigError if a folder has pairs already: some of them could stay without a key."""
+    if (folder / KEY).exists() or any(folder.glob("pair-*.gif")):
+        raise ConfigError(f"--pairs {folder}: this folder has pairs already; name another one")
 
 
 def choose(segments: Segments, count: int, seed: int) -> Segments:

@@ -21,12 +21,13 @@ import tyro
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
+from controller.core import files
 from controller.core.errors import ConfigError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.extractor import Extractor
 from controller.evaluation.figures import Control, acting, evaluate
-from controller.evaluation.judge import report
+from controller.evaluation.judge import pairs, report
 from controller.evaluation.judge.judging import Judge, check_task
 from controller.evaluation.judge.settings import JudgeConfig
 from controller.evaluation.results import suite, write
@@ -143,6 +144,10 @@ def judge(options: Options) -> dict[str, Any]:
     assert options.data is not None
     kind = task_type(options.task)
     check_task(kind)
+    if options.pairs:
+        pairs.check_folder(options.pairs)
+    if options.write:
+        files.split_block(options.write, report.BLOCK)
     folder = CharacterFolder.open(options.character)
     character = Character.load(options.mvae or folder.mvae)
     path = options.policy or folder.policy(kind.name)
@@ -154,9 +159,7 @@ def judge(options: Options) -> dict[str, Any]:
     if options.judge:
         results = {"task": kind.name, "policy": str(path), **bench.judge(act)}
     if options.pairs:
-        from controller.evaluation.judge.pairs import draw_pairs  # OpenGL, only when it is wanted
-
-        results["pairs"] = draw_pairs(bench, act, options.pairs)
+        results["pairs"] = pairs.draw_pairs(bench, act, options.pairs)
     if options.write:
         report.fill_page(results, options.write)
     return results
