@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,7 +23,9 @@ from controller.viewer.pictures import GIF_EVERY, Gif
 from controller.viewer.scene.camera import DISTANCE
 from controller.viewer.scene.pose import Pose
 from controller.viewer.scene.scene import Scene
-from controller.viewer.screen import Screen
+
+if TYPE_CHECKING:
+    from controller.viewer.screen import Screen
 
 KEY = "key.json"
 SIZE = (320, 320)
@@ -45,6 +47,8 @@ def draw_pairs(judge: Judge, act: Act, folder: Path) -> dict[str, Any]:
 
     Raises ConfigError if the folder has pairs already, and DisplayError if nothing can be drawn.
     """
+    from controller.viewer.screen import Screen  # pygame, only when something is drawn
+
     check_folder(folder)
     character = judge.character
     segments = choose(judge.segments, judge.config.pairs, judge.seed)
