@@ -192,8 +192,9 @@ class ShacTrainer:
         if imitation is not None:
             imitation.practise(self.network, max(1, config.horizon // PRACTICE_ONE_IN))
             loss = imitation.loss(self.network)
-            own, _ = self.gradients(loss, equalize=True)
+            own, own_norm = self.gradients(loss, equalize=True)
             torch._foreach_add_(gradients, own, alpha=imitation.config.weight)
+            norm += own_norm
             figures["imitation_loss"] = float(loss.detach())
 
         self.critic_only -= self.frames_per_iteration

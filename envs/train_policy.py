@@ -37,9 +37,7 @@ from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
 
 STATE_KIND = "policy-training"
-UNRECORDED = (
-    "out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac"
-)  # fmt: skip
+UNRECORDED = ("out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac")
 """Settings that a policy's header does not record; those of the algorithm in use are added."""
 
 
@@ -111,6 +109,11 @@ class PolicyConfig:
         allowed = "no data with ppo, which does not imitate"
         imitates = self.data is None or self.algorithm == "shac"
         require(imitates, "data", str(self.data), allowed)
+        own = self.characters // self.workers
+        if self.data is not None:
+            allowed = f"a share that leaves both sides some of {own} characters in each worker"
+            both = 0 < self.imitation.followers(own) < own
+            require(both, "imitation.share", self.imitation.share, allowed)
         if self.algorithm == "shac":
             allowed = f"a divisor of characters = {self.characters}"
             require(self.characters % self.workers == 0, "workers", self.workers, allowed)
@@ -133,7 +136,7 @@ class PolicyTraining:
         torch.set_num_threads(config.threads)
         mvae = config.mvae or CharacterFolder.open(config.character).mvae
         own = config.characters // self.workers.count
-        self.followers = 0 if config.data is None else round(config.imitation.share * own)
+        self.followers = 0 if config.data is None else config.imitation.followers(own)
         drawn = own - self.followers
         self.episodes = Episodes.make(
             config.task, drawn, config.episode_frames, mvae, config.device
@@ -187,12 +190,14 @@ class PolicyTraining:
         character = self.episodes.simulation.character
         settings = config.imitation
         alone = settings.alone if config.start is None else 0.0
-        rows = math.ceil(settings.rows / self.workers.count)
-        settings = dataclasses.replace(settings, alone=alone, rows=rows)
+        share = math.ceil(settings.rows / self.workers.count)
+        settings = dataclasses.replace(settings, alone=alone, rows=share)
         data = MotionDataset.load(config.data)
         self.fingerprint = data.fingerprint()
         captured = Reference.of(data, character, settings.smoothing)
         commands = Commands(captured, character, settings)
+        rows = commands.starts
+        self.episodes.simulation.task.penalties.allow(captured.pose[rows], captured.pose[rows + 1])
         generator = torch.Generator().manual_seed(config.seed + 1_000_003 * self.workers.rank)
         return Imitation(commands, self.episodes, self.followers, generator)
 

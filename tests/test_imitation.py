@@ -40,7 +40,7 @@ from envs.imitation import (
     Reference,
     expresses,
 )
-from envs.shac import ShacConfig
+from envs.shac import ShacConfig, ShacTrainer
 from envs.train_policy import PolicyConfig, PolicyTraining
 
 
@@ -311,7 +311,8 @@ def test_all_follow_clips_at_first_and_some_afterwards(config: PolicyConfig) -> 
     assert second["critic_loss"] > 0 and second["imitation_loss"] > 0
     assert training.frames == 192
     penalties = training.episodes.simulation.task.penalties
-    assert penalties.ground == penalties.gliding == 0
+    assert penalties.ground == penalties.gliding == 1
+    assert penalties.allowed.glide > 0  # what captured feet do is free
     assert penalties.latent_cost == pytest.approx(0.2 * penalties.weights.latent)
 
 
@@ -324,6 +325,27 @@ def test_the_imitations_weight_is_the_gradients(config: PolicyConfig) -> None:
         training.iterate()
         acts.append(training.policy()(observations(4)))
     assert torch.equal(acts[0], acts[1]) and not torch.equal(acts[0], acts[2])
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e6])
+def test_equal_norms_whatever_the_size_of_the_loss(config: PolicyConfig, size: float) -> None:
+    """Otherwise only large gradients are clipped."""
+    trainer = PolicyTraining(config).trainer
+    assert isinstance(trainer, ShacTrainer)
+    latent = trainer.network(observations(4)).square().sum()
+    for equalize, expected in ((True, 1.0), (False, min(1.0, size))):
+        gradients, norm = trainer.gradients(size * latent, equalize)
+        total = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+        factor = expected if equalize or size > 1 else norm
+        assert float(total) == pytest.approx(factor, rel=0.05)
+        latent = trainer.network(observations(4)).square().sum()
+
+
+def test_both_sides_need_characters(config: PolicyConfig) -> None:
+    with pytest.raises(ConfigError, match=r"imitation.share is 0.01; allowed: a share that leaves"):
+        replace(config, imitation=replace(config.imitation, share=0.01))
+    with pytest.raises(ConfigError, match=r"some of 1 characters in each worker"):
+        replace(config, characters=1)
 
 
 def test_the_same_seed_trains_the_same_policy(config: PolicyConfig, tmp_path: Path) -> None:
