@@ -2,7 +2,7 @@
 
 It writes OUT/TASK.safetensors (the policy, ready for play.py), OUT/training.safetensors (to resume
 from), OUT/history.json and OUT/tensorboard. It ends with a verdict: the exit status is 1 if the
-policy falls, does not move or does not follow the wish.
+policy falls, does not move, does not follow the wish, or slides.
 """
 
 from __future__ import annotations

@@ -14,7 +14,14 @@ from controller.core.errors import CheckpointError
 from controller.data.measures import limits
 from controller.dynamics.character import Character
 from controller.evaluation.trials import TRIALS
-from controller.evaluation.trials.verdict import FALLS, GOOD, STANDS, STRAYS, judge_policy
+from controller.evaluation.trials.verdict import (
+    FALLS,
+    GOOD,
+    SLIDES,
+    STANDS,
+    STRAYS,
+    judge_policy,
+)
 from controller.motion.limits import Limits
 from controller.tasks.crowd import CrowdTask
 from controller.tasks.joystick import JoystickConfig, JoystickTask
@@ -23,7 +30,7 @@ from controller.tasks.timed_target import TimedTargetTask
 
 FINE: dict[str, Any] = {
     "alive_fraction": 1.0, "speed_m_s_p95": 1.4, "response_s": 0.8, "heading_error_deg": 0.2,
-    "speed_error_m_s": 0.01,
+    "speed_error_m_s": 0.01, "glide_cm_per_frame": 0.2, "captured": {"glide_cm_per_frame": 0.18},
 }  # fmt: skip
 
 
@@ -37,6 +44,8 @@ FINE: dict[str, Any] = {
         ({"speed_error_m_s": 0.5}, STRAYS, "speed error is 0.500 m/s, not 0.300 m/s"),
         ({"speed_error_m_s": None}, STRAYS, "speed error is –, not"),
         ({"response_s": math.nan}, STRAYS, "response is nan s, not 3.00 s"),
+        ({"glide_cm_per_frame": 0.77}, SLIDES, "0.77 cm a frame, where it moves by 0.18 cm"),
+        ({"glide_cm_per_frame": 0.77, "captured": None}, GOOD, ""),
     ],
 )
 def test_the_verdict_names_what_is_wrong(changed: dict[str, Any], name: str, words: str) -> None:

@@ -1,4 +1,5 @@
-"""What the figures of a policy say about it: does it move, and does it do what is asked?"""
+"""What the figures of a policy say about it: does it move, does it do what is asked, and does it
+walk on its feet?"""
 
 from __future__ import annotations
 
@@ -12,11 +13,19 @@ GOOD = "good"
 FALLS = "falls"
 STANDS = "does not move"
 STRAYS = "does not follow the wish"
+SLIDES = "slides"
 
 ALIVE = 0.9
 """Share of characters that must not fall."""
 SLOW = 0.1
 """Share of the character's fastest speed below which it does not move, in 95 % of the frames."""
+
+GLIDE = "glide_cm_per_frame"
+GLIDE_TIMES = 2.5
+GLIDE_MORE = 0.1
+"""The slower foot may move by so many times its captured motion, and by so many cm a frame more. No
+trainer has this limit in its reward. Policies that walk have one to two times the captured motion;
+those that skate along have three to five times, and every other figure of theirs may be good."""
 
 
 class PolicyVerdict(NamedTuple):
@@ -51,7 +60,23 @@ def judge_policy(task: str, figures: Mapping[str, Any], fastest: float) -> Polic
         for metric in TRIALS[task].metrics
         if metric.bad is not None and is_bad(metric, figures.get(metric.key))
     ]
-    return PolicyVerdict(STRAYS, "; ".join(failures)) if failures else PolicyVerdict(GOOD)
+    if failures:
+        return PolicyVerdict(STRAYS, "; ".join(failures))
+    return sliding(figures) or PolicyVerdict(GOOD)
+
+
+def sliding(figures: Mapping[str, Any]) -> PolicyVerdict | None:
+    """The verdict on a policy whose slower foot hardly ever stands; None if it does, or if the
+    figures do not say how much it moves in captured motion."""
+    captured = (figures.get("captured") or {}).get(GLIDE)
+    glide = figures.get(GLIDE)
+    if captured is None or glide is None or glide <= GLIDE_TIMES * captured + GLIDE_MORE:
+        return None
+    reason = (
+        f"the slower foot moves by {glide:.2f} cm a frame, where it moves by {captured:.2f} cm in "
+        "captured motion"
+    )
+    return PolicyVerdict(SLIDES, reason)
 
 
 def is_bad(metric: Metric, value: float | None) -> bool:
