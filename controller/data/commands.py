@@ -16,7 +16,7 @@ import tyro
 
 from controller.core import files
 from controller.core.errors import DataError, require
-from controller.data import catalogue, contact_sheet, fetch, sources
+from controller.data import catalogue, contact_sheet, fetch, labels, sources
 from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import ClipEntry, MotionDataset, build
 from controller.data.measures import captured_figures
@@ -78,12 +78,20 @@ class Build:
     """A .toml or .json file with a table `roles` that says what joints are, such as
     `joint_7 = "left_leg_upper"`. It wins over what the names and the skeleton suggest. All roles
     are in `controller/motion/overrides.py`."""
+    labels: str | None = None
+    """A regular expression whose group `style` finds the style of each clip in its name, such as
+    `walk_(?P<style>[a-z]+)_`. A model that is trained on labelled clips moves in any of their
+    styles."""
+    merge: tuple[str, ...] = ()
+    """Styles with two names, such as `elderly=old`: what is found as the first gets the second."""
 
     def run(self) -> None:
         require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
         require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
         allowed = "frames a second, 1 to 1000"
         require(self.fps is None or 1 <= self.fps <= 1000, "fps", self.fps, allowed)
+        allowed = "nothing without --labels"
+        require(self.labels is not None or not self.merge, "merge", self.merge, allowed)
         overrides = RoleOverrides() if self.roles is None else load_overrides(self.roles)
         settings = CanonicalSettings(
             self.up, self.forward, self.unit, self.height, overrides, self.keep_fingers
@@ -93,6 +101,9 @@ class Build:
         skeleton = replace(motion.skeleton, overrides=overrides)
         roles = Roles.of(skeleton)
         data = build(motion.clips, self.source.resolve().name, skeleton, motion.trips)
+        if self.labels is not None:
+            names = [clip.name for clip in data.clips]
+            data = data.labelled(labels.styles_of(names, self.labels, self.merge))
         data = data.trainable()
         for note in (*motion.notes, *data.notes):
             print(note)
@@ -114,6 +125,7 @@ class Build:
             f"({_minutes(held_out):.1f} held out), "
             f"{len(data.layout.skeleton)} joints, {data.layout.size} values a pose"
         )
+        print_styles(data)
 
 
 @dataclass(frozen=True)
@@ -143,6 +155,7 @@ class Info:
         print(f"joints: {', '.join(skeleton.names)}")
         held_out = [clip.name for clip in data.select(held_out=True)]
         print(f"held out: {', '.join(held_out) or 'none'}")
+        print_styles(data)
         self.print_figures(data)
         if self.sheet:
             contact_sheet.draw(data, chosen, self.sheet)
@@ -182,6 +195,18 @@ class Info:
             return [clip for clip in data.clips if any(name in clip.name for name in self.clips)]
         step = max(1, len(data.clips) // 8)
         return list(data.clips[::step][:8])
+
+
+def print_styles(data: MotionDataset) -> None:
+    """Print the number of clips and the minutes of each style, in a line; nothing without
+    labels."""
+    clips = list(zip(data.clips, data.labels(), strict=False))
+    parts = []
+    for number, name in enumerate(data.layout.styles):
+        lengths = [clip.length for clip, label in clips if label == number]
+        parts.append(f"{name} {len(lengths)} ({_minutes(sum(lengths)):.1f} min)")
+    if parts:
+        print(f"styles: {', '.join(parts)}")
 
 
 def _minutes(poses: int) -> float:

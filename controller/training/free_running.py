@@ -53,6 +53,11 @@ class FreeRunning:
     poses go on from one training step to the next, like the chains of persistent contrastive
     divergence (Tieleman 2008). ``renewal`` is the chance per frame that a captured pose replaces a
     pose, so that none is lost for good.
+
+    With ``styles``, the last columns of poses, each style has an equal part of the pool. All poses
+    that are drawn at once, and the captured ones that they are compared with, are of one style.
+    ``restyle`` is the chance per frame that a pose of any style, asked for this one from now on,
+    replaces a pose: what a player does, and captured motion never shows.
     """
 
     def __init__(
@@ -63,8 +68,13 @@ class FreeRunning:
         size: int,
         renewal: float,
         generator: torch.Generator,
+        styles: tuple[str, ...] = (),
+        restyle: float = 0.0,
     ) -> None:
         self.windows = windows
+        self.of_style = [windows.of_style(*style) for style in enumerate(styles)] or [windows]
+        self.styles = len(styles)
+        self.restyle = restyle
         self.normalizer = normalizer
         self.renewal = renewal
         self.generator = generator
@@ -72,8 +82,13 @@ class FreeRunning:
         self.low = normalizer.normalize(normalizer.low) - RANGE_MARGIN
         self.high = normalizer.normalize(normalizer.high) + RANGE_MARGIN
         self.feet = feet
-        self.poses = self._captured(size)
-        self.distance = SlicedWasserstein(self._captured(SAMPLE), self.watched)
+        self.part = size // len(self.of_style)
+        self.poses = torch.cat([self._captured(self.part, each) for each in self.of_style])
+        sample = self._captured(SAMPLE, windows)
+        if styles:
+            sample[:, -len(styles) :] = 0.0  # they are the same in all poses that are compared
+        self.distance = SlicedWasserstein(sample, self.watched)
+        self.label = 0
         self.rows = torch.empty(0, dtype=torch.long)
 
     def watched(self, poses: Tensor) -> Tensor:
@@ -85,27 +100,39 @@ class FreeRunning:
         heights = self.feet.positions(raw)[..., 1]
         return torch.cat((velocity, heights, heights.amin(dim=1, keepdim=True)), dim=1)
 
-    def _captured(self, count: int) -> Tensor:
-        poses = self.windows.draw(count, self.generator, poses=1)[:, 0]
+    def _captured(self, count: int, windows: Windows) -> Tensor:
+        poses = windows.draw(count, self.generator, poses=1)[:, 0]
         return self.normalizer.normalize(poses.to(self.device))
 
     def draw(self, batch: int, steps: int, model: MotionVAE) -> Free:
         """``batch`` poses of the pool, and all random numbers of ``steps`` steps of ``model`` from
         them."""
-        order = torch.randperm(len(self.poses), generator=self.generator)
+        if self.styles:
+            self.label = int(torch.randint(self.styles, (), generator=self.generator))
+        order = torch.randperm(self.part, generator=self.generator) + self.label * self.part
         self.rows = order[:batch]
         others = order[batch:]
         latents = model.draw_latents(steps * batch, self.generator).unflatten(0, (steps, batch))
-        captured = self._captured(len(self.poses) + batch)
+        captured = self._captured(self.part + batch, self.of_style[self.label])
         slices = self.distance.slices(SLICES, self.generator)
         return Free(self.poses[self.rows], latents, self.poses[others], captured, slices)
 
     def put_back(self, poses: Tensor, steps: int) -> None:
         """Return to the pool the poses (F, D) that the last ones drawn reached in ``steps`` steps,
         clamped as a character's are."""
-        captured = self._captured(len(poses))
+        captured = self._captured(len(poses), self.of_style[self.label])
         coins = torch.rand(len(poses), generator=self.generator).to(self.device)
         finite = torch.isfinite(poses).all(dim=-1)
         renewed = (coins < self.renewal * steps) | ~finite
         clamped = poses.clamp(self.low, self.high)
         self.poses[self.rows] = torch.where(renewed[:, None], captured, clamped)
+        if self.styles:
+            self._restyle(steps)
+
+    def _restyle(self, steps: int) -> None:
+        coins = torch.rand(len(self.rows), generator=self.generator)
+        rows = self.rows[coins < self.restyle * steps]
+        anywhere = torch.randint(len(self.poses), rows.shape, generator=self.generator)
+        poses = self.poses[anywhere]
+        poses[:, -self.styles :] = torch.eye(self.styles, device=self.device)[self.label]
+        self.poses[rows] = poses
