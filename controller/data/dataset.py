@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from controller.core import files
-from controller.core.errors import ControllerError, DataError, first_line, require
+from controller.core.errors import ControllerError, DataError, first_line
 from controller.data.cleaning import (
     LEVEL_FLOOR_M,
     floor_spread,
@@ -150,7 +150,6 @@ class MotionDataset:
         """The same data with the name of a style for each clip. Raises ConfigError unless there
         are two or more different ones."""
         styles = check_styles(sorted(set(names)))
-        require(len(styles) > 1, "styles", styles, "2 or more different ones")
         layout = PoseLayout(self.layout.skeleton, styles)
         numbers = [styles.index(name) for name in names]
         poses = with_labels(self.poses[:, layout.body], self.clips, numbers, len(styles))

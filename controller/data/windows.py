@@ -65,8 +65,8 @@ class Windows:
         return counts[cell].double().pow(-balance)
 
     def of_style(self, label: int, name: str) -> Windows:
-        """The windows of the ``label``-th style. DataError, which calls it by ``name``, if there are
-        none."""
+        """The windows of the style with this number, from 0. DataError, which calls it by ``name``,
+        if there are none."""
         rows = self.labels == label
         if not bool(rows.any()):
             raise DataError(

@@ -1,0 +1,287 @@
+"""Whether a motion VAE with styles moves in the style that it is asked for: ``python -m controller
+styles --data FILE.npz MODEL``.
+
+A small classifier learns to name the style of captured motion from windows of two seconds, and then
+names that of the model's. Training a motion VAE never uses it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from torch import Tensor, nn
+from torch.nn import functional
+
+from controller.core.errors import DataError
+from controller.data.dataset import ClipEntry, MotionDataset
+from controller.dynamics.character import Character, CharacterState
+from controller.dynamics.rollout import Act, drawn_latents, record, wander
+from controller.motion.pose import PoseLayout
+
+WINDOW = 60
+"""Frames that the classifier sees: two seconds, about two strides."""
+STRIDE = 10
+"""Frames between the starts of its captured windows."""
+FOLDS = 5
+"""Parts into which the clips of each style are dealt. The classifier that names the clips of one
+part has learned from the other parts."""
+HIDDEN = 128
+STEPS = 400
+BATCH = 256
+RATE = 1e-3
+WEIGHT_DECAY = 0.1
+DROPOUT = 0.3
+CHARACTERS = 16
+"""Characters that move in each style."""
+SETTLING = 60
+"""Frames before the first window: the way from one style to another is in neither."""
+WINDOWS = 5
+"""Windows of each character."""
+
+
+def features(layout: PoseLayout, windows: Tensor) -> Tensor:
+    """``(N, F)`` of windows of poses ``(N, W, D)`` in their own units: mean and deviation over time
+    of the joints' positions and velocities and of the root's velocity, and how far the joints
+    reach.
+
+    The weights of styles are not among them.
+    """
+    parts = [windows[..., part] for part in (layout.root_velocity, layout.positions)]
+    values = torch.cat((*parts, windows[..., layout.velocities]), dim=-1)
+    positions = parts[1]
+    reach = positions.amax(dim=1) - positions.amin(dim=1)
+    return torch.cat((values.mean(dim=1), values.std(dim=1), reach), dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Features ``(N, F)`` of windows, the number ``(N,)`` of each one's style, and that of the take
+    that it is from."""
+
+    features: Tensor
+    labels: Tensor
+    takes: Tensor
+
+    def rows(self, chosen: Tensor) -> Labelled:
+        return Labelled(self.features[chosen], self.labels[chosen], self.takes[chosen])
+
+
+def take(clip: ClipEntry) -> str:
+    """The name of the file that a clip is from: a clip may be a piece of it."""
+    return clip.name.partition("[")[0]
+
+
+def captured_windows(data: MotionDataset) -> Labelled:
+    """The windows of all clips and of their mirror images. Clips shorter than a window have none;
+    DataError if all are, or if the data have no labels."""
+    if not data.layout.styles:
+        raise DataError(f"the data {data.source} have no styles; build them with --labels")
+    takes = {name: number for number, name in enumerate(sorted({take(c) for c in data.clips}))}
+    parts = []
+    for clip, label in zip(data.clips, data.labels(), strict=True):
+        if clip.length < WINDOW:
+            continue
+        poses = data.poses[clip.rows]
+        for each in (poses, data.layout.mirror(poses)):
+            found = features(data.layout, each.unfold(0, WINDOW, STRIDE).transpose(1, 2))
+            same = torch.ones(len(found), dtype=torch.long)
+            parts.append((found, label * same, takes[take(clip)] * same))
+    if not parts:
+        raise DataError(f"{data.source}: no clip is as long as a window, {WINDOW} poses")
+    return Labelled(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+class Classifier(nn.Module):
+    """Features ``(N, F)`` → scores ``(N, S)`` of the styles; the highest names one."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, example: Tensor, styles: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", example.mean(dim=0))
+        self.register_buffer("std", example.std(dim=0).clamp(min=1e-3))
+        self.layers = nn.Sequential(
+            nn.Dropout(DROPOUT),
+            nn.Linear(example.shape[1], HIDDEN),
+            nn.ReLU(),
+            nn.Dropout(DROPOUT),
+            nn.Linear(HIDDEN, styles),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        scores: Tensor = self.layers(((features - self.mean) / self.std).clamp(-5, 5))
+        return scores
+
+    @classmethod
+    def trained(cls, windows: Labelled, styles: int, seed: int = 0) -> Classifier:
+        """One that has learned from these windows, each style equally often."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            made = cls(windows.features, styles)
+            optimizer = torch.optim.AdamW(made.parameters(), RATE, weight_decay=WEIGHT_DECAY)
+            counts = torch.bincount(windows.labels, minlength=styles).clamp(min=1)
+            weights = 1 / counts[windows.labels].double()
+            for _ in range(STEPS):
+                rows = torch.multinomial(weights, BATCH, replacement=True)
+                scores = made(windows.features[rows])
+                functional.cross_entropy(scores, windows.labels[rows]).backward()
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+        return made.eval().requires_grad_(False)
+
+
+def folds(windows: Labelled) -> Tensor:
+    """The part ``(N,)``, from 0, into which each window's take is dealt. Every part has takes of
+    every style that has enough of them."""
+    part = torch.zeros_like(windows.labels)
+    for label in windows.labels.unique().tolist():
+        for number, name in enumerate(windows.takes[windows.labels == label].unique().tolist()):
+            part[windows.takes == name] = number % FOLDS
+    return part
+
+
+def held_out_names(windows: Labelled, styles: int) -> Tensor:
+    """The style ``(N,)`` that a classifier which has seen nothing of a window's take gives it."""
+    part = folds(windows)
+    named = torch.full_like(windows.labels, -1)
+    for number in part.unique().tolist():
+        classifier = Classifier.trained(windows.rows(part != number), styles)
+        rows = part == number
+        named[rows] = classifier(windows.features[rows]).argmax(dim=-1)
+    return named
+
+
+# -- the model's motion ----------------------------------------------------------------------------
+
+
+def asked(character: Character, state: CharacterState, styles: Tensor) -> CharacterState:
+    """The same characters, each asked for one of the styles, whose numbers are in ``styles``
+    (B,)."""
+    return character.with_style(state, functional.one_hot(styles, len(character.styles)))
+
+
+def starts(character: Character, styles: Tensor, generator: torch.Generator) -> CharacterState:
+    """States for B characters, each in a reset pose of the style (B,) whose number is given, or in
+    any where none is of that style."""
+    of_pose = character.reset_poses[:, character.layout.style].argmax(dim=-1)
+    rows = []
+    for style in styles.tolist():
+        fitting = (of_pose == style).nonzero()[:, 0]
+        fitting = fitting if len(fitting) else torch.arange(len(of_pose))
+        rows.append(fitting[torch.randint(len(fitting), (), generator=generator)])
+    state = character.reset(len(styles), generator)
+    return asked(character, replace(state, pose=character.reset_poses[torch.stack(rows)]), styles)
+
+
+def moving_windows(character: Character, state: CharacterState, act: Act) -> tuple[Tensor, Tensor]:
+    """Features ``(B·WINDOWS, F)`` of successive windows of B characters after :data:`SETTLING`
+    frames, and whether each character stayed sane."""
+    state = wander(character, act, state, SETTLING)
+    run = record(character, act, state, lambda *_: None, WINDOW * WINDOWS)
+    poses = character.model.normalizer.denormalize(run.pose).transpose(0, 1)  # (B, T, D)
+    windows = poses.unfold(1, WINDOW, WINDOW).flatten(0, 1).transpose(1, 2)
+    return features(character.layout, windows), run.alive
+
+
+def shares(right: Tensor, labels: Tensor, names: Sequence[str]) -> dict[str, float | None]:
+    """The share of windows that are named right, for each style; None for a style without any."""
+    of_style = [right[labels == number].float() for number in range(len(names))]
+    values = [float(each.mean()) if len(each) else None for each in of_style]
+    return dict(zip(names, values, strict=True))
+
+
+def mean(values: dict[str, float | None]) -> float:
+    """The mean over styles, each counted once."""
+    known = [value for value in values.values() if value is not None]
+    return sum(known) / len(known)
+
+
+def measure(character: Character, data: MotionDataset, seed: int = 1) -> dict[str, Any]:
+    """How often a classifier names the right style, by style and as a mean over styles.
+
+    captured   windows of captured takes that the classifier has not learned from
+    free       windows of free rollouts that begin in the style's own reset poses
+    switched   windows of free rollouts that began, two seconds before, in a pose of another style
+    confused   what free windows of each style are called most often, if that is another style
+
+    Raises DataError if the data have no labels, or others than the model.
+    """
+    names = data.layout.styles
+    captured = captured_windows(data)
+    data.require_layout(character.layout, "the motion VAE")
+    right = held_out_names(captured, len(names)) == captured.labels
+    figures: dict[str, Any] = {"captured": shares(right, captured.labels, names)}
+
+    classifier = Classifier.trained(captured, len(names))
+    generator = torch.Generator().manual_seed(seed)
+    act = drawn_latents(character, generator)
+    styles = torch.arange(len(names)).repeat_interleave(CHARACTERS)
+    labels = styles.repeat_interleave(WINDOWS)
+    for name in ("free", "switched"):
+        before = styles
+        if name == "switched":
+            before = (styles + 1 + torch.arange(len(styles)) % (len(names) - 1)) % len(names)
+        state = asked(character, starts(character, before, generator), styles)
+        found, sane = moving_windows(character, state, act)
+        named = classifier(found).argmax(dim=-1)
+        figures[name] = shares(named == labels, labels, names)
+        figures[f"{name}_sane"] = float(sane.float().mean())
+        if name == "free":
+            figures["confused"] = confusions(named, labels, names)
+    means = {f"{name}_mean": mean(figures[name]) for name in ("captured", "free", "switched")}
+    return means | figures
+
+
+def confusions(named: Tensor, labels: Tensor, names: Sequence[str]) -> dict[str, str]:
+    """For each style that is not called by its own name most often, the name by which it is."""
+    found = {}
+    for number, name in enumerate(names):
+        most = int(torch.bincount(named[labels == number], minlength=len(names)).argmax())
+        if most != number:
+            found[name] = names[most]
+    return found
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which model, and the labelled motion that it learned."""
+
+    checkpoint: tyro.conf.Positional[Path]
+    """The motion VAE."""
+    data: Path
+    """The labelled data set that it was trained on."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+
+def table(figures: dict[str, Any]) -> str:
+    """A line for each style, and one for their mean, in percent."""
+    columns = ("captured", "free", "switched")
+    lines = [f"{'named right, %':<20}" + "".join(f"{name:>10}" for name in columns)]
+    for style in figures["captured"]:
+        values = (figures[name][style] for name in columns)
+        cells = ("–" if value is None else f"{100 * value:.0f}" for value in values)
+        called = figures["confused"].get(style)
+        note = f"  called {called}" if called else ""
+        lines.append(f"{style:<20}" + "".join(f"{cell:>10}" for cell in cells) + note)
+    means = "".join(f"{100 * figures[f'{name}_mean']:>10.0f}" for name in columns)
+    lines.append(f"{'mean':<20}{means}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    options = tyro.cli(Options, description=__doc__)
+    torch.set_num_threads(1)
+    character = Character.load(options.checkpoint)
+    figures = measure(character, MotionDataset.load(options.data))
+    print(json.dumps(figures) if options.json else table(figures))
