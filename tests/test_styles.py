@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from synthetic import character as tiny
 from synthetic import clips, data, latents, layout, refusal, shorten_rollouts, walk
 from torch import Tensor
 
@@ -347,6 +348,19 @@ def test_a_style_is_kept_and_a_policy_sees_it() -> None:
     observation = simulation.observe(state, simulation.task.draw_goal(state, generator))
     assert observation.shape == (4, simulation.observation_size)
     assert torch.equal(observation[:, who.layout.style], who.style(state))
+
+
+def test_episodes_begin_in_every_style() -> None:
+    who = character()
+    simulation: Simulation[Any] = Simulation(who, RandomWalkTask(who))
+    state, _ = simulation.reset(300, torch.Generator().manual_seed(0))
+    share = who.style(state).mean(dim=0)
+    assert float((share - 1 / 3).abs().max()) < 0.1
+    generator = torch.Generator().manual_seed(0)
+    plain = row(state, 0)
+    before = generator.get_state()
+    assert tiny().with_drawn_styles(plain, generator) is plain  # it has none, and draws none
+    assert torch.equal(generator.get_state(), before)
 
 
 def test_a_checkpoint_keeps_the_names(tmp_path: Path) -> None:

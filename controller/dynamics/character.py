@@ -129,6 +129,17 @@ class Character:
         pose = torch.cat((state.pose[:, self.layout.body], weights), dim=-1)
         return replace(state, pose=pose)
 
+    def with_drawn_styles(
+        self, state: CharacterState, generator: torch.Generator
+    ) -> CharacterState:
+        """The same characters, each asked for one style drawn at random, whatever its pose; as they
+        are, with nothing drawn, if the model has no styles."""
+        if not self.styles:
+            return state
+        count = len(self.styles)
+        chosen = torch.randint(count, (len(state),), generator=generator, device=generator.device)
+        return self.with_style(state, torch.nn.functional.one_hot(chosen, count))
+
     def step(self, state: CharacterState, latent: Tensor) -> CharacterState:
         """The next state, 1/30 s later, for latents ``(B, latent)``.
 
