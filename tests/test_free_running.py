@@ -105,7 +105,8 @@ def test_poses_drawn_go_on_and_the_rest_stay() -> None:
         BATCH,
         model().config.latent,
     )
-    assert len(free.captured) == len(free.rest) + 2 * BATCH == POOL + BATCH
+    assert free.captured.shape[1] == free.rest.shape[1] + 2 * BATCH == POOL + BATCH
+    assert len(free.captured) == len(free.rest) == 1  # a single group, without styles
     pool.put_back(free.scores + 0.125, STEPS)
     moved = (pool.poses != before).any(dim=1)
     assert int(moved.sum()) == BATCH and set(moved.nonzero().flatten().tolist()) == set(

@@ -209,7 +209,7 @@ def test_the_windows_of_one_style_are_all_of_it() -> None:
 
 
 @pytest.mark.parametrize("restyle", [0.0, 0.2])
-def test_free_steps_are_of_one_style_and_some_come_from_another(restyle: float) -> None:
+def test_free_steps_are_compared_by_style_and_some_come_from_another(restyle: float) -> None:
     made = labelled()
     generator = torch.Generator().manual_seed(3)
     windows = Windows(*made.split(held_out=False), 5, 0.3, 3, 0.5)
@@ -219,17 +219,19 @@ def test_free_steps_are_of_one_style_and_some_come_from_another(restyle: float) 
     seen = set()
     for _ in range(20):
         free = pool.draw(12, 5, model())
-        weights = torch.cat((free.scores, free.rest, free.captured))[:, style]
-        assert bool((weights == torch.eye(3)[pool.label]).all())
-        assert len(free.captured) == len(free.rest) + 2 * 12 == 20 + 12
+        expected = torch.eye(3)[pool.labels][:, None]  # a group of each of the styles
+        weights = torch.cat((free.scores.unflatten(0, (3, 4)), free.rest, free.captured), dim=1)
+        assert bool((weights[..., style] == expected).all())
+        assert free.captured.shape[1] == free.rest.shape[1] + 2 * 4 == 20 + 4
         assert bool((free.slices[style] == 0).all())
-        seen.add(pool.label)
+        seen |= set(pool.labels.tolist())
         ends = free.scores.clone()
         ends[:, 0] = 0.125
         pool.put_back(ends, 5)
         taken = bool((pool.poses[pool.rows, 0] != 0.125).any())
         assert taken == (restyle > 0)
-        assert bool((pool.poses[pool.rows][:, style] == torch.eye(3)[pool.label]).all())
+        weights = pool.poses[pool.rows][:, style]
+        assert torch.equal(weights, torch.eye(3)[pool.labels.repeat_interleave(4)])
     assert seen == {0, 1, 2}
 
 

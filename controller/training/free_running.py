@@ -19,15 +19,19 @@ from controller.training.sliced_wasserstein import SlicedWasserstein
 SAMPLE = 8192
 """Captured poses from which the principal axes are computed."""
 SLICES = 32
+GROUPS = 8
+"""Styles, at most, whose poses take steps at once: if all were of one, each training step would
+bring the whole model nearer to that one and further from the others."""
 
 
 class Free(NamedTuple):
-    """What one batch of free steps needs.
+    """What one batch of free steps needs. It has G groups, each of one style; without styles, one
+    group.
 
-    scores    (F, D) z-scored poses to go on from
+    scores    (F, D) z-scored poses to go on from, one group after another
     latents   (K, F, latent) z of the steps
-    rest      (R, D) the rest of the pool
-    captured  (R + 2·F, D) captured poses, to compare with the rest and with the poses that the
+    rest      (G, R, D) the rest of each group's part of the pool
+    captured  (G, R + 2·F/G, D) captured poses, to compare with the rest and with the poses that the
               steps reach
     slices    (D, S) directions along which they are compared
     """
@@ -54,9 +58,8 @@ class FreeRunning:
     divergence (Tieleman 2008). ``renewal`` is the chance per frame that a captured pose replaces a
     pose, so that none is lost for good.
 
-    With ``styles``, the last columns of poses, each style has an equal part of the pool. All poses
-    that are drawn at once, and the captured ones that they are compared with, are of one style.
-    ``restyle`` is the chance per frame that a pose of any style, asked for this one from now on,
+    With ``styles``, the last columns of poses, each style has an equal part of the pool, and is
+    compared with its own captured poses. ``restyle`` is the chance per frame that a pose of any style, asked for this one from now on,
     replaces a pose: what a player does, and captured motion never shows.
     """
 
@@ -88,7 +91,7 @@ class FreeRunning:
         if styles:
             sample[:, -len(styles) :] = 0.0  # they are the same in all poses that are compared
         self.distance = SlicedWasserstein(sample, self.watched)
-        self.label = 0
+        self.labels = torch.zeros(1, dtype=torch.long)
         self.rows = torch.empty(0, dtype=torch.long)
 
     def watched(self, poses: Tensor) -> Tensor:
@@ -108,19 +111,35 @@ class FreeRunning:
         """``batch`` poses of the pool, and all random numbers of ``steps`` steps of ``model`` from
         them."""
         if self.styles:
-            self.label = int(torch.randint(self.styles, (), generator=self.generator))
-        order = torch.randperm(self.part, generator=self.generator) + self.label * self.part
-        self.rows = order[:batch]
-        others = order[batch:]
+            self.labels = self._draw_labels(batch)
+        each = batch // len(self.labels)
+        order = torch.stack(
+            [
+                torch.randperm(self.part, generator=self.generator) + label * self.part
+                for label in self.labels.tolist()
+            ]
+        )
+        self.rows = order[:, :each].flatten()
+        others = order[:, each:]
         latents = model.draw_latents(steps * batch, self.generator).unflatten(0, (steps, batch))
-        captured = self._captured(self.part + batch, self.of_style[self.label])
+        captured = self._captured_groups(self.part + each)
         slices = self.distance.slices(SLICES, self.generator)
         return Free(self.poses[self.rows], latents, self.poses[others], captured, slices)
+
+    def _draw_labels(self, batch: int) -> Tensor:
+        """Different styles, as many as divide the batch evenly, and :data:`GROUPS` at most."""
+        most = min(GROUPS, self.styles)
+        count = next(number for number in range(most, 0, -1) if batch % number == 0)
+        return torch.randperm(self.styles, generator=self.generator)[:count]
+
+    def _captured_groups(self, count: int) -> Tensor:
+        groups = [self.of_style[label] for label in self.labels.tolist()]
+        return torch.stack([self._captured(count, windows) for windows in groups])
 
     def put_back(self, poses: Tensor, steps: int) -> None:
         """Return to the pool the poses (F, D) that the last ones drawn reached in ``steps`` steps,
         clamped as a character's are."""
-        captured = self._captured(len(poses), self.of_style[self.label])
+        captured = self._captured_groups(len(poses) // len(self.labels)).flatten(0, 1)
         coins = torch.rand(len(poses), generator=self.generator).to(self.device)
         finite = torch.isfinite(poses).all(dim=-1)
         renewed = (coins < self.renewal * steps) | ~finite
@@ -134,5 +153,5 @@ class FreeRunning:
         rows = self.rows[coins < self.restyle * steps]
         anywhere = torch.randint(len(self.poses), rows.shape, generator=self.generator)
         poses = self.poses[anywhere]
-        poses[:, -self.styles :] = torch.eye(self.styles, device=self.device)[self.label]
+        poses[:, -self.styles :] = self.poses[rows, -self.styles :]
         self.poses[rows] = poses
