@@ -59,8 +59,9 @@ class FreeRunning:
     pose, so that none is lost for good.
 
     With ``styles``, the last columns of poses, each style has an equal part of the pool, and is
-    compared with its own captured poses. ``restyle`` is the chance per frame that a pose of any style, asked for this one from now on,
-    replaces a pose: what a player does, and captured motion never shows.
+    compared with its own captured poses. ``restyle`` is the chance per frame that a pose of any
+    style, asked for this one from now on, replaces a pose: what a player does, and captured motion
+    never shows.
     """
 
     def __init__(
