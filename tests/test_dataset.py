@@ -337,7 +337,7 @@ def text_file(path: Path) -> Path:
     ("make", "words"),
     [
         (lambda folder: folder / "nowhere", "no such file or folder"),
-        (lambda folder: folder, "no .bvh file in it or below"),
+        (lambda folder: folder, "no motion file"),
         (lambda folder: text_file(folder / "a.txt"), "allowed: .bvh"),
         (lambda folder: text_file(folder / "a.zip"), "not a readable zip archive"),
         (lambda folder: archive_of(folder / "a.zip", "../evil.bvh"), "leads out of it"),
@@ -447,12 +447,13 @@ def test_stated_roles_are_stored_with_the_data(
 
 
 def test_formats_are_found_by_suffix(tmp_path: Path) -> None:
-    assert formats.readable() == (".bvh",) and formats.writable() == (".bvh", ".npz")
+    assert formats.readable() == (".bvh", ".amc", ".glb", ".gltf", ".npz")
+    assert formats.writable() == (".bvh", ".npz")
     formats.write(tmp_path / "a.BVH", walk(seconds=1.0))
     assert len(formats.read(tmp_path / "a.BVH", unit=0.01)) == 31
     with pytest.raises(ConfigError, match=r"no reader for '\.npz'; allowed: \.bvh"):
         formats.read(tmp_path / "a.npz", unit=1.0)
-    with pytest.raises(ConfigError, match=r"motion format is '\.fbx'; allowed: \.bvh, \.npz"):
+    with pytest.raises(ConfigError, match=r"motion format is '\.fbx'; allowed: \.bvh, "):
         formats.write(tmp_path / "a.fbx", walk(seconds=1.0))
 
 
@@ -482,7 +483,7 @@ def test_bad_requests_are_one_sentence(
         (["fetch", "--dataset", "snu-woddy"], "'snu-woddy'; there are snu-woody"),
         (
             ["build", "--source", tmp_path / "empty", "--out", tmp_path / "a.npz"],
-            "no .bvh file in it or below",
+            "no motion file",
         ),
         (
             ["build", "--source", tmp_path, "--out", tmp_path / "a.zip"],

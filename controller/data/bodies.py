@@ -24,6 +24,9 @@ from controller.motion.skeleton import Clip, Skeleton
 SAME_DIRECTION = 0.94
 """Cosine of 20°: bones of one kind of file point in the same local directions, up to what differs
 between performers."""
+SAME_UNIT = 1.8
+"""Ratio of sizes from which on two files are in different units: of people it is up to 1.6, of
+inches and CMU's unit 2.2."""
 SAME_BODY_M = 0.01
 """m by which bones of one body may always differ between files."""
 
@@ -110,18 +113,27 @@ def _check_overrides(captures: Sequence[Capture], settings: CanonicalSettings) -
 
 
 def same_files(captures: Sequence[Capture]) -> list[list[Capture]]:
-    """Captures that share names, parents and the bones' directions in local frames."""
-    groups: list[tuple[Capture, torch.Tensor, list[Capture]]] = []
+    """Captures that share names, parents, the bones' directions in local frames, and the unit."""
+    groups: list[tuple[Capture, torch.Tensor, float, list[Capture]]] = []
     for capture in captures:
         directions = local_directions(capture)
-        for first, known, members in groups:
+        size = total_length(capture)
+        for first, known, usual, members in groups:
             joints = (first.names, first.parents)
-            if joints == (capture.names, capture.parents) and agree(directions, known):
+            in_one_unit = size < SAME_UNIT * usual and usual < SAME_UNIT * size
+            same_joints = joints == (capture.names, capture.parents)
+            if same_joints and in_one_unit and agree(directions, known):
                 members.append(capture)
                 break
         else:
-            groups.append((capture, directions, [capture]))
-    return [members for _, _, members in groups]
+            groups.append((capture, directions, size, [capture]))
+    return [members for *_, members in groups]
+
+
+def total_length(capture: Capture) -> float:
+    """The length of all bones together, in file units."""
+    bones = capture.positions[:, 1:] - capture.positions[:, list(capture.parents[1:])]
+    return float(bones.norm(dim=-1).sum(dim=-1).median())
 
 
 def local_directions(capture: Capture) -> torch.Tensor:

@@ -54,7 +54,9 @@ class Build:
     """Turn a folder of motion files into a data set. Prints what it leaves out, and why."""
 
     source: Path
-    """A motion file, a folder with such files at any depth, or a .zip archive of them."""
+    """A motion file, a folder with such files at any depth, or a .zip archive of them. Read are
+    BVH (.bvh), Acclaim (.amc with its .asf beside it), the animations of glTF files (.glb, .gltf),
+    and recordings of play.py (.npz)."""
     out: Path
     """The .npz to write."""
     use: tuple[str, ...] = ("locomotion",)
@@ -71,7 +73,9 @@ class Build:
     height: float | None = None
     """Metres from the soles to the top of the head, in place of --unit; for bodies on two legs."""
     fps: float | None = None
-    """Frames a second, in place of the files' own."""
+    """Frames a second, in place of the files' own. By default .amc files, which have none, have
+    120, as CMU's do; glTF animations, which are in seconds, are sampled 60 times a second, or as
+    often as is stated here."""
     keep_fingers: bool = False
     """Whether to keep fingers and other joints at the ends of chains."""
     roles: Path | None = None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from controller.core.errors import ControllerError, DataError
 from controller.data import catalogue, formats
@@ -15,6 +18,7 @@ from controller.data.bodies import canonical
 from controller.data.canonical import CanonicalSettings
 from controller.data.catalogue import DataFile, DataSet
 from controller.data.cleaning import renamed, retargeted, symmetric_skeleton
+from controller.data.formats import NoMotion
 from controller.data.roundtrip import RoundTrip, compare
 from controller.motion.capture import Capture
 from controller.motion.skeleton import Clip, Skeleton
@@ -31,7 +35,7 @@ class Motion:
     skeleton  with left and right alike
     trips     how far each clip's joints are from the file's
     notes     a sentence for everything that was assumed, changed or left out
-    refused   how many files were left out because they could not be used
+    refused   how many files or motions were left out because they could not be used
     """
 
     clips: list[Clip]
@@ -54,9 +58,8 @@ def read(
     of them had to be refused.
     """
     settings = settings or CanonicalSettings()
-    with motion_files(source) as paths:
+    with motion_files(source) as (paths, notes):
         known = {path: known_file(path.name) for path in paths}
-        notes = []
         taken = []
         for path in paths:
             entry = known[path]
@@ -77,19 +80,27 @@ def read(
                 motion = _read_any(taken, settings, fps)
         except DataError as error:
             raise DataError(f"{source}: {error}") from error
-    _check_most_are_used(source, motion, len(taken))
+    _check_most_are_used(source, motion)
     return replace(motion, notes=[*notes, *motion.notes])
 
 
-def _check_most_are_used(source: Path, motion: Motion, count: int) -> None:
+def _check_most_are_used(source: Path, motion: Motion) -> None:
     """Raise DataError if no clip is left, or if more than half of the files were refused."""
+    count = len(motion.clips) + motion.refused
     if not motion.clips or 2 * motion.refused > count:
         used = f"{motion.refused} of {count} files cannot be used"
         raise DataError("\n  ".join([f"{source}: {used}", *motion.notes]))
 
 
+class Found(NamedTuple):
+    """The motion files of a source, and a sentence for each that is left out at once."""
+
+    paths: list[Path]
+    notes: list[str]
+
+
 @contextmanager
-def motion_files(source: Path) -> Iterator[list[Path]]:
+def motion_files(source: Path) -> Iterator[Found]:
     """The motion files that a source has, as long as the block lasts.
 
     Raises DataError if there is no such source or no motion file in it, or if an archive is
@@ -99,13 +110,16 @@ def motion_files(source: Path) -> Iterator[list[Path]]:
         yield _in_folder(source, source)
     elif source.suffix.lower() == ".zip" and source.is_file():
         with tempfile.TemporaryDirectory() as folder:
-            _unpack(source, Path(folder))
-            yield _in_folder(Path(folder), source)
+            notes = _unpack(source, Path(folder))
+            paths, others = _in_folder(Path(folder), source)
+            yield Found(paths, notes + others)
     elif source.is_file():
         if source.suffix.lower() not in formats.readable():
             allowed = ", ".join((*formats.readable(), ".zip"))
             raise DataError(f"{source}: not a motion file; allowed: {allowed}, or a folder")
-        yield [source]
+        yield Found([source], [])
+    elif source.exists():
+        raise DataError(f"{source}: a pipe or device; allowed: a file or folder")
     else:
         raise DataError(
             f"{source}: no such file or folder; `python -m controller data fetch --out {source}` "
@@ -113,24 +127,31 @@ def motion_files(source: Path) -> Iterator[list[Path]]:
         )
 
 
-def _in_folder(folder: Path, source: Path) -> list[Path]:
+def _in_folder(folder: Path, source: Path) -> Found:
     suffixes = formats.readable()
-    paths = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()
+    candidates = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir()
     )
+    paths = [path for path in candidates if path.is_file()]
+    others = [path for path in candidates if not path.is_file()]
+    notes = [f"{path.name}: left out (not a regular file)" for path in others]
     if not paths:
-        raise DataError(f"{source}: no {' or '.join(suffixes)} file in it or below")
-    return paths
+        missing = f"{source}: no motion file ({', '.join(suffixes)}) in it or below"
+        raise DataError("\n  ".join([missing, *notes]))
+    return Found(paths, notes)
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack the motion files of a zip archive into a folder."""
+def _unpack(archive: Path, folder: Path) -> list[str]:
+    """Unpack the motion files of a zip archive, and what belongs to them, into a folder. Returns a
+    sentence for each file that is damaged."""
+    suffixes = (*formats.readable(), *formats.companions())
+    notes = []
     try:
         with zipfile.ZipFile(archive) as file:
             members = [
                 member
                 for member in file.infolist()
-                if PurePosixPath(member.filename).suffix.lower() in formats.readable()
+                if PurePosixPath(member.filename).suffix.lower() in suffixes
             ]
             size = sum(member.file_size for member in members)
             if size > MAX_UNPACKED:
@@ -142,9 +163,15 @@ def _unpack(archive: Path, folder: Path) -> None:
                 name = PurePosixPath(member.filename.replace("\\", "/"))
                 if name.is_absolute() or ".." in name.parts:
                     raise DataError(f"{archive}: the path {member.filename!r} leads out of it")
-                file.extract(member, folder)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+            for member in members:
+                try:
+                    file.extract(member, folder)
+                except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+                    (folder / member.filename).unlink(missing_ok=True)
+                    notes.append(f"{member.filename}: left out ({error})")
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise DataError(f"{archive}: not a readable zip archive ({error})") from error
+    return notes
 
 
 def known_file(name: str) -> tuple[DataSet, DataFile] | None:
@@ -217,18 +244,44 @@ def _read_any(paths: Sequence[Path], settings: CanonicalSettings, fps: float | N
     """Files about which nothing is known."""
     captures: list[Capture] = []
     notes = []
+    remarks: Counter[str] = Counter()
+    refused = 0
     for path in paths:
         try:
-            capture = formats.read_capture(path)
-        except ControllerError as error:
+            reading = formats.read_captures(path, fps)
+        except NoMotion as error:
             notes.append(f"{path.name}: left out ({error})")
             continue
-        if len(capture) < 2:
-            notes.append(f"{path.name}: left out (it has {len(capture)} frame)")
+        except ControllerError as error:
+            notes.append(f"{path.name}: left out ({error})")
+            refused += 1
             continue
-        captures.append(replace(capture, name=path.stem, fps=fps or capture.fps))
+        remarks.update(reading.remarks)
+        for capture in reading.captures:
+            if len(capture) < 2:
+                notes.append(f"{capture.name}: left out (it has {len(capture)} frame)")
+                refused += 1
+            else:
+                captures.append(capture)
+    notes += [
+        f"{count} file{'s' if count > 1 else ''}: {remark}" for remark, count in remarks.items()
+    ]
     if not captures:
         raise DataError("\n  ".join(["no usable motion in it", *notes]))
-    result = canonical(captures, settings)
-    refused = len(paths) - len(result.clips)
+    result = canonical(_distinct(captures), settings)
+    refused += len(captures) - len(result.clips)
     return Motion(result.clips, result.skeleton, result.trips, [*notes, *result.notes], refused)
+
+
+def _distinct(captures: Sequence[Capture]) -> list[Capture]:
+    """Captures with different names: files of one name in several folders or formats are
+    numbered."""
+    named: dict[str, Capture] = {}
+    for capture in captures:
+        name = capture.name
+        number = 1
+        while name in named:
+            number += 1
+            name = f"{capture.name} ({number})"
+        named[name] = replace(capture, name=name)
+    return list(named.values())

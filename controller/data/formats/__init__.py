@@ -2,7 +2,7 @@
 
 A format is added by registering it, here or in a plugin::
 
-    FORMATS.add(".abc", MotionFormat(read=read_abc, write=write_abc))
+    FORMATS.add(".abc", MotionFormat(captures=read_abc, write=write_abc))
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from controller.core.errors import ConfigError
+from controller.core.errors import ConfigError, DataError
 from controller.core.registry import Registry
-from controller.data.formats import bvh, npz
+from controller.data.formats import acclaim, bvh, gltf_animation, npz
+from controller.data.formats.reading import NoMotion, Reading, check, check_rate
 from controller.motion.capture import Capture
 from controller.motion.skeleton import Clip
+
+__all__ = ["FORMATS", "MotionFormat", "NoMotion", "Reading"]
 
 
 class Reader(Protocol):
@@ -24,9 +27,13 @@ class Reader(Protocol):
 
 
 class CaptureReader(Protocol):
-    """Reads a file of motion as it is, in its own units and axes."""
+    """Reads the motions of a file as they are, in its own units and axes.
 
-    def __call__(self, path: Path) -> Capture: ...
+    ``fps`` is the frame rate that the user states, None for the file's own. A format whose motion
+    is in seconds is sampled at it.
+    """
+
+    def __call__(self, path: Path, fps: float | None = None) -> Reading: ...
 
 
 class Writer(Protocol):
@@ -36,22 +43,35 @@ class Writer(Protocol):
 
 
 class MotionFormat(NamedTuple):
-    """What can be done with one kind of file; None is what cannot."""
+    """What can be done with one kind of file; None is what cannot.
+
+    companions  suffixes of files without motion that the reader needs beside one
+    """
 
     read: Reader | None = None
     write: Writer | None = None
-    capture: CaptureReader | None = None
+    captures: CaptureReader | None = None
+    companions: tuple[str, ...] = ()
 
 
 FORMATS: Registry[MotionFormat] = Registry("motion format")
 """Suffix, in lower case with its dot → format."""
-FORMATS.add(".bvh", MotionFormat(bvh.read, bvh.write, bvh.read_capture))
-FORMATS.add(".npz", MotionFormat(write=npz.write))
+FORMATS.add(".bvh", MotionFormat(bvh.read, bvh.write, bvh.read_captures))
+FORMATS.add(".amc", MotionFormat(captures=acclaim.read_captures, companions=(".asf",)))
+FORMATS.add(".glb", MotionFormat(captures=gltf_animation.read_captures, companions=(".bin",)))
+FORMATS.add(".gltf", MotionFormat(captures=gltf_animation.read_captures, companions=(".bin",)))
+FORMATS.add(".npz", MotionFormat(write=npz.write, captures=npz.read_captures))
 
 
 def readable() -> tuple[str, ...]:
     """The suffixes of files that can be read."""
-    return tuple(suffix for suffix, form in FORMATS.items() if form.read is not None)
+    return tuple(suffix for suffix, form in FORMATS.items() if form.captures is not None)
+
+
+def companions() -> tuple[str, ...]:
+    """The suffixes of files that readers need beside those that they read."""
+    found = (suffix for form in FORMATS.values() for suffix in form.companions)
+    return tuple(dict.fromkeys(found))
 
 
 def writable() -> tuple[str, ...]:
@@ -60,19 +80,45 @@ def writable() -> tuple[str, ...]:
 
 
 def read(path: Path, *, unit: float) -> Clip:
-    """Read a file of motion by its suffix. Raises ConfigError if no format reads it."""
+    """Read a file of motion by its suffix, on the skeleton that it has.
+
+    Raises ConfigError if no format reads it so, and FormatError for an impossible frame rate.
+    """
     form = FORMATS.find(path.suffix.lower())
     if form.read is None:
+        allowed = [suffix for suffix, form in FORMATS.items() if form.read is not None]
+        raise ConfigError(f"{path}: no reader for {path.suffix!r}; allowed: {', '.join(allowed)}")
+    clip = form.read(path, unit=unit)
+    check_rate(path, len(clip), clip.fps)
+    return clip
+
+
+def read_captures(path: Path, fps: float | None = None) -> Reading:
+    """Read all motions of a file as they are, by its suffix.
+
+    ``fps`` is stated by the user and wins over the file's own. Raises ConfigError if no format
+    reads it, NoMotion if there is no motion in it, and another ControllerError if it is damaged or
+    beyond the limits of :mod:`controller.data.formats.reading`.
+    """
+    form = FORMATS.find(path.suffix.lower())
+    if form.captures is None:
         raise ConfigError(f"{path}: no reader for {path.suffix!r}; allowed: {_list(readable())}")
-    return form.read(path, unit=unit)
+    try:
+        reading = form.captures(path, fps)
+        for capture in reading.captures:
+            check(path, capture)
+    except MemoryError:
+        raise DataError(f"{path}: does not fit into memory; split it") from None
+    return reading
 
 
 def read_capture(path: Path) -> Capture:
-    """Read a file of motion as it is, by its suffix. Raises ConfigError if no format reads it."""
-    form = FORMATS.find(path.suffix.lower())
-    if form.capture is None:
-        raise ConfigError(f"{path}: no reader for {path.suffix!r}; allowed: {_list(readable())}")
-    return form.capture(path)
+    """Read a file that holds a single motion, as :func:`read_captures` does. Raises DataError if it
+    holds several."""
+    captures = read_captures(path).captures
+    if len(captures) != 1:
+        raise DataError(f"{path}: {len(captures)} motions; a single one is expected")
+    return captures[0]
 
 
 def write(path: Path, clip: Clip) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,7 +19,17 @@ import torch
 from torch import Tensor
 
 from controller.core import files
-from controller.core.errors import DataError, FormatError, require
+from controller.core.errors import DataError, require
+from controller.data.formats.reading import (
+    HUGE,
+    MAX_JOINTS,
+    Reading,
+    as_number,
+    check_size,
+    fail,
+    found,
+    read_lines,
+)
 from controller.motion.capture import Capture
 from controller.motion.geometry import AXES, euler_to_matrix, matrix_to_euler
 from controller.motion.skeleton import Clip, Skeleton
@@ -28,9 +38,6 @@ ZERO_LENGTH = 1e-6
 """Metres. A joint with a shorter offset is on its parent."""
 STILL = 1e-5
 """A joint whose rotation matrix changes by less than this over a clip does not move."""
-HUGE = 1e30
-"""Numbers in a file must be smaller than this; float32 could not hold it in every unit. NaN is not
-smaller."""
 CHANNELS = {
     f"{axis}{kind}".upper(): (kind, axis) for axis in AXES for kind in ("position", "rotation")
 }
@@ -102,13 +109,20 @@ def read_capture(path: str | Path) -> Capture:
     )
 
 
+def read_captures(path: Path, fps: float | None = None) -> Reading:
+    """The one capture of a BVH file; ``fps`` replaces its own rate."""
+    capture = read_capture(path)
+    return Reading([replace(capture, fps=fps or capture.fps)], [])
+
+
 def _parse(path: Path) -> tuple[list[_Joint], np.ndarray, float]:
     """The joints of a file, its rows of channel values (T, C), and its frame rate."""
-    lines = _lines(path)
+    lines = read_lines(path, "a BVH")
     words = _Words(path, lines)
     joints = _read_hierarchy(words)
     width = sum(len(joint.channels) for joint in joints)
     values, fps = _read_motion(path, lines, words.line, width)
+    check_size(path, len(values), len(joints))
     return joints, values, fps
 
 
@@ -158,30 +172,6 @@ class _Joint:
     ends: int = 0
 
 
-def _fail(path: Path, line: int, problem: str, expected: str) -> NoReturn:
-    """Raise FormatError about a line."""
-    raise FormatError(f"{path}, line {line}: {problem}; expected {expected}")
-
-
-def _found(text: str) -> str:
-    """What an error says of unexpected text."""
-    return f"found {repr(text)[:60]}"
-
-
-def _lines(path: Path) -> list[str]:
-    """The file's lines, with any kind of line ending."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        _fail(path, line, f"byte 0x{data[error.start]:02x} is not text", "a BVH file in UTF-8")
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
 class _Words:
     """The words of a file, one by one. ``line`` is the line of the last one."""
 
@@ -196,7 +186,7 @@ class _Words:
 
     def fail(self, problem: str, expected: str) -> NoReturn:
         """Raise FormatError about the last word."""
-        _fail(self.path, self.line, problem, expected)
+        fail(self.path, self.line, problem, expected)
 
     def next(self, expected: str) -> str:
         """The next word. FormatError if the file ends."""
@@ -210,7 +200,7 @@ class _Words:
         """Read one word, which must be ``keyword`` in any case of letters."""
         word = self.next(keyword)
         if word.upper() != keyword:
-            self.fail(_found(word), keyword)
+            self.fail(found(word), keyword)
 
     def name(self) -> str:
         """The rest of the line, since names may contain blanks, and the opening brace after it."""
@@ -218,7 +208,7 @@ class _Words:
         parts = []
         while (word := self.next("{")) != "{":
             if self.line != line:
-                self.fail(_found(word), "{")
+                self.fail(found(word), "{")
             parts.append(word)
         return " ".join(parts)
 
@@ -228,21 +218,21 @@ class _Words:
 
     def _number(self) -> float:
         word = self.next("three numbers after OFFSET")
-        value = _float(word)
+        value = as_number(word)
         if not abs(value) < HUGE:
-            self.fail(_found(word), "three finite numbers after OFFSET")
+            self.fail(found(word), "three finite numbers after OFFSET")
         return value
 
     def channels(self) -> tuple[tuple[str, str], ...]:
         """The number of channels and as many channels."""
         count = self.next("the number of channels")
         if not re.fullmatch("[0-9]{1,3}", count):
-            self.fail(_found(count), "the number of channels")
+            self.fail(found(count), "the number of channels")
         channels = []
         for _ in range(int(count)):
             word = self.next(f"{count} channels")
             if word.upper() not in CHANNELS:
-                self.fail(_found(word), f"{count} channels such as Xposition or Zrotation")
+                self.fail(found(word), f"{count} channels such as Xposition or Zrotation")
             channels.append(CHANNELS[word.upper()])
         positions = [channel for channel in channels if channel[0] == "position"]
         if len(set(positions)) < len(positions):
@@ -255,6 +245,7 @@ def _read_hierarchy(words: _Words) -> list[_Joint]:
     words.expect("HIERARCHY")
     words.expect("ROOT")
     joints = [_Joint(words.name(), -1)]
+    names = {joints[0].name}
     open_joints = [0]
     while open_joints:
         joint = joints[open_joints[-1]]
@@ -262,8 +253,11 @@ def _read_hierarchy(words: _Words) -> list[_Joint]:
         if word == "JOINT":
             joints.append(_Joint(words.name(), open_joints[-1]))
             open_joints.append(len(joints) - 1)
-            if any(joints[-1].name == other.name for other in joints[:-1]):
+            if joints[-1].name in names:
                 words.fail(f"a second joint named {joints[-1].name!r}", "each name once")
+            if len(joints) > MAX_JOINTS:
+                words.fail("one more joint", f"at most {MAX_JOINTS}")
+            names.add(joints[-1].name)
         elif word == "OFFSET":
             joint.offset = words.vector()
         elif word == "CHANNELS":
@@ -276,7 +270,7 @@ def _read_hierarchy(words: _Words) -> list[_Joint]:
             open_joints.pop()
         else:
             words.fail(
-                _found(word), f"JOINT, End Site, OFFSET, CHANNELS or }} in joint {joint.name}"
+                found(word), f"JOINT, End Site, OFFSET, CHANNELS or }} in joint {joint.name}"
             )
     words.expect("MOTION")
     return joints
@@ -308,29 +302,29 @@ def _read_motion(path: Path, lines: list[str], start: int, width: int) -> tuple[
     )
     rows = rows[2:]
     if len(rows) < declared:
-        _fail(
+        fail(
             path,
             end,
             f"the file ends after {len(rows)} frames",
             f"{int(declared)}, as 'Frames:' says",
         )
     if len(rows) > declared:
-        _fail(path, rows[int(declared)][0], "another row", f"the end after {int(declared)} frames")
+        fail(path, rows[int(declared)][0], "another row", f"the end after {int(declared)} frames")
     values = np.empty((len(rows), width))
     for row, (number, line) in enumerate(rows):
         words = line.split()
         if len(words) != width:
-            _fail(path, number, f"{len(words)} values", f"{width}, one a channel")
+            fail(path, number, f"{len(words)} values", f"{width}, one a channel")
         try:
             values[row] = [float(word) for word in words]
         except ValueError:
             # NaN for what is not a number; reported below.
-            values[row] = [_float(word) for word in words]
+            values[row] = [as_number(word) for word in words]
     good = np.abs(values) < HUGE
     if not good.all():
         row, column = np.argwhere(~good)[0]
         number, line = rows[row]
-        _fail(path, number, _found(line.split()[column]), "a finite number")
+        fail(path, number, found(line.split()[column]), "a finite number")
 
     fps = 1 / seconds
     whole = round(fps)
@@ -343,21 +337,13 @@ def _header(
 ) -> float:
     """The positive number of one of the two lines after MOTION."""
     if index >= len(rows):
-        _fail(path, end, "the file ends", expected)
+        fail(path, end, "the file ends", expected)
     number, line = rows[index]
     match = re.fullmatch(pattern, line.strip(), re.IGNORECASE)
-    value = _float(match[1]) if match else math.nan
+    value = as_number(match[1]) if match else math.nan
     if not (math.isfinite(value) and value > 1e-9):  # the inverse of a nanosecond is finite
-        _fail(path, number, _found(line.strip()), expected)
+        fail(path, number, found(line.strip()), expected)
     return value
-
-
-def _float(word: str) -> float:
-    """The number that a word is; NaN if it is none."""
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan
 
 
 def _rotations(joints: list[_Joint], values: np.ndarray) -> Tensor:
