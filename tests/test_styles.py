@@ -217,7 +217,7 @@ def test_free_steps_are_compared_by_style_and_some_come_from_another(restyle: fl
     pool = FreeRunning(windows, made.normalizer(), feet, 60, 0.0, generator, NAMES, restyle)
     style = made.layout.style
     seen = set()
-    for _ in range(20):
+    for number in range(20):
         free = pool.draw(12, 5, model())
         expected = torch.eye(3)[pool.labels][:, None]  # a group of each of the styles
         weights = torch.cat((free.scores.unflatten(0, (3, 4)), free.rest, free.captured), dim=1)
@@ -226,9 +226,9 @@ def test_free_steps_are_compared_by_style_and_some_come_from_another(restyle: fl
         assert bool((free.slices[style] == 0).all())
         seen |= set(pool.labels.tolist())
         ends = free.scores.clone()
-        ends[:, 0] = 0.125
+        ends[:, 0] = value = 0.01 * number
         pool.put_back(ends, 5)
-        taken = bool((pool.poses[pool.rows, 0] != 0.125).any())
+        taken = bool((pool.poses[pool.rows, 0] - value).abs().max() > 1e-6)
         assert taken == (restyle > 0)
         weights = pool.poses[pool.rows][:, style]
         assert torch.equal(weights, torch.eye(3)[pool.labels.repeat_interleave(4)])

@@ -57,7 +57,7 @@ class StyleChooser:
 
     @property
     def status(self) -> str:
-        """The styles, with a slider between them if there are two: "style sad ---o------- proud"."""
+        """The styles, with a slider between them if there are two: "style sad --o-- proud"."""
         if self.before == self.chosen:
             return f"style {self.names[self.chosen]}"
         place = round(self.share * BAR)

@@ -14,7 +14,7 @@ from controller.model.mixture import MotionVAE
 from controller.model.normalizer import Normalizer
 from controller.motion.feet import Feet
 from controller.motion.pose import PoseLayout
-from controller.training.sliced_wasserstein import SlicedWasserstein
+from controller.training.sliced_wasserstein import SlicedWasserstein, axes_apart
 
 SAMPLE = 8192
 """Captured poses from which the principal axes are computed."""
@@ -88,12 +88,21 @@ class FreeRunning:
         self.feet = feet
         self.part = size // len(self.of_style)
         self.poses = torch.cat([self._captured(self.part, each) for each in self.of_style])
-        sample = self._captured(SAMPLE, windows)
-        if styles:
-            sample[:, -len(styles) :] = 0.0  # they are the same in all poses that are compared
-        self.distance = SlicedWasserstein(sample, self.watched)
+        self.distance = self._distance()
         self.labels = torch.zeros(1, dtype=torch.long)
         self.rows = torch.empty(0, dtype=torch.long)
+
+    def _distance(self) -> SlicedWasserstein:
+        """The distance between poses of a style and captured ones of that style, whose weights are
+        the same and do not count."""
+        sample = self._captured(SAMPLE, self.windows)
+        if not self.styles:
+            return SlicedWasserstein(sample, self.watched)
+        each = SAMPLE // self.styles
+        kinds = [self._captured(each, windows) for windows in self.of_style]
+        for poses in (sample, *kinds):
+            poses[:, -self.styles :] = 0.0
+        return SlicedWasserstein(sample, self.watched, axes_apart(kinds))
 
     def watched(self, poses: Tensor) -> Tensor:
         """``(N, 6)``: where z-scored poses go (forward, sideways, turning) and how high their feet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -25,11 +25,18 @@ class SlicedWasserstein:
 
     Directions are drawn among the whitened principal axes of ``captured`` z-scored poses (N, D).
     ``watched`` computes a few columns (N, W) of poses which are always compared as well: what
-    matters most may be three of some hundred values.
+    matters most may be three of some hundred values. So are the projections on the columns of
+    ``apart`` (D, A), along which kinds of captured poses lie apart: see :func:`axes_apart`.
     """
 
-    def __init__(self, captured: Tensor, watched: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        captured: Tensor,
+        watched: Callable[[Tensor], Tensor],
+        apart: Tensor | None = None,
+    ) -> None:
         self.watched = watched
+        self.apart = apart
         self.deviation = watched(captured).std(dim=0)
         self.centre = captured.mean(dim=0)
 
@@ -53,11 +60,31 @@ class SlicedWasserstein:
         theirs = ascending(self._columns(captured, slices))
         distance = functional.smooth_l1_loss(ours, theirs, reduction="none", beta=NEAR).mean(dim=0)
         count = slices.shape[1]
-        return distance[:count].mean() + distance[count:].mean()
+        watched = count + len(self.deviation)
+        total = distance[:count].mean() + distance[count:watched].mean()
+        return total if self.apart is None else total + distance[watched:].mean()
 
     def _columns(self, poses: Tensor, slices: Tensor) -> Tensor:
         projected = (poses - self.centre) @ slices
-        return torch.cat((projected, self.watched(poses) / self.deviation), dim=1)
+        columns = [projected, self.watched(poses) / self.deviation]
+        if self.apart is not None:
+            columns.append((poses - self.centre) @ self.apart)
+        return torch.cat(columns, dim=1)
+
+
+def axes_apart(kinds: Sequence[Tensor]) -> Tensor:
+    """``(D, A)``: the axes along which A + 1 kinds of z-scored poses, (N, D) each, lie furthest
+    apart, as columns by which poses are multiplied: Fisher's linear discriminant (Fisher 1936; Rao
+    1948).
+
+    A kind has a deviation of about 1 along them. Deviations below :data:`SMALLEST` count as that.
+    """
+    centres = torch.stack([poses.mean(dim=0) for poses in kinds])
+    within = torch.stack([(poses - poses.mean(dim=0)).T.cov() for poses in kinds]).mean(dim=0)
+    variance, axes = torch.linalg.eigh(within)
+    whitening = axes / variance.clamp(min=0).sqrt().clamp(min=SMALLEST)
+    _, _, directions = torch.linalg.svd((centres - centres.mean(dim=0)) @ whitening)
+    return whitening @ directions[: len(kinds) - 1].T
 
 
 def ascending(columns: Tensor) -> Tensor:
