@@ -18,6 +18,7 @@ import tyro
 from torch import Tensor, nn
 from torch.nn import functional
 
+from controller.core import markdown
 from controller.core.errors import DataError
 from controller.data.dataset import ClipEntry, MotionDataset
 from controller.dynamics.character import Character, CharacterState
@@ -43,26 +44,27 @@ SETTLING = 60
 """Frames before the first window: the way from one style to another is in neither."""
 WINDOWS = 5
 """Windows of each character."""
+JUDGES = {"posture": slice(0, 1), "movement": slice(0, 3)}
+"""Which of the :func:`features` each of two classifiers sees: how the body is held on average, or
+also how far and in what way it swings about that."""
 
 
 def features(layout: PoseLayout, windows: Tensor) -> Tensor:
-    """``(N, F)`` of windows of poses ``(N, W, D)`` in their own units: mean and deviation over time
-    of the joints' positions and velocities and of the root's velocity, and how far the joints
-    reach.
+    """``(N, 3, P)`` of windows of poses ``(N, W, D)`` in their own units: mean, deviation over time
+    and range of each coordinate of the joints in the facing frame.
 
-    The weights of styles are not among them.
+    Speeds are not among them: z drawn at random changes speed more often than a performer. Neither
+    are the weights of styles.
     """
-    parts = [windows[..., part] for part in (layout.root_velocity, layout.positions)]
-    values = torch.cat((*parts, windows[..., layout.velocities]), dim=-1)
-    positions = parts[1]
+    positions = windows[..., layout.positions]
     reach = positions.amax(dim=1) - positions.amin(dim=1)
-    return torch.cat((values.mean(dim=1), values.std(dim=1), reach), dim=-1)
+    return torch.stack((positions.mean(dim=1), positions.std(dim=1), reach), dim=1)
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Features ``(N, F)`` of windows, the number ``(N,)`` of each one's style, and that of the take
-    that it is from."""
+    """Features ``(N, ...)`` of windows, the number ``(N,)`` of each one's style, and that of the
+    take that it is from."""
 
     features: Tensor
     labels: Tensor
@@ -70,6 +72,10 @@ class Labelled:
 
     def rows(self, chosen: Tensor) -> Labelled:
         return Labelled(self.features[chosen], self.labels[chosen], self.takes[chosen])
+
+    def seen_by(self, judge: str) -> Labelled:
+        """The same windows with the features ``(N, F)`` that one of :data:`JUDGES` sees."""
+        return replace(self, features=self.features[:, JUDGES[judge]].flatten(1))
 
 
 def take(clip: ClipEntry) -> str:
@@ -181,7 +187,7 @@ def starts(character: Character, styles: Tensor, generator: torch.Generator) -> 
 
 
 def moving_windows(character: Character, state: CharacterState, act: Act) -> tuple[Tensor, Tensor]:
-    """Features ``(B·WINDOWS, F)`` of successive windows of B characters after :data:`SETTLING`
+    """Features ``(B·WINDOWS, 3, P)`` of successive windows of B characters after :data:`SETTLING`
     frames, and whether each character stayed sane."""
     state = wander(character, act, state, SETTLING)
     run = record(character, act, state, lambda *_: None, WINDOW * WINDOWS)
@@ -204,38 +210,49 @@ def mean(values: dict[str, float | None]) -> float:
 
 
 def measure(character: Character, data: MotionDataset, seed: int = 1) -> dict[str, Any]:
-    """How often a classifier names the right style, by style and as a mean over styles.
+    """How often classifiers name the right style, for each of :data:`JUDGES`: by style and, as
+    ``..._mean``, as a mean over styles.
 
     captured   windows of captured takes that the classifier has not learned from
     free       windows of free rollouts that begin in the style's own reset poses
     switched   windows of free rollouts that began, two seconds before, in a pose of another style
-    confused   what free windows of each style are called most often, if that is another style
+    confused   what free windows of a style are called most often, if that is another style
 
-    Raises DataError if the data have no labels, or others than the model.
+    Also ``sane_fraction``, of these rollouts. Raises DataError if the data have no labels, or
+    others than the model.
     """
-    names = data.layout.styles
     captured = captured_windows(data)
     data.require_layout(character.layout, "the motion VAE")
-    right = held_out_names(captured, len(names)) == captured.labels
-    figures: dict[str, Any] = {"captured": shares(right, captured.labels, names)}
-
-    classifier = Classifier.trained(captured, len(names))
     generator = torch.Generator().manual_seed(seed)
-    act = drawn_latents(character, generator)
-    styles = torch.arange(len(names)).repeat_interleave(CHARACTERS)
-    labels = styles.repeat_interleave(WINDOWS)
-    for name in ("free", "switched"):
-        before = styles
-        if name == "switched":
-            before = (styles + 1 + torch.arange(len(styles)) % (len(names) - 1)) % len(names)
+    count = len(character.styles)
+    styles = torch.arange(count).repeat_interleave(CHARACTERS)
+    others = (styles + 1 + torch.arange(len(styles)) % (count - 1)) % count
+    moved = {}
+    sane = []
+    for name, before in (("free", styles), ("switched", others)):
         state = asked(character, starts(character, before, generator), styles)
-        found, sane = moving_windows(character, state, act)
-        named = classifier(found).argmax(dim=-1)
-        figures[name] = shares(named == labels, labels, names)
-        figures[f"{name}_sane"] = float(sane.float().mean())
+        found, alive = moving_windows(character, state, drawn_latents(character, generator))
+        labels = styles.repeat_interleave(WINDOWS)
+        moved[name] = Labelled(found, labels, labels)
+        sane.append(alive.float().mean())
+    judged = {judge: judge_by(judge, captured, moved, character.styles) for judge in JUDGES}
+    return {**judged, "sane_fraction": float(torch.stack(sane).mean())}
+
+
+def judge_by(
+    judge: str, captured: Labelled, moved: dict[str, Labelled], names: Sequence[str]
+) -> dict[str, Any]:
+    """What one of :data:`JUDGES` says about captured and other windows: see :func:`measure`."""
+    windows = captured.seen_by(judge)
+    right = held_out_names(windows, len(names)) == windows.labels
+    figures: dict[str, Any] = {"captured": shares(right, windows.labels, names)}
+    classifier = Classifier.trained(windows, len(names))
+    for name, others in moved.items():
+        named = classifier(others.seen_by(judge).features).argmax(dim=-1)
+        figures[name] = shares(named == others.labels, others.labels, names)
         if name == "free":
-            figures["confused"] = confusions(named, labels, names)
-    means = {f"{name}_mean": mean(figures[name]) for name in ("captured", "free", "switched")}
+            figures["confused"] = confusions(named, others.labels, names)
+    means = {f"{name}_mean": mean(figures[name]) for name in ("captured", *moved)}
     return means | figures
 
 
@@ -265,18 +282,24 @@ class Options:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """A line for each style, and one for their mean, in percent."""
-    columns = ("captured", "free", "switched")
-    lines = [f"{'named right, %':<20}" + "".join(f"{name:>10}" for name in columns)]
-    for style in figures["captured"]:
-        values = (figures[name][style] for name in columns)
-        cells = ("–" if value is None else f"{100 * value:.0f}" for value in values)
-        called = figures["confused"].get(style)
-        note = f"  called {called}" if called else ""
-        lines.append(f"{style:<20}" + "".join(f"{cell:>10}" for cell in cells) + note)
-    means = "".join(f"{100 * figures[f'{name}_mean']:>10.0f}" for name in columns)
-    lines.append(f"{'mean':<20}{means}")
-    return "\n".join(lines)
+    """A line for each style, and one for their mean, in percent: each of :data:`JUDGES` on captured
+    motion, free rollouts, and free rollouts after a switch."""
+    columns = [(judge, name) for judge in JUDGES for name in ("captured", "free", "switched")]
+    judges = "".join(f"{judge:<30}" for judge in JUDGES)
+    lines = [f"{'named right, % by':<20}{judges}".rstrip()]
+    lines.append(" " * 20 + "".join(f"{name:<10}" for _, name in columns).rstrip())
+    first = figures[next(iter(JUDGES))]
+    for style in first["captured"]:
+        values = [figures[judge][name][style] for judge, name in columns]
+        called = first["confused"].get(style)
+        lines.append(_line(style, values) + (f"called {called}" if called else ""))
+    lines.append(_line("mean", [figures[judge][f"{name}_mean"] for judge, name in columns]))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _line(head: str, shares: Sequence[float | None]) -> str:
+    cells = (markdown.NONE if share is None else f"{100 * share:.0f}" for share in shares)
+    return f"{head:<20}" + "".join(f"{cell:<10}" for cell in cells)
 
 
 def main() -> None:
