@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,11 +16,12 @@ import numpy as np
 import torch
 import tyro
 
-from controller.control import shipped
+from controller.control import folder
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.core.errors import ConfigError, require, run_command
 from controller.core.registry import load_plugins
 from controller.games import GAMES, guide, recording
+from controller.games.cast import SWITCH, Cast
 from controller.games.player import Player
 from controller.games.pointing import Pointing
 from controller.games.recording import Recording
@@ -34,6 +36,9 @@ from controller.viewer.scene.texts import Texts
 from controller.viewer.screen import Screen
 
 QUALITIES = {"auto": None, "low": quality.LOW, "high": quality.HIGH}
+ONE_SKELETON = "motion that is recorded has one skeleton: Tab changes nothing"
+COMPLAINT_WIDTH = 90
+"""Letters in a line of a complaint."""
 HUD_STEPS = 6
 """Steps between two updates of the text: figures that change faster cannot be read."""
 KEYS_HELP = (
@@ -80,10 +85,12 @@ class Options:
     """Quality of the picture; auto: high with a graphics card, low without."""
     fps_report: bool = False
     """Print how many pictures per second were played and drawn. Only with --headless."""
-    mvae: Path = shipped.MVAE
-    """The motion VAE."""
+    character: str = folder.DEFAULT
+    """The character to begin with: its name, or its folder. Tab changes it."""
+    mvae: Path | None = None
+    """The motion VAE; by default the character's."""
     policy: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
-    """A policy; by default the shipped ones. For several, repeat the option. A task is played by
+    """A policy; by default the character's. For several, repeat the option. A task is played by
     the policies trained for it, or for the joystick if it extends that; P switches."""
     threads: int = 1
     """Threads of torch; networks this small gain nothing from more."""
@@ -110,6 +117,9 @@ class Options:
         allowed = f"{low:.0f} to {high:.0f}°"
         require(low <= self.elevation <= high, "--elevation", self.elevation, allowed)
         recording.check(self.files)
+        switched = any(key == SWITCH for _, _, key in self.key_script.ranges)
+        if switched and recording.motions(self.files):
+            raise ConfigError(f"--keys has {SWITCH!r}, but {ONE_SKELETON}")
         sides_fit = all(16 <= side <= 8192 for side in self.pixels)
         require(sides_fit, "--size", self.size, "16x16 to 8192x8192")
         GAMES.find(self.task)
@@ -162,27 +172,36 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
     screen.camera.mode = options.camera
     screen.camera.distance = options.distance
     screen.camera.elevation = math.radians(options.elevation)
+    screen.camera.aim_at(player.hips_height)
     screen.camera.jump(player.root.numpy())
     return screen
 
 
-def play_headless(player: Player, options: Options, record: Recording) -> None:
+def show_player(screen: Screen, player: Player) -> None:
+    """Let the screen draw the character that plays, if it is not the one drawn last."""
+    if screen.renderer.skeleton is not player.character.skeleton:
+        screen.show_skeleton(player.character.skeleton, player.hips_height)
+
+
+def play_headless(cast: Cast, options: Options, record: Recording) -> None:
     """Play the script as fast as possible, one picture per step. Recording motion alone needs no
     OpenGL."""
     needs_screen = record.wants_pictures or options.fps_report or not options.files
-    screen = open_screen(player, options, record) if needs_screen else None
+    screen = open_screen(cast.player, options, record) if needs_screen else None
     stepping = 0.0
     drawing = 0.0
     frames = options.length or 0
     for frame in range(frames):
         started = time.perf_counter()
         for point in options.click_script.at(frame):
-            player.point(*point, overlooking=options.camera == "all")
-        player.step(options.key_script.at(frame))
+            cast.player.point(*point, overlooking=options.camera == "all")
+        cast.step(options.key_script.at(frame))
+        player = cast.player
         record.add(player.root, player.rotations)
 
         stepped = time.perf_counter()
         if screen:
+            show_player(screen, player)
             screen.draw(player.now, player.seconds)
             if record.wants_pictures:
                 record.add_picture(screen.picture())
@@ -208,20 +227,25 @@ class Session:
     """The user at the window: steps at 30 Hz, and pictures at the screen's rate between the two
     newest states."""
 
-    def __init__(self, player: Player, options: Options, record: Recording) -> None:
-        self.player = player
+    def __init__(self, cast: Cast, options: Options, record: Recording) -> None:
+        self.cast = cast
         self.record = record
         self.key_script = options.key_script if options.keys else None
         self.click_script = options.click_script
         self.length = options.length
-        self.screen = open_screen(player, options, record)
-        self.pointing = Pointing(player, self.screen)
-        self.clock = FixedStep(player.seconds)
+        self.screen = open_screen(cast.player, options, record)
+        self.pointing = Pointing(cast.player, self.screen)
+        self.clock = FixedStep(cast.player.seconds)
         self.paused = False
         self.helping = False
         self.keys: frozenset[str] = frozenset()
         self.played = 0
         self.line = self.text()
+
+    @property
+    def player(self) -> Player:
+        """The character that plays."""
+        return self.cast.player
 
     def run(self) -> None:
         """Play until the user quits or the script is over."""
@@ -259,9 +283,11 @@ class Session:
         for point in self.click_script.at(self.played):
             self.player.point(*point, overlooking=self.screen.camera.mode == "all")
         if self.key_script:
-            self.player.step(self.key_script.at(self.played))
+            self.cast.step(self.key_script.at(self.played))
         else:
-            self.player.step(self.keys, self.screen.camera.azimuth, inputs.move)
+            self.cast.step(self.keys, self.screen.camera.azimuth, inputs.move)
+        show_player(self.screen, self.player)
+        self.pointing.player = self.player
         self.record.add(self.player.root, self.player.rotations)
         self.played += 1
         if self.played % HUD_STEPS == 0:
@@ -270,22 +296,33 @@ class Session:
     def texts(self) -> Texts:
         """All texts over the picture."""
         game = self.player.game
-        pages = guide.window_help() if self.helping else ""
+        pages = guide.window_help(self.player.character.limits) if self.helping else ""
         return Texts(self.line, self.title(), game.clock, pages, game.sliders)
 
     def title(self) -> str:
-        """The game, its status and the policy that acts; or why the key pressed last changed
-        nothing."""
+        """The character with its licence if that forbids commercial use, the game, its status and
+        the policy that acts; or why the key pressed last changed nothing."""
         player = self.player
         if player.complaint:
-            return player.complaint
+            sentence = textwrap.wrap(player.complaint, COMPLAINT_WIDTH)
+            return "\n".join(filter(None, (self.who(), *sentence)))
         game = player.game
         policy = f"policy {player.policy.name}" if player.policy else ""
         count = len(player.policies)
         if count > 1:  # two of them may have the same name
             policy = f"P {policy} ({player.chosen + 1}/{count})"
         name = f"{GAMES.key(game.name)} {game.title}".strip()
-        return "   ".join(filter(None, (name, game.status, policy)))
+        return "   ".join(filter(None, (self.who(), name, game.status, policy)))
+
+    def who(self) -> str:
+        """The character, and its licence if that forbids commercial use."""
+        name = self.cast.name
+        info = self.cast.info
+        count = len(self.cast.paths)
+        if count > 1:
+            place = f"({self.cast.chosen + 1}/{count})"
+            name = " ".join(filter(None, ("Tab", name, place)))
+        return f"{name}, {info.terms}" if info and info.non_commercial else name
 
     def text(self) -> str:
         """The line at the bottom of the window."""
@@ -308,12 +345,22 @@ def main() -> None:
     options = tyro.cli(Options, description=guide.command_help())
     options.check()
     torch.set_num_threads(options.threads)
-    player = Player.load(options.mvae, options.policy, options.seed, options.task, options.settings)
-    with Recording(options.files, player.character.skeleton, player.character.fps) as record:
+    cast = Cast.open(
+        options.character,
+        options.mvae,
+        options.policy,
+        options.seed,
+        options.task,
+        options.settings,
+    )
+    character = cast.player.character
+    with Recording(options.files, character.skeleton, character.fps) as record:
+        cast.refusal = ONE_SKELETON if record.wants_motion else ""
+        cast.strict = options.headless
         if options.headless:
-            play_headless(player, options, record)
+            play_headless(cast, options, record)
         else:
-            Session(player, options, record).run()
+            Session(cast, options, record).run()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Command:
 
 
 COMMANDS = {
-    "data": Command("controller.data.commands:main", "fetch, build and inspect motion data"),
+    "data": Command("controller.data.commands:main", "fetch, build, show and inspect motion data"),
     "train": Command("controller.training.train_mvae:main", "train a motion VAE"),
     "train-encoder": Command(
         "controller.training.train_encoder:main",
@@ -41,6 +41,7 @@ COMMANDS = {
         "controller.training.train_extractor:main",
         "train the feature extractor of the Fréchet distance",
     ),
+    "characters": Command("controller.control.characters:main", "list the characters"),
     "diagnose": Command(
         "controller.evaluation.diagnosis.diagnose:main",
         "report whether a motion VAE is healthy, and why",
@@ -64,9 +65,7 @@ COMMANDS = {
     "figures": Command(
         "controller.studies.figures:main", "measure the figures in README, docs and model cards"
     ),
-    "card": Command(
-        "controller.studies.card:main", "measure a shipped policy and fill in its model card"
-    ),
+    "card": Command("controller.studies.card:main", "measure a policy and fill in its model card"),
     "curves": Command("controller.studies.curves:main", "draw the learning curves of policies"),
     "golden": Command(
         "controller.evaluation.results.golden:main", "record the rollouts that the tests expect"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from controller.benchmark.options import Options
 from controller.benchmark.steps import Core, random_latents
 from controller.benchmark.timing import Call, Timing, alternate, measure, synchronized
+from controller.control.folder import CharacterFolder
 from controller.core import devices
 from controller.evaluation.results.evaluate import table
 from controller.tasks.simulation import LATENT_LIMIT
@@ -37,11 +38,11 @@ CALLS = 10
 """Steps in a sample."""
 
 
-def interfaces(device: torch.device) -> dict[str, Call]:
+def interfaces(device: torch.device, mvae: Path) -> dict[str, Call]:
     """One step of :data:`CHARACTERS` characters, by name: the bare core, and the same latents
     through each library's interface."""
-    vecenv = CharacterVecEnv(Episodes.make("joystick", CHARACTERS, EPISODE_FRAMES, None, device))
-    gym = VectorCharacterEnv(CHARACTERS, "joystick", None, EPISODE_FRAMES, str(device))
+    vecenv = CharacterVecEnv(Episodes.make("joystick", CHARACTERS, EPISODE_FRAMES, mvae, device))
+    gym = VectorCharacterEnv(CHARACTERS, "joystick", str(mvae), EPISODE_FRAMES, str(device))
     # All three share one set of weights: three sets would push each other out of the cache.
     simulation = vecenv.episodes.simulation
     gym.episodes = Episodes(simulation, CHARACTERS, EPISODE_FRAMES)
@@ -67,10 +68,10 @@ def interfaces(device: torch.device) -> dict[str, Call]:
 
 
 @torch.inference_mode()
-def interface_figures(device: torch.device, seconds: float) -> dict[str, Any]:
+def interface_figures(device: torch.device, seconds: float, mvae: Path) -> dict[str, Any]:
     """Steps a second through each interface, and how much longer they take than the core's; the
     three alternate."""
-    timings = alternate(interfaces(device), seconds, CALLS)
+    timings = alternate(interfaces(device, mvae), seconds, CALLS)
     core_us = timings["core"].median_us
     keys: dict[str, Any] = {"vecenv_core_us_b100": core_us}
     for name in ("vecenv", "gym"):
@@ -85,7 +86,9 @@ def interface_figures(device: torch.device, seconds: float) -> dict[str, Any]:
 def ppo_figures(config: PolicyConfig, device: torch.device, repeats: int) -> dict[str, Any]:
     """Frames of experience a second: rollouts alone, updates alone, and both one after the
     other."""
-    episodes = Episodes.make(config.task, config.characters, config.episode_frames, None, device)
+    episodes = Episodes.make(
+        config.task, config.characters, config.episode_frames, config.mvae, device
+    )
     wholes = []
     updates = []
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +119,9 @@ def ppo_figures(config: PolicyConfig, device: torch.device, repeats: int) -> dic
 def shac_figures(config: PolicyConfig, device: torch.device, repeats: int) -> dict[str, Any]:
     """Frames of experience a second in one process, including everything that is learned from
     them."""
-    episodes = Episodes.make(config.task, config.characters, config.episode_frames, None, device)
+    episodes = Episodes.make(
+        config.task, config.characters, config.episode_frames, config.mvae, device
+    )
     trainer = ShacTrainer(episodes, config.shac, config.hidden, config.seed)
     iterate = synchronized(lambda: trainer.iterate(0.5), device)
     timing = measure(iterate, 0.0, least=repeats)
@@ -126,12 +131,13 @@ def shac_figures(config: PolicyConfig, device: torch.device, repeats: int) -> di
 def figures(options: Options, config: PolicyConfig | None = None) -> dict[str, Any]:
     """All figures, by their keys; ``config`` is the training that is timed, by default the
     default one."""
-    config = config or PolicyConfig()
+    mvae = CharacterFolder.open(options.character).mvae
+    config = config or PolicyConfig(mvae=mvae)
     device = devices.find(options.device)
     torch.set_num_threads(options.threads)
     seconds = 0.5 if options.quick else 15.0
     repeats = 2 if options.quick else 15
-    keys = interface_figures(device, seconds)
+    keys = interface_figures(device, seconds, mvae)
     keys |= ppo_figures(config, device, repeats)
     return keys | shac_figures(config, device, repeats)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import gymnasium
@@ -12,6 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.core.errors import ActionError
 from controller.tasks.simulation import Simulation
 from envs.episodes import Episodes
@@ -63,7 +65,7 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
     the number of a code, ``Discrete(K)`` (in a batch ``MultiDiscrete``).
 
     ## Observation
-    A bounded ``Box`` of 243 + G values for the shipped skeleton of J = 20 joints:
+    A bounded ``Box`` of 243 + G values for the default character's skeleton of J = 20 joints:
 
     | columns        | what                                                                    |
     |----------------|-------------------------------------------------------------------------|
@@ -84,17 +86,18 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
 
     ## Episode
     It starts at the origin, or anywhere in the crowd, in a random reset pose, with a random goal.
-    It is *terminated* when the hips leave the range from 0.5 to 1.3 m, when the pose is not finite,
-    and in the maze when the body touches a wall. It is *truncated* after ``max_episode_steps``
-    frames: 1,200 (40 s, as in the paper) if made by ``gymnasium.make`` or ``make_vec``, never if
-    constructed directly without it.
+    It is *terminated* when the hips leave the range that the motion VAE states (0.5 to 1.3 m by
+    default), when the pose is not finite, and in the maze when the body touches a wall. It is
+    *truncated* after ``max_episode_steps`` frames: 1,200 (40 s, as in the paper) if made by
+    ``gymnasium.make`` or ``make_vec``, never if constructed directly without it.
 
     ## Arguments
     task               a name in ``controller.tasks``, or ``MODULE:NAME`` for a task that the module
                        registers
-    mvae               a checkpoint to use in place of the shipped one
+    mvae               a motion VAE's checkpoint to use in place of the character's
     max_episode_steps  frames of an episode
     device             where torch computes, "cpu" or "cuda"
+    character          the name of a character, or the path of its folder
 
     Further arguments go to the task (``config=JoystickConfig(...)``).
     """
@@ -104,12 +107,14 @@ class CharacterEnv(gymnasium.Env[Any, Any]):
     def __init__(
         self,
         task: str = "joystick",
-        mvae: str | None = None,
+        mvae: Path | str | None = None,
         max_episode_steps: int | None = None,
         device: str = "cpu",
+        character: Path | str = DEFAULT,
         **settings: Any,
     ) -> None:
-        self.episodes = Episodes.make(task, 1, max_episode_steps, mvae, device, **settings)
+        weights = mvae or CharacterFolder.open(character).mvae
+        self.episodes = Episodes.make(task, 1, max_episode_steps, weights, device, **settings)
         self.observation_space, self.action_space = spaces(self.episodes.simulation)
 
     def reset(
@@ -155,13 +160,17 @@ class VectorCharacterEnv(VectorEnv[Any, Any, Any]):
         self,
         num_envs: int = 1,
         task: str = "joystick",
-        mvae: str | None = None,
+        mvae: Path | str | None = None,
         max_episode_steps: int | None = None,
         device: str = "cpu",
+        character: Path | str = DEFAULT,
         **settings: Any,
     ) -> None:
         super().__init__()
-        self.episodes = Episodes.make(task, num_envs, max_episode_steps, mvae, device, **settings)
+        weights = mvae or CharacterFolder.open(character).mvae
+        self.episodes = Episodes.make(
+            task, num_envs, max_episode_steps, weights, device, **settings
+        )
         self.num_envs = num_envs
         self.single_observation_space, self.single_action_space = spaces(self.episodes.simulation)
         self.observation_space = batch_space(self.single_observation_space, num_envs)

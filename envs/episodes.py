@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
 import torch
 from torch import Tensor
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.core import batch
 from controller.core.errors import require
 from controller.dynamics.character import Character, CharacterState
@@ -72,13 +73,13 @@ class Episodes(Generic[Goal]):
         task: str,
         count: int,
         max_episode_steps: int | None,
-        mvae: str | None,
+        mvae: Path | str | None,
         device: str | torch.device = "cpu",
         **settings: Any,
     ) -> Episodes[Any]:
         """Make episodes of the named task on the motion VAE in the file ``mvae`` (by default the
-        shipped one), on ``device``. ``settings`` go to the task."""
-        character = Character.load(mvae or shipped.MVAE, device)
+        default character's), on ``device``. ``settings`` go to the task."""
+        character = Character.load(mvae or CharacterFolder.open().mvae, device)
         simulation: Simulation[Any] = Simulation(character, task_type(task)(character, **settings))
         return Episodes(simulation, count, max_episode_steps)
 

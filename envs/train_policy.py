@@ -19,7 +19,7 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from controller.control import shipped
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy, model_fingerprint
 from controller.core import checkpoint, files
 from controller.core.errors import ControllerError, require, run_command
@@ -33,7 +33,7 @@ from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
 
 STATE_KIND = "policy-training"
-UNRECORDED = ("out", "mvae", "start", "pilot", "resume", "ppo", "shac")
+UNRECORDED = ("out", "character", "mvae", "start", "pilot", "resume", "ppo", "shac")
 """Settings that a policy's header does not record; those of the algorithm in use are added."""
 
 
@@ -49,14 +49,16 @@ class PolicyConfig:
     which actions happened to do well; it can also choose codes."""
     out: Path = Path("runs/policy")
     """Folder for checkpoints, TensorBoard logs and the policy."""
+    character: str = DEFAULT
+    """The character to steer: its name, or its folder."""
     mvae: Path | None = None
-    """The motion VAE to steer; by default the shipped one."""
+    """The motion VAE to steer; by default the character's."""
     start: Path | None = None
     """A policy to start from, in place of random weights: one for the same task, or for the task
     that this one extends. Most tasks extend the joystick's."""
     pilot: Path | None = None
     """With shac: a joystick policy that does the walking and stays as it is, while a network learns
-    to steer it. By default the maze uses the shipped one and other tasks use none."""
+    to steer it. By default the maze uses the character's and other tasks use none."""
     steps: int = 9_000_000
     """Frames of experience, summed over all characters."""
     characters: int = 128
@@ -114,7 +116,7 @@ class PolicyTraining:
         self.config = config
         self.workers = workers or Workers()
         torch.set_num_threads(config.threads)
-        mvae = None if config.mvae is None else str(config.mvae)
+        mvae = config.mvae or CharacterFolder.open(config.character).mvae
         own = config.characters // self.workers.count
         self.episodes = Episodes.make(config.task, own, config.episode_frames, mvae, config.device)
         self.judge = self.episodes.simulation
@@ -154,7 +156,7 @@ class PolicyTraining:
         path = self.config.pilot
         simulation = self.episodes.simulation
         if path is None and simulation.task.steered:
-            path = shipped.policy_path(JoystickTask.name)
+            path = CharacterFolder.open(self.config.character).policy(JoystickTask.name)
         if path is None:
             return None
         walker = Policy.load(path, simulation.character, JoystickTask.name)

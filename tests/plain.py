@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.control.policy import KIND as POLICY_KIND
 from controller.core import checkpoint
 from controller.dynamics.character import KIND, Character, CharacterState
@@ -33,8 +33,10 @@ class Plain:
     32)``."""
 
     def __init__(self) -> None:
-        self.header, self.model = checkpoint.load(shipped.MVAE, KIND)
-        self.layers, self.actor = checkpoint.load(shipped.policy_path("joystick"), POLICY_KIND)
+        self.header, self.model = checkpoint.load(CharacterFolder.open().mvae, KIND)
+        self.layers, self.actor = checkpoint.load(
+            CharacterFolder.open().policy("joystick"), POLICY_KIND
+        )
         self.mean = self.model["normalizer.mean"]
         self.std = self.model["normalizer.std"]
         self.low = (self.model["normalizer.low"] - self.mean) / self.std - MARGIN

@@ -14,11 +14,16 @@ from dataclasses import replace
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from skeletons import quadruped
 from torch import Tensor
 
+from controller.control.actors import Actor
+from controller.control.folder import DEFAULT, CharacterFolder, CharacterInfo
+from controller.control.policy import Policy
 from controller.core import errors
 from controller.data import dataset
 from controller.data.dataset import MotionDataset, is_held_out
@@ -27,8 +32,11 @@ from controller.evaluation.diagnosis import free_running
 from controller.model.mixture import MotionVAE, MotionVAEConfig
 from controller.model.normalizer import Normalizer
 from controller.motion import geometry
-from controller.motion.pose import PoseLayout
-from controller.motion.skeleton import Clip, Skeleton
+from controller.motion.limits import Limits
+from controller.motion.pose import FPS, PoseLayout, encode
+from controller.motion.skeleton import Clip, Skeleton, forward_kinematics
+from controller.tasks import TASKS
+from controller.tasks.simulation import Simulation
 from controller.training import publish, watch
 
 ROOT = Path(__file__).parents[1]
@@ -179,28 +187,63 @@ PUPPET_LATENT = 5
 @cache
 def puppet() -> Character:
     """A rigid figure on strings: z is (forward m/s, left m/s, turn rad/s, hips' height over 0.9 m,
-    nothing).
-
-    A whole motion VAE whose decoder's last layer sees z alone, so that every pose is known
-    beforehand.
-    """
-    size = layout().size
-    part = layout()
+    nothing)."""
     stand = data().poses[0].clone()
+    stand[layout().hip_height] = 0.9
+    return on_strings(layout(), stand)
+
+
+DOG_LIMITS = Limits(2.5, 0.4, 0.5, lowest_hips=0.1, highest_hips=1.0)
+DOG_SPEEDS = ((0.0, 0.0), (1.5, 0.0), (0.7, 0.0), (-0.5, 0.0), (0.0, 0.4))
+"""m/s ahead and to the left: the root velocities of the dog's reset poses."""
+
+
+@cache
+def dog() -> Character:
+    """A four-legged figure on the same strings, which starts at one of :data:`DOG_SPEEDS`."""
+    bones = quadruped()
+    still = torch.eye(3).expand(len(bones), 3, 3)
+    height = -float(forward_kinematics(bones, torch.zeros(3), still)[:, 1].min()) + 0.03
+    place = torch.tensor([0.0, height, 0.0]).repeat(3, 1)
+    stand = encode(PoseLayout(bones), Clip("stand", bones, place, still.repeat(3, 1, 1, 1), FPS))
+    made = on_strings(PoseLayout(bones), stand[0], {"limits": DOG_LIMITS.to_dict()})
+    made.reset_poses = torch.zeros(len(DOG_SPEEDS), made.layout.size)
+    made.reset_poses[:, :2] = torch.tensor(DOG_SPEEDS)
+    return made
+
+
+def on_strings(part: PoseLayout, stand: Tensor, header: dict[str, Any] | None = None) -> Character:
+    """A whole motion VAE whose decoder's last layer sees z alone, so that every pose is known
+    beforehand: ``stand`` (D,), moved by the strings."""
     stand[part.root_velocity] = 0
-    stand[part.positions.start + 1] = 0.9
-    wide = torch.full((size,), 50.0)
+    wide = torch.full((part.size,), 50.0)
     made = MotionVAE(
-        size,
+        part.size,
         MotionVAEConfig(latent=PUPPET_LATENT, hidden=8, experts=2, gate_hidden=4),
-        Normalizer(stand, torch.ones(size), stand - wide, stand + wide),
+        Normalizer(stand, torch.ones(part.size), stand - wide, stand + wide),
     )
     with torch.no_grad():
         made.decoder.output.weight.zero_()
         made.decoder.output.bias.zero_()
-        for row, column in enumerate((0, 1, 2, part.positions.start + 1)):
+        for row, column in enumerate((0, 1, 2, part.hip_height)):
             made.decoder.output.weight[:, row, column] = 1.0
-    return Character(made, part, torch.zeros(1, size))
+    return Character(made, part, torch.zeros(1, part.size), header)
+
+
+def strings_policy(who: Character, task: str = "joystick") -> Policy:
+    """A policy that pulls a puppet's or a dog's strings as the goal says, for the joystick or a
+    task that extends it."""
+    simulation = Simulation(who, TASKS[task](who))
+    actor = Actor(simulation.observation_size, PUPPET_LATENT, (6,), 20.0)
+    with torch.no_grad():
+        for parameter in actor.parameters():
+            parameter.zero_()
+        for string, (column, pull) in enumerate(((0, 1.0), (1, 1.0), (3, 4.0))):
+            for sign in (1.0, -1.0):  # x = relu(x) - relu(-x)
+                unit = 2 * string + (sign < 0)
+                actor.body[0].weight[unit, who.layout.size + column] = sign
+                actor.head.weight[string, unit] = sign * pull / actor.limit
+    return Policy.of(actor, who, task, simulation.task.settings())
 
 
 # -- states ----------------------------------------------------------------------------------------
@@ -274,3 +317,22 @@ def strict_json(text: str) -> object:
         raise ValueError(f"{word} is not JSON")
 
     return json.loads(text, parse_constant=refuse)
+
+
+def folder_of(
+    who: Character, path: Path, tasks: tuple[str, ...] = (), **info: Any
+) -> CharacterFolder:
+    """A folder of a character as a user could have it. ``tasks`` get policies, which suit only
+    figures on strings."""
+    known = {"name": path.name.capitalize(), "title": "Made up for a test", "licence": "CC0-1.0"}
+    CharacterFolder.write_info(path, CharacterInfo(**known | info))
+    who.save(path / "mvae.safetensors", **who.header)
+    for task in tasks:
+        strings_policy(who, task).save(path / f"{task}.safetensors")
+    return CharacterFolder.open(path)
+
+
+def in_place_of_woody(who: Character, path: Path, patch: pytest.MonkeyPatch) -> CharacterFolder:
+    """A folder below ``path`` that is the default character until the test ends."""
+    patch.setattr("controller.control.folder.SHIPPED", path)
+    return folder_of(who, path / DEFAULT)

@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.control.policy import Policy
-from controller.core.errors import CheckpointError
+from controller.core.paths import ASSETS
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import record
 from controller.evaluation.figures import evaluate
@@ -23,23 +23,18 @@ from controller.games.player import Player
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
 from controller.tasks.simulation import Simulation
 
-POLICY = shipped.FOLDER / "joystick.safetensors"
-SHIPPED = (shipped.MVAE, POLICY, shipped.FOLDER / "joystick_ppo.safetensors")
-
-needs_weights = pytest.mark.skipif(
-    not all(path.is_file() for path in SHIPPED),
-    reason="assets/mvae.safetensors and assets/joystick.safetensors",
-)
+WOODY = CharacterFolder.open()
+WEIGHTS = (WOODY.mvae, *sorted(WOODY.path.glob("joystick*.safetensors")))
 
 
 @cache
 def character() -> Character:
-    return Character.load(shipped.MVAE)
+    return Character.load(WOODY.mvae)
 
 
 @cache
 def policy() -> Policy:
-    return Policy.load(shipped.policy_path("joystick"), character(), "joystick")
+    return Policy.load(WOODY.policy("joystick"), character(), "joystick")
 
 
 def simulation() -> Simulation:
@@ -48,28 +43,10 @@ def simulation() -> Simulation:
     )
 
 
-def test_the_best_policy_comes_first_and_the_others_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
-    for name in (
-        "walk_ppo.safetensors",
-        "walk_bc.safetensors",
-        "walk_ppo.md",
-        "walker.safetensors",
-    ):
-        (tmp_path / name).touch()
-    with pytest.raises(CheckpointError, match="no policy is shipped for the task 'walk'"):
-        shipped.policy_paths("walk")
-    (tmp_path / "walk.safetensors").touch()
-    assert [path.stem for path in shipped.policy_paths("walk")] == ["walk", "walk_bc", "walk_ppo"]
-    assert shipped.policy_path("walk") == shipped.policy_paths("walk")[0]
-
-
 def test_nothing_pickled_is_shipped() -> None:
     """Neither by its name nor inside: a pickle starts with its protocol, torch's archive is a zip
     that holds one."""
-    files = [path for path in shipped.FOLDER.rglob("*") if path.is_file()]
+    files = [path for path in ASSETS.rglob("*") if path.is_file()]
     assert files
     for path in files:
         assert path.suffix not in {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib"}, path
@@ -80,15 +57,13 @@ def test_nothing_pickled_is_shipped() -> None:
             ], path
 
 
-@needs_weights
 def test_every_checkpoint_has_its_card() -> None:
-    for path in SHIPPED:
+    for path in WEIGHTS:
         card = path.with_suffix(".md")
         assert card.is_file(), card
         assert len(card.read_text(encoding="utf-8")) > 500
 
 
-@needs_weights
 def test_the_model_was_measured_and_its_latent_is_alive() -> None:
     header = character().header
     assert header["figures"]["active_units"] >= 8
@@ -98,17 +73,15 @@ def test_the_model_was_measured_and_its_latent_is_alive() -> None:
     assert len(character().reset_poses) >= 100
 
 
-@needs_weights
 def test_the_model_and_the_policy_fit_each_other() -> None:
     state, goal = simulation().reset(3, torch.Generator().manual_seed(0))
     latent = policy()(simulation().observe(state, goal))
     assert latent.shape == (3, character().latent) and float(latent.abs().max()) <= 2
 
 
-@needs_weights
 def test_every_shipped_policy_can_be_switched_to() -> None:
-    player = Player.load(shipped.MVAE, [], seed=0)
-    assert len(player.policies) == len(shipped.policy_paths("joystick"))
+    player = Player.load(WOODY.mvae, [], seed=0)
+    assert len(player.policies) == len(WOODY.policies("joystick"))
     for _ in player.policies:
         start = float(player.root[2])
         for _ in range(60):
@@ -117,14 +90,12 @@ def test_every_shipped_policy_can_be_switched_to() -> None:
         player.next_policy()
 
 
-@needs_weights
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.stem)
 def test_the_weights_are_numbers(path: Path) -> None:
     for name, value in load_file(path).items():
         assert torch.isfinite(value.float()).all(), name
 
 
-@needs_weights
 def test_sixteen_characters_stay_alive_on_a_wild_stick() -> None:
     figures = evaluate(simulation(), policy(), characters=16, seconds=10.0, seed=7)
     assert figures["alive_fraction"] == 1.0
@@ -132,7 +103,6 @@ def test_sixteen_characters_stay_alive_on_a_wild_stick() -> None:
     assert figures["response_s"] < 4 and figures["stop_s"] < 4
 
 
-@needs_weights
 @torch.inference_mode()
 def test_a_person_who_steers_ahead_gets_ahead() -> None:
     play = simulation()
@@ -150,7 +120,6 @@ def test_a_person_who_steers_ahead_gets_ahead() -> None:
     assert float(run.position[-1, :, 0].abs().max()) < 3
 
 
-@needs_weights
 @torch.inference_mode()
 def test_a_control_step_leaves_a_screens_frame_its_time() -> None:
     play = simulation()

@@ -25,8 +25,8 @@ from controller.benchmark.options import Options
 from controller.benchmark.plan import QUICK
 from controller.benchmark.published import PublishedLoop
 from controller.benchmark.timing import Timing, alternate, measure, threads
-from controller.control import shipped
 from controller.control.actors import Actor
+from controller.control.folder import CharacterFolder
 from controller.control.policy import Policy
 from controller.core import files
 from controller.core.errors import ControllerError
@@ -137,7 +137,7 @@ def test_the_shipped_decoders_work_by_hand() -> None:
     gate = 275 * 64 + 64 * 64 + 64 * 6
     experts = 6 * (275 * 256 + 288 * 256 + 288 * 243)
     biases = 64 + 64 + 6 + 6 * (256 + 256 + 243)
-    work = Work.of(Character.load(shipped.MVAE).model.decoder)
+    work = Work.of(Character.load(CharacterFolder.open().mvae).model.decoder)
     assert work == Work(flops=2 * (gate + experts), weight_bytes=4 * (gate + experts + biases))
 
 
@@ -355,7 +355,8 @@ def quick() -> Iterator[dict[str, Any]]:
     def environment_figures(program: programs.Program, *words: str) -> dict[str, Any]:
         if program is not programs.ENVIRONMENTS:
             return figures(program, *words)
-        assert words == ("--threads", "1", "--device", "cpu", "--quick")
+        character = ("--character", str(CharacterFolder.open().path))
+        assert words == ("--threads", "1", "--device", "cpu", "--quick", *character)
         keys = envs_benchmark.figures(Options(quick=True), TRAINING)
         return {key: keys[key] for key in program.keys}
 
@@ -399,7 +400,7 @@ def test_a_quick_runs_figures_agree(quick: dict[str, Any]) -> None:
             floor = quick[f"{name}_floor_us_b{batch}"]
             assert quick[f"{name}_floor_ratio_b{batch}"] == pytest.approx(floor / median)
             assert median <= quick[f"{name}_us_b{batch}_p99"]
-    flops = Work.of(Character.load(shipped.MVAE).model.decoder).flops
+    flops = Work.of(Character.load(CharacterFolder.open().mvae).model.decoder).flops
     for batch in steps.CORE_BATCHES:
         rate = quick[f"core_steps_per_s_b{batch}"]
         assert quick[f"floor_ratio_b{batch}"] == pytest.approx(

@@ -133,5 +133,5 @@ def test_a_wheel_has_the_console_script_and_nothing_to_spare(wheel: Path) -> Non
     assert "train-policy = envs.train_policy:main" in text
     tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"controller", "envs", "play.py"}
-    assert "controller/assets/mvae.safetensors" in names
+    assert "controller/assets/characters/woody/mvae.safetensors" in names
     assert "controller/data/catalogue.json" in names

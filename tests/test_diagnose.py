@@ -15,13 +15,28 @@ from typing import Any
 
 import pytest
 import torch
-from synthetic import PUPPET_LATENT, character, data, layout, model, puppet, refusal, strict_json
+from skeletons import quadruped
+from synthetic import (
+    PUPPET_LATENT,
+    character,
+    data,
+    layout,
+    model,
+    puppet,
+    refusal,
+    strict_json,
+    walk,
+)
 from torch import Tensor
 
-from controller.control.shipped import MVAE, policy_path
+from controller.control.folder import CharacterFolder
+from controller.data import dataset
+from controller.data.dataset import MotionDataset
+from controller.dynamics import rollout
 from controller.dynamics.character import Character
 from controller.evaluation import diagnostics
 from controller.evaluation.diagnosis import (
+    body,
     diagnose,
     distributions,
     free_running,
@@ -30,6 +45,9 @@ from controller.evaluation.diagnosis import (
     verdict,
 )
 from controller.model.mixture import MotionVAE, MotionVAEConfig
+from controller.motion import geometry
+from controller.motion.pose import PoseLayout, encode
+from controller.motion.skeleton import Clip, Skeleton
 from controller.training.config import TrainConfig
 from controller.training.schedules import KlWeight, TeacherForcing
 
@@ -45,7 +63,9 @@ REQUIRED = {
     "bone_length_error_mm", "one_step_bone_length_error_mm", "free_speed_range_m_s",
     "free_turn_range_deg_s", "captured_speed_range_m_s", "captured_turn_range_deg_s",
     "speed_coverage_mass", "turn_coverage_mass", "speed_wasserstein_m_s", "turn_wasserstein_deg_s",
-    "frechet_distance", "captured_frechet_distance",
+    "frechet_distance", "captured_frechet_distance", "captured_forward", "stance", "body_fault",
+    "reset_upright", "reset_hips_legs", "reset_crossed", "reset_forward", "free_upright",
+    "free_hips_legs", "free_crossed", "free_forward", "free_floor_legs", "free_drift_legs",
 }  # fmt: skip
 
 
@@ -241,7 +261,10 @@ def test_repeating_the_last_pose_errs_by_what_the_joints_move() -> None:
 WELL: dict[str, Any] = {
     "latent_units": 32, "active_units": 23, "kl_nats": 3.4, "spread_m": 0.48, "spread_deg": 27.0,
     "sane_fraction": 1.0, "one_step_mm": 3.2, "still_mm": 10.5, "teacher_forced_mm": 3.4,
-    "exposure_ratio": 2.3,
+    "exposure_ratio": 2.3, "stance": "biped", "body_fault": "", "reset_upright": 1.0,
+    "reset_hips_legs": 1.12, "reset_crossed": 0.02, "reset_forward": 0.95, "free_upright": 1.0,
+    "free_hips_legs": 1.12, "free_crossed": 0.02, "free_forward": 0.95, "captured_forward": 0.96,
+    "free_floor_legs": 0.003, "free_drift_legs": 0.002,
 }  # fmt: skip
 
 
@@ -275,6 +298,13 @@ def test_nothing_is_wrong_with_a_healthy_model() -> None:
         ({"one_step_mm": 9.0, "still_mm": 20.0}, []),
         ({"one_step_mm": 9.0, "still_mm": None}, ["under-trained"]),
         ({"exposure_ratio": 5.0}, ["exposure bias"]),
+        ({"reset_upright": 0.8}, ["broken body"]),
+        ({"free_upright": 0.8}, ["broken body"]),
+        ({"free_upright": 0.8, "one_step_mm": 9.0}, ["under-trained"]),
+        ({"free_upright": 0.8, "sane_fraction": 0.5}, ["diverges when free-running"]),
+        ({"reset_upright": 0.8, "one_step_mm": 9.0}, ["broken body", "under-trained"]),
+        ({"free_forward": None, "captured_forward": None, "reset_forward": None}, []),
+        ({"stance": "quadruped", "free_hips_legs": 1.7}, []),
         (
             {"exposure_ratio": 5.0, "sane_fraction": 0.0},
             ["diverges when free-running", "exposure bias"],
@@ -308,6 +338,7 @@ def test_advice_names_settings_that_there_are() -> None:
         {"sane_fraction": 0},
         {"one_step_mm": 80.0},
         {"exposure_ratio": 9.0},
+        {"free_upright": 0.5},
     )
     advice = " ".join(verdict.findings(WELL | figures)[0].advice for figures in ill)
     flags = {flag.replace("-", "_") for flag in re.findall(r"--([\w.-]*\w)", advice)}
@@ -333,7 +364,51 @@ def test_what_was_not_measured_is_not_judged() -> None:
         "exposure_ratio": 1.0,
     }
     assert [f.name for f in verdict.findings(part)] == ["collapsed"]  # by its streams alone
-    assert verdict.not_judged(part) == ["nearly collapsed"]
+    assert verdict.not_judged(part) == ["broken body", "nearly collapsed"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "reason"),
+    [
+        ({"body_fault": "it has no trunk"}, "No body has such a skeleton: it has no trunk."),
+        (
+            {"reset_upright": 0.5},
+            "The head is above the hips, and these above the feet, in 50 % of the captured poses "
+            "that it starts from, under 90 %.",
+        ),
+        (
+            {"stance": "quadruped", "free_upright": 0.1},
+            "Hips and shoulders are above the feet in 10 % of free rollouts, under 90 %.",
+        ),
+        (
+            {"free_hips_legs": 2.0},
+            "The hips are 2.00 leg lengths high in free rollouts; 0.7 to 1.45 is a body's.",
+        ),
+        (
+            {"reset_crossed": 0.9},
+            "A left foot is to the right of the right one in 90 % of the captured poses that it "
+            "starts from, above 30 %.",
+        ),
+        ({"captured_forward": 0.1}, "90 % of the way in the captured motion goes backward."),
+        (
+            {"captured_forward": None, "reset_forward": 0.2},
+            "80 % of the way in the captured motion goes backward.",
+        ),
+        ({"free_forward": 0.3}, "70 % of the way in free rollouts goes backward."),
+        (
+            {"free_floor_legs": -0.3},
+            "The lowest foot stays 0.30 leg lengths below the ground in free rollouts.",
+        ),
+        (
+            {"free_drift_legs": 0.4},
+            "The floor under free rollouts moves by 0.40 leg lengths in 20 s, above 0.12.",
+        ),
+    ],
+)
+def test_each_broken_body_is_named_in_one_sentence(figures: dict[str, Any], reason: str) -> None:
+    (finding,) = verdict.findings(WELL | figures)
+    assert finding.name == "broken body" and finding.reason == reason
+    assert ("data show" in finding.advice) == (not any(name[:4] == "free" for name in figures))
 
 
 # -- verdicts on models ----------------------------------------------------------------------------
@@ -341,7 +416,7 @@ def test_what_was_not_measured_is_not_judged() -> None:
 
 @cache
 def shipped() -> Character:
-    return Character.load(MVAE)
+    return Character.load(CharacterFolder.open().mvae)
 
 
 def edited(
@@ -383,6 +458,7 @@ def louder(made: MotionVAE) -> None:
 def test_the_shipped_model_is_healthy() -> None:
     report = diagnose.diagnose(shipped())
     assert report["verdict"] == "healthy" and report["findings"] == []
+    assert report["body_fault"] == "" and report["free_upright"] == 1
     assert report["not_judged"] == ["exposure bias"]  # which takes data
     stated = shipped().header["figures"]
     assert (
@@ -485,6 +561,169 @@ def test_captured_rates_agree_with_themselves() -> None:
     )
 
 
+# -- broken bodies ---------------------------------------------------------------------------------
+
+
+def bent(clip: Clip, **angles: tuple[str, float]) -> Clip:
+    """The clip with joints turned further, by radians about an axis of their own frame."""
+    rotations = clip.rotations.clone()
+    for name, (axis, angle) in angles.items():
+        joint = clip.skeleton.index(name)
+        turn = geometry.axis_rotation(axis, torch.tensor(angle))
+        rotations[:, joint] = rotations[:, joint] @ turn
+    return replace(clip, rotations=rotations)
+
+
+def without(clip: Clip, *gone: str) -> Clip:
+    """The clip without joints that carry none of those that stay."""
+    bones = clip.skeleton
+    kept = [joint for joint, name in enumerate(bones.names) if name not in gone]
+    skeleton = Skeleton(
+        tuple(bones.names[joint] for joint in kept),
+        tuple(kept.index(p) if (p := bones.parents[joint]) >= 0 else -1 for joint in kept),
+        bones.offsets[kept],
+        bones.tips[kept],
+    )
+    return replace(clip, skeleton=skeleton, rotations=clip.rotations[:, kept])
+
+
+def stretched(clip: Clip, *names: str, factor: float) -> Clip:
+    """The clip with longer or shorter bones to these joints."""
+    offsets = clip.skeleton.offsets.clone()
+    for name in names:
+        offsets[clip.skeleton.index(name)] *= factor
+    return replace(clip, skeleton=replace(clip.skeleton, offsets=offsets))
+
+
+UPPER = ("Spine", "Head", *(s + j for s in ("Left", "Right") for j in ("Arm", "ForeArm", "Hand")))
+BROKEN: dict[str, tuple[Callable[[Clip], Clip], str]] = {
+    "no trunk": (lambda clip: without(clip, *UPPER), "it has no trunk"),
+    "head down": (lambda clip: bent(clip, Spine=("X", math.pi)), "The head is above the hips"),
+    "on its head": (
+        lambda clip: bent(clip, LeftUpLeg=("X", math.pi), RightUpLeg=("X", math.pi)),
+        "these above the feet, in 0 %",
+    ),
+    "on its knees": (
+        lambda clip: bent(clip, LeftLeg=("X", 2.2), RightLeg=("X", 2.2)),
+        "leg lengths high in the captured poses",
+    ),
+    "crossed legs": (
+        lambda clip: bent(clip, LeftUpLeg=("Z", -0.4), RightUpLeg=("Z", 0.4)),
+        "A left foot is to the right of the right one in 100 % of the captured poses",
+    ),
+    "short shins": (
+        lambda clip: stretched(clip, "LeftFoot", "RightFoot", factor=0.02),
+        "the bone to LeftFoot has 0.0",
+    ),
+    "long neck": (
+        lambda clip: stretched(clip, "Head", factor=6.0),
+        "of its height; 0.",
+    ),
+}
+
+
+def walker(change: Callable[[Clip], Clip], **kind: float) -> tuple[Character, MotionDataset]:
+    """An untrained model of walks that were changed, and their data."""
+    clips = [change(walk(f"walk{phase}", phase=phase, **kind)) for phase in range(3)]
+    made = dataset.build(clips, "broken").trainable()
+    size = made.layout.size
+    config = MotionVAEConfig(latent=6, hidden=24, experts=3, gate_hidden=8)
+    vae = MotionVAE(size, config, made.normalizer())
+    start = vae.normalizer.normalize(made.split(held_out=True)[0])
+    return Character(vae, made.layout, start), made
+
+
+def body_findings(who: Character) -> list[verdict.Finding]:
+    """What is wrong with a character's body, by short rollouts."""
+    generator = torch.Generator().manual_seed(0)
+    act = rollout.drawn_latents(who, generator)
+    run = rollout.record(who, act, who.reset(8, generator), lambda *_: None, 40)
+    return verdict.findings(body.body_figures(who, run) | {"sane_fraction": 0.0})
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_body_is_found_whatever_the_training(name: str) -> None:
+    change, words = BROKEN[name]
+    finding = body_findings(walker(change)[0])[0]
+    assert finding.name == "broken body" and words in finding.reason, finding.reason
+    assert finding.reason.count(".") == len(re.findall(r"\d\.\d", finding.reason)) + 1
+
+
+def test_a_whole_body_is_not_called_broken() -> None:
+    assert [finding.name for finding in body_findings(walker(lambda clip: clip)[0])] == [
+        "diverges when free-running"
+    ]
+
+
+@pytest.mark.usefixtures("short_rollouts")
+def test_motion_that_goes_backward_is_found_and_the_command_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    who, made = walker(lambda clip: clip, aside=math.pi)
+    who.save(tmp_path / "back.safetensors")
+    made.save(tmp_path / "back.npz")
+    words: list[str | Path] = [tmp_path / "back.safetensors", "--data", tmp_path / "back.npz"]
+    lines = run(words, monkeypatch, capsys).splitlines()  # the exit status is 1
+    assert lines[0] == "verdict: broken body"
+    assert lines[1].startswith(
+        "broken body: 100 % of the way in the captured motion goes backward. Look at the data with"
+    )
+
+
+@pytest.mark.usefixtures("short_rollouts")
+def test_a_model_that_floats_or_walks_backward_on_its_own_is_found() -> None:
+    """Its captured poses are right: the puppet hangs 0.25 m too high, and its strings pull back."""
+
+    def spoil(made: MotionVAE) -> None:
+        made.decoder.output.weight[:, :, layout().hip_height] = 0
+        made.decoder.output.bias[:, layout().hip_height] = 0.25
+        made.decoder.output.bias[:, 0] = -1.5
+
+    report = diagnose.diagnose(edited(puppet(), spoil))
+    assert report["verdict"] == "broken body" and report["sane_fraction"] == 1
+    (reason,) = [f["reason"] for f in report["findings"] if f["name"] == "broken body"]
+    assert "of the way in free rollouts goes backward" in reason
+    assert "leg lengths above the ground in free rollouts" in reason
+    assert "captured" not in reason
+
+
+def test_the_floor_is_where_the_lowest_foot_is_each_second() -> None:
+    """Feet at 0 and 20 cm by turns, over a floor that sinks by 1 cm a second from 5 cm."""
+    frames = torch.arange(600)
+    swing = 0.2 * ((frames // 10) % 2)
+    sinking = 0.05 - 0.01 * (frames // 30)
+    heights = torch.stack((sinking + swing, sinking + 0.2 - swing), dim=-1)[:, None].repeat(1, 4, 1)
+    floor, drift = body.floor_figures(heights)
+    assert floor == pytest.approx(0.05 - 0.095, abs=0.0051)
+    assert drift == pytest.approx(0.15, abs=1e-5)  # from the middle of 0..4 s to that of 15..19 s
+    assert body.floor_figures(heights[:31])[1] == pytest.approx(0.0, abs=1e-6)
+    assert math.isnan(body.floor_figures(heights[:20])[0])
+
+
+def test_the_share_of_the_way_ahead() -> None:
+    assert body.forward_share(torch.tensor([3.0, -1.0])) == pytest.approx(0.75)
+    assert body.forward_share(torch.tensor([0.01, -0.02])) is None
+
+
+@pytest.mark.parametrize(("turned", "expected"), [(0.0, 1.0), (math.pi, 0.0)])
+def test_four_legs_stand_if_hips_and_shoulders_are_above_the_feet(
+    turned: float, expected: float
+) -> None:
+    bones = quadruped()
+    local = torch.eye(3).repeat(4, len(bones), 1, 1)
+    root = torch.tensor([0.0, 0.6, 0.0]).repeat(4, 1)
+    part = PoseLayout(bones)
+    assert part.roles.kind == "quadruped"
+    poses = encode(part, Clip("dog", bones, root, local, 30.0))
+    turn = geometry.axis_rotation("Z", torch.tensor(turned))
+    rotations = turn @ part.joint_rotations(poses)
+    poses[:, part.orientations] = geometry.matrix_to_6d(rotations).flatten(1)
+    figures = body.pose_figures("reset", part, poses)
+    assert figures["reset_upright"] == expected
+    assert figures["reset_forward"] is None
+    assert (figures["reset_crossed"] == 1) == bool(turned)
+
+
 # -- the command -----------------------------------------------------------------------------------
 
 
@@ -493,7 +732,7 @@ def run(
 ) -> str:
     """What the command prints."""
     monkeypatch.setattr("sys.argv", ["diagnose", *map(str, words)])
-    diagnose.main()
+    assert diagnose.main() == 1  # not healthy
     return capsys.readouterr().out
 
 
@@ -546,7 +785,7 @@ def test_bad_requests_are_one_sentence(
     for words, expected in (
         ([tmp_path / "none.safetensors"], "none.safetensors: no such checkpoint"),
         (
-            [policy_path("joystick")],
+            [CharacterFolder.open().policy("joystick")],
             "a policy checkpoint found; a motion-vae checkpoint is expected",
         ),
         (["--data", tmp_path / "none.npz"], "no such data file; make one with"),

@@ -11,13 +11,15 @@ import pytest
 from controller.__main__ import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("assets/characters/*/*.md")]
+)
 TREES = (ROOT / "README.md", ROOT / "docs" / "architecture.md")
 """Pages that list the packages of controller/."""
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"-m\s+controller\s+([a-z][a-z-]*)")
-FILE = re.compile(r"(?<![\w./-])(?:controller|envs|tests|examples|assets|docs)/[\w./-]*")
+FILE = re.compile(r"(?<![\w./:-])(?:controller|envs|tests|examples|assets|docs)/[\w./-]*")
 MODULE = re.compile(r"(?<![\w./-])(?:controller|envs|examples)(?:\.\w+)+")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -102,10 +104,20 @@ def test_every_package_is_in_the_tree(page: Path) -> None:
     assert listed == packages
 
 
-def test_every_page_is_linked_from_the_front_page() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    linked = {(ROOT / link).resolve() for link in LINK.findall(text)}
-    assert {page.name for page in PAGES} - {page.name for page in linked} == {"README.md"}
+def linked(page: Path) -> set[Path]:
+    """The files that a page links to."""
+    return {(page.parent / link).resolve() for link in LINK.findall(page.read_text("utf-8"))}
+
+
+def test_every_page_is_linked_from_the_front_page_or_its_folders() -> None:
+    """The front page links to the pages in docs/ and to each character's own front page."""
+    front = ROOT / "README.md"
+    reached = linked(front)
+    folders = [page for page in PAGES if page.name == front.name and page != front]
+    assert folders and set(folders) <= reached
+    for folder in folders:
+        reached |= linked(folder)
+    assert set(PAGES) - reached == {front}
 
 
 def test_the_checks_notice_what_is_missing() -> None:

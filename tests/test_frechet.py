@@ -15,13 +15,13 @@ import torch
 from synthetic import data, latents, layout, moved, refusal, strict_json, walk
 from torch import Tensor
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.core import checkpoint
 from controller.core.errors import CheckpointError, ConfigError, DataError
 from controller.dynamics.character import Character
 from controller.evaluation import frechet
 from controller.evaluation.diagnosis import free_running
-from controller.evaluation.extractor import KIND, LIMIT, SHIPPED, Extractor, ExtractorConfig
+from controller.evaluation.extractor import KIND, LIMIT, Extractor, ExtractorConfig
 from controller.evaluation.frechet import Gaussian
 from controller.motion import metrics
 from controller.motion.pose import encode
@@ -31,6 +31,14 @@ from controller.training.train_extractor import ExtractorTrainConfig
 SMALL = ExtractorTrainConfig(
     ExtractorConfig(window=32, channels=16, embedding=6), steps=200, batch=16, learning_rate=1e-2
 )
+
+
+@cache
+def shipped() -> Extractor:
+    """The extractor of the default character."""
+    extractor = Extractor.of()
+    assert extractor is not None
+    return extractor
 
 
 @cache
@@ -207,7 +215,7 @@ def test_the_diagnosis_has_both_distances_or_none() -> None:
     nothing = dict.fromkeys(figures)
     assert free_running.frechet_figures(None, data(), rollouts) == nothing
     assert (
-        free_running.frechet_figures(Extractor.load(), data(), rollouts) == nothing
+        free_running.frechet_figures(shipped(), data(), rollouts) == nothing
     )  # of another skeleton
     long = Extractor(layout(), ExtractorConfig(window=128))
     assert free_running.frechet_figures(long, data(), rollouts) == nothing
@@ -218,9 +226,9 @@ def test_another_skeleton_is_one_sentence() -> None:
         with pytest.raises(
             DataError, match="the data synthetic are of another skeleton than the extractor"
         ):
-            figure(Extractor.load(), data())
+            figure(shipped(), data())
     with pytest.raises(DataError, match="the rollouts are of another skeleton than the extractor"):
-        frechet.rollouts_gaussian(Extractor.load(), layout(), rollouts())
+        frechet.rollouts_gaussian(shipped(), layout(), rollouts())
 
 
 # -- the extractor ---------------------------------------------------------------------------------
@@ -264,7 +272,7 @@ def test_a_file_of_it_embeds_the_same(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError, match="a motion-vae checkpoint found; a motion-extractor checkpoint"
     ):
-        Extractor.load(shipped.MVAE)
+        Extractor.load(CharacterFolder.open().mvae)
 
 
 def test_windows_are_spread_over_all_clips_and_never_straddle_two() -> None:
@@ -360,13 +368,14 @@ def test_bad_requests_are_one_sentence(
 
 
 def test_the_shipped_extractor_is_small_and_knows_the_shipped_model() -> None:
-    extractor = Extractor.load()
-    character = Character.load(shipped.MVAE)
-    assert SHIPPED.stat().st_size < 1_000_000
+    extractor = shipped()
+    character = Character.load(CharacterFolder.open().mvae)
+    path = CharacterFolder.open().extractor
+    assert path is not None and path.stat().st_size < 1_000_000
     assert extractor.layout.skeleton.to_dict() == character.skeleton.to_dict()
     assert extractor.header["data"]["fingerprint"] == character.header["data"]["fingerprint"]
     assert extractor.header["figures"]["captured_frechet_distance"] > 0
-    assert "Apache License 2.0" in SHIPPED.with_suffix(".md").read_text(encoding="utf-8")
+    assert "Apache License 2.0" in path.with_suffix(".md").read_text(encoding="utf-8")
     state = character.reset(16, torch.Generator().manual_seed(0))
     poses = character.model.normalizer.denormalize(state.pose).repeat(64, 1, 1)
     assert torch.isfinite(extractor(poses.transpose(0, 1))).all()

@@ -11,7 +11,6 @@ import synthetic
 import torch
 from test_play import PuppetPolicy, hold, named, untrained
 
-from controller.control import shipped
 from controller.control.actors import Actor
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
@@ -106,32 +105,30 @@ def test_a_joystick_policy_is_given_all_columns_of_the_task() -> None:
     player.step(set())
 
 
-def test_the_shipped_policy_of_a_task_is_its_own_or_else_the_one_it_extends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+def test_the_policy_of_a_task_is_its_own_or_else_the_one_it_extends(tmp_path: Path) -> None:
+    folder = synthetic.folder_of(synthetic.puppet(), tmp_path)
     for name in ("joystick.safetensors", "joystick_ppo.safetensors"):
         (tmp_path / name).touch()
-    assert shipped.policy_path("target").stem == "joystick"
+    assert folder.policy("target").stem == "joystick"
     (tmp_path / "target.safetensors").touch()
-    assert [path.stem for path in shipped.policy_paths("target")] == [
+    assert [path.stem for path in folder.policies("target")] == [
         "target",
         "joystick",
         "joystick_ppo",
     ]
-    assert shipped.policy_path("timed_target").stem == "joystick"
+    assert folder.policy("timed_target").stem == "joystick"
 
 
 def test_without_a_policy_the_task_stays_and_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     who = synthetic.puppet()
+    synthetic.in_place_of_woody(who, tmp_path, monkeypatch)
     player = Player(who, [NamedPolicy("own", trained_for(who, "target"))], task="target")
     player.step({"1"})
     assert (
         player.game.name == "target"
-        and "no policy is shipped for the task 'joystick'" in player.complaint
+        and "there is no policy for the task 'joystick'" in player.complaint
     )
     player.step({"7"})
     assert player.game.name == "random" and player.complaint == ""

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 from synthetic import character as tiny
-from synthetic import strict_json
+from synthetic import in_place_of_woody, strict_json
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.control.policy import model_fingerprint
 from controller.dynamics.character import Character
@@ -26,12 +26,10 @@ from controller.evaluation.trials import TRIALS
 FILE = Path(__file__).with_name("golden.json")
 AGAIN = "after a change on purpose: python -m controller golden --out tests/golden.json"
 
-needs_weights = pytest.mark.skipif(not shipped.MVAE.is_file(), reason="assets/mvae.safetensors")
-
 
 @cache
 def character() -> Character:
-    return Character.load(shipped.MVAE)
+    return Character.load(CharacterFolder.open().mvae)
 
 
 @cache
@@ -43,7 +41,6 @@ def entries() -> dict[str, Entry]:
     return {f"{entry.task}: {entry.who}": entry for entry in shipped_entries}
 
 
-@needs_weights
 def test_rollouts_are_the_golden_ones() -> None:
     """Within a centimetre and half a degree after two seconds: 5 cm of walking are a frame."""
     saved = json.loads(FILE.read_text(encoding="utf-8"))
@@ -58,7 +55,6 @@ def test_rollouts_are_the_golden_ones() -> None:
         )
 
 
-@needs_weights
 def test_the_tolerance_is_wide_enough_for_rounding_and_narrow_enough_for_a_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -89,7 +85,6 @@ ROUNDS: dict[str, dict[str, Any]] = {
 measure no figures that are not compared. The figures that are compared stay the same."""
 
 
-@needs_weights
 @pytest.mark.parametrize("task", [name for name, trial in TRIALS.items() if trial.symmetry])
 def test_left_and_right_are_within_a_tenth(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy of each task that has one of its own; docs/results.md has all of them at all
@@ -118,14 +113,8 @@ def test_distances_are_the_largest_and_angles_go_the_short_way() -> None:
     assert golden.apart(one, other) == pytest.approx((0.5, 2 * 3.14159265 - 6.2), abs=1e-6)
 
 
-def test_the_command_writes_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mvae: Path
-) -> None:
-    monkeypatch.setattr(shipped, "MVAE", mvae)
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
-    monkeypatch.setattr(
-        golden, "SuiteConfig", lambda **options: SuiteConfig(**options, policies=tmp_path)
-    )
+def test_the_command_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_place_of_woody(tiny(), tmp_path, monkeypatch)
     monkeypatch.setattr("sys.argv", ["golden", "--out", str(tmp_path / "golden.json")])
     golden.main()
     written = strict_json((tmp_path / "golden.json").read_text())

@@ -22,9 +22,9 @@ from torch import Tensor
 
 import envs  # noqa: F401 - registers the environments
 from controller.control.actors import Actor
+from controller.control.folder import CharacterFolder
 from controller.control.navigator import Navigator
 from controller.control.policy import Policy
-from controller.control.shipped import MVAE, policy_path
 from controller.core import batch
 from controller.core.errors import CheckpointError, ConfigError
 from controller.dynamics.character import Character, CharacterState
@@ -742,9 +742,9 @@ def test_a_batch_begins_anew_where_a_wall_was_touched() -> None:
 
 @pytest.fixture(scope="module")
 def shipped() -> tuple[Simulation, Policy]:
-    walker = Character.load(MVAE)
+    walker = Character.load(CharacterFolder.open().mvae)
     simulation = Simulation(walker, MazeTask(walker))
-    return simulation, Policy.load_for(policy_path("maze"), simulation)
+    return simulation, Policy.load_for(CharacterFolder.open().policy("maze"), simulation)
 
 
 def test_mazes_that_nobody_saw_are_solved(shipped: tuple[Simulation, Policy]) -> None:

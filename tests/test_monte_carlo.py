@@ -9,7 +9,7 @@ import torch
 from synthetic import anywhere, character, data, layout, puppet, refusal
 from torch import Tensor
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.core import batch
 from controller.core.errors import ConfigError
@@ -91,10 +91,9 @@ def test_codes_are_tried_as_they_are() -> None:
     assert torch.cdist(chosen, coded.codes).amin(dim=1).max() == 0
 
 
-@pytest.mark.skipif(not shipped.MVAE.is_file(), reason="assets/mvae.safetensors")
 def test_the_default_is_better_than_one_frame_deep_with_a_real_character() -> None:
     """Asked to walk at 1 m/s. A single frame does not show what a step is worth."""
-    who = Character.load(shipped.MVAE)
+    who = Character.load(CharacterFolder.open().mvae)
     simulation = Simulation(who, JoystickTask(who))
     goal = JoystickGoal(torch.tensor([[0.0, 1.0]] * 2), torch.zeros(2))
     rewards = []

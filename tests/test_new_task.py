@@ -14,10 +14,18 @@ import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
-from synthetic import ROOT, anywhere, character, latents, puppet, refusal, turned
+from synthetic import (
+    ROOT,
+    anywhere,
+    character,
+    in_place_of_woody,
+    latents,
+    puppet,
+    refusal,
+    turned,
+)
 
 import play
-from controller.control import shipped
 from controller.control.actors import Actor
 from controller.control.policy import Policy
 from controller.core.errors import CheckpointError
@@ -28,6 +36,7 @@ from controller.games.default import DefaultGame
 from controller.games.named_policy import NamedPolicy
 from controller.games.player import Player
 from controller.motion import geometry
+from controller.motion.limits import Limits
 from controller.tasks import TASKS, task_type
 from controller.tasks.simulation import Simulation
 from envs import train_policy
@@ -167,8 +176,8 @@ def test_the_window_knows_it(mvae: Path) -> None:
     assert key and int(key) > len(
         [game for game in GAMES.values() if "controller" in game.__module__]
     )
-    assert "N\tcompanion: another goal" in guide.window_help().splitlines()
-    assert guide.window_help().splitlines()[0].endswith(", companion")
+    assert "N\tcompanion: another goal" in guide.window_help(Limits()).splitlines()
+    assert guide.window_help(Limits()).splitlines()[0].endswith(", companion")
     assert f"  {key}  companion" in guide.command_help()
 
 
@@ -199,7 +208,7 @@ def test_its_goal_is_drawn_followed_and_drawn_again() -> None:
 def test_without_a_policy_it_says_how_to_train_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    in_place_of_woody(puppet(), tmp_path, monkeypatch)
     with pytest.raises(CheckpointError, match=f"envs.train_policy --task {NAME}`"):
         Player(puppet(), task=NAME)
 

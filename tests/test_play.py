@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Set
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from controller.core.errors import DisplayError
 from controller.data.formats import bvh
 from controller.dynamics.character import Character
 from controller.games import GAMES
+from controller.games.cast import Cast
 from controller.games.joystick import JoystickGame
 from controller.games.named_policy import NamedPolicy
 from controller.games.player import Player
@@ -371,8 +371,8 @@ def test_the_script_reaches_the_player_frame_by_frame(
     """What play.py hands on is what the script says, with the camera along +Z."""
     keys: list[Set[str]] = []
     step = player.step
-    monkeypatch.setattr(player, "step", lambda held: (keys.append(held), step(held)))
-    monkeypatch.setattr(play, "Player", SimpleNamespace(load=lambda *_: player))
+    monkeypatch.setattr(player, "step", lambda held, *_: (keys.append(held), step(held)))
+    monkeypatch.setattr(Player, "load", lambda *_: player)
     monkeypatch.setattr(
         sys,
         "argv",
@@ -435,7 +435,7 @@ def test_somebody_at_the_window(couple: Player, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SDL_VIDEODRIVER", "offscreen")
     options = play.Options(size="160x90")
     with Recording([], couple.character.skeleton, 30.0) as record:
-        session = play.Session(couple, options, record)
+        session = play.Session(Cast(couple), options, record)
         tap = {0: "f", 1: "c", 2: "space", 3: "f1", 20: "space", 30: "p", 60: "escape"}
         count = iter(range(1000))
         poll = session.screen.window.poll
@@ -468,7 +468,9 @@ def session() -> Iterator[play.Session]:
             synthetic.puppet(), [named("strong"), named("weak", 0.5)], settings=settings
         )
         opened = play.Session(
-            player, play.Options(size="320x180"), Recording([], player.character.skeleton, 30.0)
+            Cast(player),
+            play.Options(size="320x180"),
+            Recording([], player.character.skeleton, 30.0),
         )
         yield opened
         opened.screen.close()
@@ -564,7 +566,7 @@ def test_keys_1_to_8_switch_at_the_window_and_it_says_what_is_played(session: pl
         session.screen.draw(session.player.now, 1 / 30)
         session.screen.show(session.texts())
         title = session.title()
-        assert title.startswith(f"{key} {game.title}")
+        assert title.startswith(f"Tab (1/2)   {key} {game.title}")
         assert ("policy strong" in title) == session.player.game.uses_policy
     assert len(session.player.state) == 1
 

@@ -20,7 +20,7 @@ from synthetic import anywhere, character, data, puppet, refusal, strict_json
 from test_trials import follow, go
 from torch import Tensor
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.control.policy import Actor, Policy
 from controller.core.errors import ConfigError
@@ -416,7 +416,7 @@ def test_options_that_do_not_go_together_are_one_sentence(
         ([*out, "--data", tmp_path / "none.npz"], "no such data file"),
         ([*out[:3], "--mvae", tmp_path / "none.safetensors"], "no such checkpoint"),
         (
-            [*out, "--quick", "--suite.policies", shipped.FOLDER],
+            [*out, "--quick", "--suite.policies", CharacterFolder.open().path],
             "this policy was trained on another motion VAE",
         ),
         (["--task", "dance", "--mvae", mvae], "task is 'dance'; allowed: joystick, target, "),

@@ -15,7 +15,7 @@ from synthetic import anywhere, latents
 
 from controller.benchmark.steps import Control, Core
 from controller.benchmark.timing import Call, alternate
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.control.policy import Policy
 from controller.dynamics.character import Character, CharacterState
 from controller.motion import geometry
@@ -25,8 +25,8 @@ from controller.tasks.simulation import Simulation
 
 @cache
 def ours() -> tuple[Simulation, Policy]:
-    character = Character.load(shipped.MVAE)
-    policy = Policy.load(shipped.policy_path("joystick"), character, "joystick")
+    character = Character.load(CharacterFolder.open().mvae)
+    policy = Policy.load(CharacterFolder.open().policy("joystick"), character, "joystick")
     return Simulation(character, JoystickTask(character)), policy
 
 

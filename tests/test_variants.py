@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import play
-from controller.control import shipped
 from controller.control.actors import CodeActor
+from controller.control.folder import CharacterFolder
 from controller.control.policy import Policy
 from controller.core import batch, checkpoint
 from controller.core.errors import ActionError, CheckpointError, ConfigError
@@ -150,7 +150,7 @@ def test_a_checkpoint_that_names_no_kind_is_a_mixture_and_an_unknown_kind_is_ref
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "who.safetensors"
-    assert type(Character.load(shipped.MVAE).model) is MotionVAE
+    assert type(Character.load(CharacterFolder.open().mvae).model) is MotionVAE
     who = character("mixture")
     who.save(path)
     header, tensors = checkpoint.load(path, KIND)

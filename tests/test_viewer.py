@@ -356,6 +356,7 @@ def test_a_game_pad_is_read() -> None:
     buttons = {
         pygame.CONTROLLER_BUTTON_LEFTSHOULDER,
         pygame.CONTROLLER_BUTTON_A,
+        pygame.CONTROLLER_BUTTON_BACK,
         pygame.CONTROLLER_BUTTON_START,
     }
     axes = {
@@ -370,7 +371,9 @@ def test_a_game_pad_is_read() -> None:
     first = pad.read()
     second = pad.read()
     assert (
-        first.move == (0.0, 1.0) and first.look == (0.0, 0.0) and first.keys == {"q", "p", "shift"}
+        first.move == (0.0, 1.0)
+        and first.look == (0.0, 0.0)
+        and first.keys == {"q", "p", "tab", "shift"}
     )
     assert first.actions == ("pause",) and second.actions == ()  # once a press
 

@@ -15,7 +15,7 @@ import torch
 import tyro
 
 from controller.benchmark.steps import Control
-from controller.control import shipped
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy
 from controller.core.errors import ControllerError
 from controller.dynamics.character import Character
@@ -33,6 +33,8 @@ class Options:
 
     steps: int = 20_000
     """Steps of the character. The first 2,000 do not count as growth."""
+    character: str = DEFAULT
+    """The character: its name, or its folder."""
 
     def check(self) -> None:
         """Raise :class:`ControllerError` if there are too few steps to measure growth."""
@@ -59,12 +61,13 @@ def resident() -> int:
 
 
 @torch.inference_mode()
-def figures(steps: int) -> dict[str, Any]:
+def figures(steps: int, name: str = DEFAULT) -> dict[str, Any]:
     """The figures named in :data:`KEYS`: the peak and the final memory in MB, and the kB added
     after the first :data:`WARM_UP` steps."""
-    character = Character.load(shipped.MVAE)
+    folder = CharacterFolder.open(name)
+    character = Character.load(folder.mvae)
     simulation = Simulation(character, JoystickTask(character))
-    policy = Policy.load(shipped.policy_path("joystick"), character, "joystick")
+    policy = Policy.load(folder.policy("joystick"), character, "joystick")
     control = Control(simulation, policy, 1)
 
     for _ in range(WARM_UP):
@@ -86,4 +89,4 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     options.check()
     torch.set_num_threads(1)
-    print(json.dumps(figures(options.steps)))
+    print(json.dumps(figures(options.steps, options.character)))

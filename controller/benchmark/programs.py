@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.benchmark import memory, viewer
-from controller.control import shipped
+from controller.core.paths import ASSETS
 
-ROOT = shipped.FOLDER.parent
+ROOT = ASSETS.parent
 UNBUFFERED = {**os.environ, "PYTHONUNBUFFERED": "1"}
 ENVIRONMENT_KEYS = (
     "vecenv_steps_per_s_b100", "gym_steps_per_s_b100", "vecenv_us_b100", "vecenv_us_b100_p99",
@@ -65,14 +65,14 @@ def _warn(name: str, output: str) -> None:
     print(f"{name} not measured: {lines[-1].removeprefix('error: ')}", file=sys.stderr)
 
 
-def cold_start_s(repeats: int) -> float | None:
+def cold_start_s(repeats: int, *options: str) -> float | None:
     """The median seconds from the start of ``play.py`` until it has loaded everything, made one
     step, drawn its first picture and reported. None if it cannot draw.
 
     Measure it last: then the files that it reads are in the system's memory and its functions are
     compiled, as in every start but the first.
     """
-    command = [sys.executable, "play.py", "--headless", "--frames", "1", "--fps-report"]
+    command = [sys.executable, "play.py", "--headless", "--frames", "1", "--fps-report", *options]
     times = []
     for _ in range(repeats):
         start = time.perf_counter()

@@ -18,7 +18,7 @@ from controller.benchmark import machine, programs, report, steps, training
 from controller.benchmark.limits import Limits, Work
 from controller.benchmark.options import Options as CommonOptions
 from controller.benchmark.plan import FULL, QUICK, Plan
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.control.policy import Policy
 from controller.core import devices, files
 from controller.dynamics.character import Character
@@ -28,7 +28,7 @@ from controller.tasks.simulation import Simulation
 
 @dataclass(frozen=True)
 class Options(CommonOptions):
-    """What to measure, with the shipped weights. `docs/performance.md` explains every figure."""
+    """What to measure. `docs/performance.md` explains every figure."""
 
     write: Path | None = None
     """Also put the tables between the marks <!-- figures --> and <!-- end figures --> of this
@@ -58,9 +58,10 @@ def own_figures(options: Options) -> dict[str, Any]:
     plan = options.plan
     device = devices.find(options.device)
     torch.set_num_threads(options.threads)
-    character = Character.load(shipped.MVAE, device)
+    folder = CharacterFolder.open(options.character)
+    character = Character.load(folder.mvae, device)
     simulation = Simulation(character, JoystickTask(character))
-    policy = Policy.load(shipped.policy_path("joystick"), character, "joystick")
+    policy = Policy.load(folder.policy("joystick"), character, "joystick")
     weight_bytes = Work.of(character.model.decoder, policy.actor).weight_bytes
 
     # The limits are measured before and after the steps: another program may disturb one of them.
@@ -83,10 +84,11 @@ def other_figures(options: Options) -> dict[str, Any]:
     if options.quick:
         words.append("--quick")
 
-    keys = programs.ENVIRONMENTS.figures(*words)
-    keys |= programs.MEMORY.figures("--steps", str(plan.memory_steps))
-    keys |= programs.VIEWER.figures("--frames", str(plan.frames))
-    return keys | {"cold_start_s": programs.cold_start_s(plan.starts)}
+    character = ["--character", options.folder]
+    keys = programs.ENVIRONMENTS.figures(*words, *character)
+    keys |= programs.MEMORY.figures("--steps", str(plan.memory_steps), *character)
+    keys |= programs.VIEWER.figures("--frames", str(plan.frames), *character)
+    return keys | {"cold_start_s": programs.cold_start_s(plan.starts, *character)}
 
 
 def main() -> None:

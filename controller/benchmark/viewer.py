@@ -15,7 +15,7 @@ import torch
 import tyro
 
 from controller.benchmark.timing import Timing
-from controller.control import shipped
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.core.errors import require
 from controller.games.player import Player
 from controller.games.settings import MOST, Settings
@@ -38,6 +38,8 @@ class Options:
     """Frames of one character that walks straight ahead, each drawn off-screen at 640x360."""
     characters: int = 1
     """With more than one: a crowd of this size, all of it in the picture."""
+    character: str = DEFAULT
+    """The character: its name, or its folder."""
 
     def check(self) -> None:
         """Raise :class:`ConfigError` about the first option that makes no sense."""
@@ -65,7 +67,7 @@ def frame(player: Player, screen: Screen) -> FrameTime:
     return FrameTime(after_step - start, after_calls - after_step, end - after_calls)
 
 
-def figures(frames: int, characters: int = 1) -> dict[str, Any]:
+def figures(frames: int, characters: int = 1, name: str = DEFAULT) -> dict[str, Any]:
     """The figures named in :data:`KEYS`; DisplayError where OpenGL is not available.
 
     Without a graphics card the driver draws on this processor's core, partly during the calls that
@@ -73,9 +75,10 @@ def figures(frames: int, characters: int = 1) -> dict[str, Any]:
     rest is the time that whole frames take beyond that.
     """
     task = "joystick" if characters == 1 else "crowd"
-    policies = [shipped.policy_path(task)]
+    folder = CharacterFolder.open(name)
+    policies = [folder.policy(task)]
     settings = Settings(characters=characters)
-    player = Player.load(shipped.MVAE, policies, seed=0, task=task, settings=settings)
+    player = Player.load(folder.mvae, policies, seed=0, task=task, settings=settings)
     screen = Screen(player.character.skeleton, SIZE, headless=True)
     screen.camera.mode = "orbit" if characters == 1 else "all"
     screen.camera.jump(player.root.numpy())
@@ -103,4 +106,4 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     options.check()
     torch.set_num_threads(1)
-    print(json.dumps(figures(options.frames, options.characters)))
+    print(json.dumps(figures(options.frames, options.characters, options.character)))

@@ -1,1 +1,1 @@
-"""Control of a character: actors, policies, the navigator, Monte Carlo control, shipped weights."""
+"""Control of a character: its folder, actors, policies, the navigator, Monte Carlo control."""

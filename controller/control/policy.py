@@ -160,7 +160,7 @@ class Policy:
         if model != model_fingerprint(character):
             raise CheckpointError(
                 f"{path}: this policy was trained on another motion VAE; "
-                f"train it on this one, or name its own with --mvae"
+                f"train it on this one, or name its own with --character or --mvae"
             )
         allowed = character.layout.size + TASKS[trained_for].goal_size
         if width != allowed:

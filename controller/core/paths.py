@@ -8,4 +8,5 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent / "assets"
 
 ASSETS = _CHECKOUT if _CHECKOUT.is_dir() else _PACKAGE / "assets"
-"""Weights, model cards and shaders: in a checkout beside ``controller/``, in a wheel inside it."""
+"""Characters with their model cards, and shaders: in a checkout beside ``controller/``, in a wheel
+inside it."""

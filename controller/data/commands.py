@@ -1,7 +1,8 @@
-"""Motion data: ``python -m controller data fetch|build|info``.
+"""Motion data: ``python -m controller data fetch|build|show|info``.
 
 fetch  download a public data set and check every file by its SHA-256
 build  turn a folder of motion files into one data set for training
+show   play motion files or a data set in a window, beside their source
 info   describe a data set, in figures and as a picture
 """
 
@@ -20,6 +21,7 @@ from controller.data import catalogue, contact_sheet, fetch, labels, sources
 from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import ClipEntry, MotionDataset, build
 from controller.data.measures import captured_figures
+from controller.data.show import Show
 from controller.motion.metrics import quantiles
 from controller.motion.overrides import RoleOverrides, load_overrides
 from controller.motion.pose import FPS
@@ -219,8 +221,8 @@ def _minutes(poses: int) -> float:
 
 
 def main() -> None:
-    """Run one of the three commands."""
+    """Run one of the four commands."""
     command = tyro.extras.subcommand_cli_from_dict(
-        {"fetch": Fetch, "build": Build, "info": Info}, description=__doc__
+        {"fetch": Fetch, "build": Build, "show": Show, "info": Info}, description=__doc__
     )
     command.run()

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.core import checkpoint, checks
 from controller.core.errors import CheckpointError, first_line, require
 from controller.data.dataset import ClipEntry
@@ -31,7 +31,6 @@ from controller.motion.pose import FPS, PoseLayout
 from controller.motion.skeleton import Skeleton
 
 KIND = "motion-extractor"
-SHIPPED = shipped.FOLDER / "extractor.safetensors"
 LEVELS = 4
 """Convolutions. Each one halves the number of time steps."""
 LIMIT = 10.0
@@ -153,12 +152,14 @@ class Extractor(nn.Module):
         checkpoint.save(path, KIND, record, dict(self.state_dict()))
 
     @classmethod
-    def shipped(cls) -> Extractor | None:
-        """Load the shipped extractor, or return None if it is not there."""
-        return cls.load() if SHIPPED.is_file() else None
+    def of(cls, folder: CharacterFolder | None = None) -> Extractor | None:
+        """Load the extractor of a character, or else the default character's, which is for
+        characters with the same skeleton. None if neither has one."""
+        path = (folder and folder.extractor) or CharacterFolder.open().extractor
+        return cls.load(path) if path else None
 
     @classmethod
-    def load(cls, path: Path | str = SHIPPED) -> Extractor:
+    def load(cls, path: Path | str) -> Extractor:
         """Read a checkpoint. Raises CheckpointError if the file is something else."""
         header, tensors = checkpoint.load(path, KIND)
         try:

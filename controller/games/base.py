@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, Self
 
 import torch
 from torch import Tensor
@@ -83,6 +83,11 @@ class Game(Generic[Goal]):
         """Begin with one character and set its goal. Returns the states of all characters that
         play, this one among them."""
         return state
+
+    def enter_after(self, other: Self, state: CharacterState) -> CharacterState:
+        """Begin as in :meth:`enter`, with a character that takes over from the one that played the
+        same game, ``other``. What the user has chosen should stay, where that is possible."""
+        return self.enter(state)
 
     def next_variant(self) -> None:
         """Called when the game is chosen while it is being played: prepare the next maze or

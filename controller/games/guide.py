@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from controller.games.registry import GAMES
+from controller.motion.limits import Limits
 
 
-def window_help() -> str:
-    """The help of the window: lines of "what to do, a tab, what that does"."""
+def window_help(limits: Limits) -> str:
+    """The help of the window: lines of "what to do, a tab, what that does". ``limits`` are those of
+    the character that plays."""
     titles = ", ".join(game.title for game in GAMES.values())
     return "\n".join(
         (
             f"1 to {GAMES.last_key()}\ttask: {titles}",
+            "Tab\tthe next character, if there are several",
             "W A S D, arrows\twalk, as seen by the camera",
-            "Shift, Ctrl\tfaster, slower",
+            f"Shift, Ctrl\tfaster, slower; {top_speeds(limits)}",
             "Q, E\tturn the way it faces, left and right",
             "F\tlock the way it faces: S walks backward, A and D sideways",
             *pages(),
@@ -20,9 +23,17 @@ def window_help() -> str:
             "C\tcamera: orbit, chase (behind its back), above, all",
             "P\tthe next policy, if there are several",
             "Space, R\tpause, reset",
-            "game pad\tsticks walk and look, triggers fast and slow, shoulders turn",
+            "game pad\tsticks walk and look, triggers fast and slow, shoulders turn, Back as Tab",
             "F1, Esc\tthis help, quit",
         )
+    )
+
+
+def top_speeds(limits: Limits) -> str:
+    """How fast a character can be, each way."""
+    return (
+        f"up to {limits.forward_speed:.2g} m/s ahead, {limits.backward_speed:.2g} backward, "
+        f"{limits.sideways_speed:.2g} sideways"
     )
 
 
@@ -51,8 +62,8 @@ def command_help() -> str:
             "W A S D or the arrows walk, relative to the camera; Shift faster, Ctrl slower. Q and "
             "E turn the way it faces while it walks on. F locks the way it faces until F is "
             "pressed again: S walks backward, A and D sideways. Dragging with the mouse turns the "
-            "camera, the wheel zooms. P selects the next policy, Space pauses, R resets, C changes "
-            "the camera, F1 shows the help, Esc quits.",
+            "camera, the wheel zooms. Tab calls the next character, P selects the next policy, "
+            "Space pauses, R resets, C changes the camera, F1 shows the help, Esc quits.",
             "",
             "Tasks, the key that switches to each in mid-walk, and what a person does there:",
             *tasks,

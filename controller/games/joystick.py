@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 
 from controller.control.policy import Policy
@@ -33,6 +35,11 @@ class JoystickGame(Game[JoystickGoal]):
 
     def enter(self, state: CharacterState) -> CharacterState:
         self.steering.reset(float(state.yaw))
+        self.set_wish(self.steering.wish())
+        return state
+
+    def enter_after(self, other: Self, state: CharacterState) -> CharacterState:
+        self.steering = other.steering  # the wish goes on, and so does the lock
         self.set_wish(self.steering.wish())
         return state
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.core import batch
 from controller.core.errors import CheckpointError
 from controller.dynamics.character import Character, CharacterState
@@ -17,11 +18,14 @@ from controller.games.base import Game
 from controller.games.named_policy import NamedPolicy
 from controller.games.registry import GAMES
 from controller.games.settings import Settings
+from controller.motion import geometry
 from controller.viewer.input.steering import Controls
 from controller.viewer.scene.pose import Pose
 from controller.viewer.scene.scene import Scene
 from controller.viewer.scene.spring import Spring
 
+JOYSTICK = "joystick"
+"""The game of a character that cannot play another one."""
 VELOCITY_HALF_LIFE = 0.1
 """s: smooths the arrow that shows the velocity. Hips sway with every step, and an arrow that sways
 with them is hard to read."""
@@ -38,7 +42,8 @@ class Player:
     game        what is played
     policies    the policies that can play it
     chosen      the index of the policy that acts
-    complaint   why the game chosen last is not played; empty if it is
+    complaint   why the game or character chosen last does not play; empty if it does
+    settings    of the games
     """
 
     def __init__(
@@ -46,12 +51,14 @@ class Player:
         character: Character,
         policies: Sequence[NamedPolicy] = (),
         seed: int = 0,
-        task: str = "joystick",
+        task: str = JOYSTICK,
         settings: Settings | None = None,
+        folder: CharacterFolder | None = None,
     ) -> None:
         self.character = character
+        self.settings = settings or Settings()
         self._named = list(policies)
-        self._settings = settings or Settings()
+        self._folder = folder
         self.seconds = 1 / character.fps
         self._velocity = Spring((0.0, 0.0), VELOCITY_HALF_LIFE)
         self._random = torch.Generator().manual_seed(seed)
@@ -71,17 +78,18 @@ class Player:
         mvae: Path,
         policies: Sequence[Path] = (),
         seed: int = 0,
-        task: str = "joystick",
+        task: str = JOYSTICK,
         settings: Settings | None = None,
+        folder: CharacterFolder | None = None,
     ) -> Player:
         """Load a character and policies from checkpoints. A task that none of these policies can
-        play is played by the shipped ones.
+        play is played by those in ``folder``, by default the default character's.
 
         Raises CheckpointError if one of the checkpoints is missing or wrong.
         """
         character = Character.load(mvae)
         named = [NamedPolicy.load(path, character) for path in policies]
-        return cls(character, named, seed, task, settings)
+        return cls(character, named, seed, task, settings, folder)
 
     @torch.inference_mode()
     def _warm_up(self) -> None:
@@ -91,6 +99,13 @@ class Player:
             self.next_policy()
             self.game.step(self.state)
         self._begin(self._followed())
+
+    @property
+    def hips_height(self) -> float:
+        """m: the mean height of the hips in the reset poses."""
+        height = self.character.layout.hip_height
+        normalizer = self.character.model.normalizer
+        return float(normalizer.denormalize(self.character.reset_poses)[:, height].mean())
 
     @property
     def policies(self) -> list[NamedPolicy]:
@@ -114,8 +129,8 @@ class Player:
             self.game.use_policy(self.policies[self.chosen].policy)
 
     def _policies_for(self, game: Game[Any]) -> list[NamedPolicy]:
-        """Return the policies that can play a game: the named ones, or else the shipped ones, which
-        are loaded when their game is first chosen.
+        """Return the policies that can play a game: the named ones, or else those in the folder,
+        which are loaded when their game is first chosen.
 
         Raises CheckpointError if there is none.
         """
@@ -123,7 +138,8 @@ class Player:
             return []
         able = [policy for policy in self._named if policy.plays(game.task)]
         if not able:
-            paths = shipped.policy_paths(game.task.name)
+            folder = self._folder or CharacterFolder.open()
+            paths = folder.policies(game.task.name)
             able = [NamedPolicy.load(path, self.character) for path in paths]
         return sorted(able, key=lambda named: named.policy.task != game.task.name)
 
@@ -132,7 +148,7 @@ class Player:
         it, ConfigError if there is no such game."""
         kind = GAMES.find(name)
         if kind.name not in self._games:
-            game = kind(self.character, self._random, self._settings)
+            game = kind(self.character, self._random, self.settings)
             self._policies[kind.name] = self._policies_for(game)
             self._games[kind.name] = game
         self.game = self._games[kind.name]
@@ -157,6 +173,33 @@ class Player:
                 self.complaint = str(error)
                 return
         self.state = self.game.enter(followed)
+
+    @torch.inference_mode()
+    def take_over(self, other: Player, name: str) -> None:
+        """Go on where another character is: at its place, facing as it does, about as fast, in its
+        game and with the keys that are down. ``name`` is what to call this one.
+
+        The pose is the reset pose that fits the speed best, because the other's pose is of another
+        skeleton. Without a policy for the game this one plays the joystick, and ``complaint`` says
+        why. Raises CheckpointError if it has no policy for that either.
+        """
+        self.complaint = ""
+        try:
+            self._play(other.game.name)
+        except CheckpointError as error:
+            self._play(JOYSTICK)
+            self.complaint = f"{name} plays the {JOYSTICK}: {error}"
+        self._keys = other._keys
+        followed = other._followed()
+        velocity = other._velocity.value
+        state = moving_state(self.character, torch.from_numpy(velocity).float(), followed)
+        if self.complaint:
+            self.state = self.game.enter(state)
+        else:
+            self.state = self.game.enter_after(other.game, state)
+        self._velocity.reset(velocity)
+        self._update_scene()
+        self._cut()
 
     @torch.inference_mode()
     def point(self, x: float, z: float, *, overlooking: bool = False) -> None:
@@ -236,3 +279,12 @@ class Player:
         scene = Scene(poses[row], yaw, arrow, stage=game.stage(), others=poses.without(row))
         wish = game.wish
         self.now = scene if wish is None else replace(scene, wish=wish.velocity, facing=wish.facing)
+
+
+def moving_state(character: Character, velocity: Tensor, where: CharacterState) -> CharacterState:
+    """The reset pose whose root velocity is nearest to ``velocity`` (2,), m/s in the world as
+    (x, z), at the place and with the yaw of ``where`` (1), which may be another character's."""
+    local = geometry.turn(velocity[None], -where.yaw)  # left, forward
+    speeds = character.root_velocity(character.reset_poses)[:, [1, 0]]
+    row = int((speeds - local).norm(dim=-1).argmin())
+    return CharacterState(character.reset_poses[row : row + 1], where.position, where.yaw)

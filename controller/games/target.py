@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -31,6 +31,11 @@ class FlagGame(Game[Goal]):
         x, z = state.position[0].tolist()
         yaw = float(state.yaw)
         self.point(state, x + AHEAD * math.sin(yaw), z + AHEAD * math.cos(yaw))
+        return state
+
+    def enter_after(self, other: Self, state: CharacterState) -> CharacterState:
+        self.flag = other.flag
+        self.goal = other.goal
         return state
 
     def stage(self) -> Stage:
@@ -65,6 +70,10 @@ class TimedTargetGame(FlagGame[TimedTargetGoal]):
         distance = (torch.tensor([[x, z]]) - state.position).norm(dim=-1)
         self.seconds = float(self.task.feasible_seconds(distance, torch.tensor(PACE)))
         self.goal = TimedTargetTask.goal_at(x, z, self.seconds)
+
+    def enter_after(self, other: Self, state: CharacterState) -> CharacterState:
+        self.seconds = other.seconds
+        return super().enter_after(other, state)
 
     @property
     def remaining(self) -> float:

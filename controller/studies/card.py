@@ -1,8 +1,8 @@
-"""Measure a shipped policy and fill in its model card: ``python -m controller card --task maze``.
+"""Measure a policy and fill in its model card: ``python -m controller card --task maze``.
 
 Writes the blocks ``<!-- training -->`` … ``<!-- end training -->`` and ``<!-- figures -->`` …
-``<!-- end figures -->`` of ``assets/TASK.md`` and, with --run, the learning curve in the block
-``curve``. ``controller/evaluation/trials/TASK.py`` defines the figures.
+``<!-- end figures -->`` of ``TASK.md`` in the character's folder and, with --run, the learning
+curve in the block ``curve``. ``controller/evaluation/trials/TASK.py`` defines the figures.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import tyro
 
-from controller.control import shipped
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import KIND, Policy
 from controller.core import checkpoint, files, markdown
 from controller.core.errors import require
@@ -31,7 +31,9 @@ class Options:
     """Which card."""
 
     task: str
-    """The task whose shipped policy to measure."""
+    """The task whose policy to measure."""
+    character: str = DEFAULT
+    """The character: its name, or its folder."""
     beside: tuple[Path, ...] = ()
     """Other policies for the task, or for the task that it extends, in columns of their own."""
     run: Path | None = None
@@ -53,7 +55,7 @@ class Options:
 def measure(options: Options, paths: Sequence[Path]) -> list[dict[str, Any]]:
     """The figures of the policies in files, at the options' task."""
     torch.set_num_threads(1)
-    character = Character.load(shipped.MVAE)
+    character = Character.load(CharacterFolder.open(options.character).mvae)
     kind = task_type(options.task)
     figures = []
     for path in paths:
@@ -93,7 +95,8 @@ def curve(run: Path, names: Sequence[str]) -> str:
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
-    paths = [shipped.FOLDER / f"{options.task}.safetensors", *options.beside]
+    folder = CharacterFolder.open(options.character).path
+    paths = [folder / f"{options.task}.safetensors", *options.beside]
     header = checkpoint.load_header(paths[0], KIND)
     text = table([path.stem for path in paths], measure(options, paths))
     card = paths[0].with_suffix(".md")

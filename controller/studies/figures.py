@@ -1,8 +1,8 @@
 """Measure what is shipped: ``python -m controller figures --data data/motion.npz``.
 
-Fills the marked blocks in docs/figures.md, docs/performance.md and the model cards in assets/, and
-writes assets/figures.json. No figure in those blocks is typed by hand. The times take five minutes,
-in which nothing else should run; ``--no-times`` keeps the last ones.
+Fills the marked blocks in docs/figures.md, docs/performance.md and the model cards of the default
+character, and writes figures.json beside them. No figure in those blocks is typed by hand. The
+times take five minutes, in which nothing else should run; ``--no-times`` keeps the last ones.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import torch
 import tyro
 
 from controller.benchmark.machine import processor
-from controller.control import shipped
+from controller.control.folder import DEFAULT, SHIPPED, CharacterFolder
 from controller.control.policy import Policy
 from controller.core import checkpoint, files
 from controller.core.errors import ControllerError
+from controller.core.paths import ASSETS
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import sane_fraction
@@ -33,8 +34,9 @@ from controller.tasks.joystick import JoystickTask
 from controller.tasks.random_walk import RandomWalkTask
 from controller.tasks.simulation import Simulation
 
-ROOT = shipped.FOLDER.parent
-FIGURES = shipped.FOLDER / "figures.json"
+FOLDER = SHIPPED / DEFAULT
+ROOT = ASSETS.parent
+FIGURES = FOLDER / "figures.json"
 STAMINA = 1000, 3600
 """Characters, and the frames (two minutes) for which they must stay sane."""
 
@@ -48,8 +50,8 @@ class Options:
     seed: int = 1
     """Seed of starting poses and goals."""
     times: bool = True
-    """Whether to measure times as well. If not, those in assets/figures.json stay: other weights of
-    the same sizes do not change them, but a busy machine does."""
+    """Whether to measure times as well. If not, those in the character's figures.json stay: other
+    weights of the same sizes do not change them, but a busy machine does."""
 
 
 def speed() -> dict[str, Any]:
@@ -62,7 +64,7 @@ def speed() -> dict[str, Any]:
 
 
 def last_speed(machine: dict[str, Any]) -> dict[str, Any]:
-    """The times in assets/figures.json. Raises ControllerError if there are none, or if they are
+    """The times in :data:`FIGURES`. Raises ControllerError if there are none, or if they are
     from another machine."""
     try:
         last: dict[str, Any] = json.loads(FIGURES.read_text())
@@ -91,45 +93,44 @@ def measure(options: Options) -> dict[str, Any]:
     machine = {"processor": processor(), "torch": torch.__version__, "threads": 1}
     times = None if options.times else last_speed(machine)
     data = MotionDataset.load(options.data)
-    character = Character.load(shipped.MVAE)
+    folder = CharacterFolder.open()
+    character = Character.load(folder.mvae)
     trained_on = character.header.get("data", {}).get("fingerprint")
     if trained_on != data.fingerprint():
-        raise ControllerError(
-            f"{options.data}: not the data that assets/mvae.safetensors was trained on"
-        )
+        raise ControllerError(f"{options.data}: not the data that {folder.mvae} was trained on")
     walk = Simulation(character, RandomWalkTask(character))
     figures: dict[str, Any] = {
         "machine": machine,
-        "mvae": diagnose(character, data, Extractor.load()),
+        "mvae": diagnose(character, data, Extractor.of(folder)),
         "sane_for_two_minutes": sane_fraction(character, *STAMINA, options.seed),
         "random": evaluate(walk, None, 100, 1000 / character.fps, options.seed, data),
         "speed": speed() if times is None else times,
     }
-    for path in shipped.policy_paths("joystick"):
+    for path in folder.policies("joystick"):
         policy, simulation = Policy.load_at_task(path, character, JoystickTask)
         figures[path.stem] = evaluate(simulation, policy, 64, 60.0, options.seed, data)
     return figures
 
 
-def tables(figures: dict[str, Any]) -> dict[str, str]:
-    """The table of each file, by the file's path in the repository."""
+def tables(figures: dict[str, Any]) -> dict[Path, str]:
+    """The table of each file, by the file's path."""
     machine = "one core of {processor}, torch {torch}".format(**figures["machine"])
     model = statements.model_lines(figures)
     steering = statements.steering_lines(figures["joystick"])
     speed = statements.speed_lines(figures["speed"])
-    lines = {"docs/figures.md": model + steering + speed, "assets/mvae.md": model}
-    for path in shipped.policy_paths("joystick"):
-        lines[f"assets/{path.stem}.md"] = statements.steering_lines(figures[path.stem])
-    return {name: statements.table(rows, machine) for name, rows in lines.items()}
+    lines = {ROOT / "docs/figures.md": model + steering + speed, FOLDER / "mvae.md": model}
+    for path in CharacterFolder.open().policies("joystick"):
+        lines[path.with_suffix(".md")] = statements.steering_lines(figures[path.stem])
+    return {card: statements.table(rows, machine) for card, rows in lines.items()}
 
 
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     figures = measure(options)
     files.write(FIGURES, json.dumps(figures, indent=1) + "\n")
-    for name, text in tables(figures).items():
-        files.fill(ROOT / name, "figures", text)
-    for path in shipped.policy_paths("joystick"):
+    for page, text in tables(figures).items():
+        files.fill(page, "figures", text)
+    for path in CharacterFolder.open().policies("joystick"):
         header = checkpoint.load_header(path, "policy")
         files.fill(path.with_suffix(".md"), "training", statements.training(header))
     print(json.dumps(figures, indent=1))

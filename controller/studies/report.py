@@ -207,7 +207,7 @@ def everything(run: Run) -> str:
 def report(options: Options) -> Path:
     """Measure the runs and write the page; returns its path."""
     data = MotionDataset.load(options.data) if options.data else None
-    extractor = Extractor.shipped()
+    extractor = Extractor.of()
     runs = [read(folder, data, extractor) for folder in options.runs]
     files.write(options.out, page(runs))
     return options.out

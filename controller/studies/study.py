@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import tyro
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.core import files
 from controller.core.errors import ControllerError, DataError, require
 from controller.data.dataset import MotionDataset
@@ -59,8 +59,8 @@ class Options:
     """Rollouts in an epoch, in place of the set's own number."""
     best: int = 2
     """How many of the best runs of the short grid the set grid-long repeats."""
-    start: Path = shipped.MVAE
-    """The trained model whose decoder the set encoder uses."""
+    start: Path | None = None
+    """The trained model whose decoder the set encoder uses; by default the default character's."""
     processes: int = 1
     """Trainings at once, each on one thread."""
     write: Path | None = None
@@ -97,18 +97,19 @@ def settings(case: Case) -> dict[str, Any]:
     return plain
 
 
-def run(case: Case, data: Path, folder: Path, start: Path = shipped.MVAE) -> Outcome:
+def run(case: Case, data: Path, folder: Path, start: Path | None = None) -> Outcome:
     """Train a case in ``folder``, or resume it there, diagnose the model, and keep the outcome in
     the folder.
 
-    A case that freezes the decoder begins with ``start``. A training goes on to its end even if its
+    A case that freezes the decoder begins with ``start``, by default the default character's
+    motion VAE. A training goes on to its end even if its
     latent has collapsed; it stops early only if its loss is no longer finite.
     """
     torch.set_num_threads(1)
     options = train_mvae.Options(
         data=data,
         out=folder,
-        start=start if case.config.freeze_decoder else None,
+        start=(start or CharacterFolder.open().mvae) if case.config.freeze_decoder else None,
         resume=(folder / runs.STATE).exists(),
         on_fatal="go-on",
         diagnose_every=case.config.epochs,
@@ -123,7 +124,7 @@ def run(case: Case, data: Path, folder: Path, start: Path = shipped.MVAE) -> Out
             raise
         stopped = str(error.__cause__)
     else:
-        extractor = Extractor.shipped()
+        extractor = Extractor.of()
         figures = diagnose.diagnose(character, MotionDataset.load(data), extractor)
     outcome = {"settings": settings(case), "stopped": stopped, "figures": figures}
     files.write(folder / OUTCOME, json.dumps(outcome, indent=1))

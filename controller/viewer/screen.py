@@ -14,7 +14,7 @@ from controller.viewer.scene.texts import Texts
 
 
 class Screen:
-    """A window that shows characters with one skeleton; hidden if ``headless``.
+    """A window that shows characters with one skeleton at a time; hidden if ``headless``.
 
     With ``quality`` None, the quality suits the driver. Raises :class:`DisplayError`, with one
     sentence, if there is no screen or no OpenGL driver.
@@ -42,15 +42,24 @@ class Screen:
         self.hud = Hud()
         self.camera = FollowCamera()
 
+    def show_skeleton(self, skeleton: Skeleton, hips: float) -> None:
+        """Draw characters with this skeleton from now on. Its hips are about so many metres above
+        the ground."""
+        self.renderer.use_skeleton(skeleton)
+        self.camera.aim_at(hips)
+
     def draw(self, scene: Scene, seconds: float) -> None:
         """Draw the scene, after moving the camera on by ``seconds``."""
         others = None if scene.others is None else scene.others.root.numpy()
         self.camera.follow(scene.pose.root.numpy(), scene.yaw, seconds, others)
         self.renderer.draw(scene, self.camera)
 
-    def picture(self) -> np.ndarray:
-        """The picture without text: (height, width, 3) uint8, the top row first."""
-        return self.renderer.read()
+    def picture(self, texts: Texts | None = None) -> np.ndarray:
+        """The picture, with text over it if there are ``texts``: (height, width, 3) uint8, the top
+        row first."""
+        if texts is None:
+            return self.renderer.read()
+        return self.renderer.read(lambda: self.hud.draw(self.renderer.size, texts))
 
     def show(self, texts: Texts) -> float:
         """Show the picture in the window, with text over it.

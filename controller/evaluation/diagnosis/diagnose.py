@@ -1,4 +1,5 @@
-"""Say whether a motion VAE is healthy, and what to change: ``python -m controller diagnose``.
+"""Say whether a motion VAE is healthy, and what to change: ``python -m controller diagnose``. The
+exit status is 1 if it is not.
 
 ``controller/evaluation/diagnosis/verdict.py`` defines the verdicts. The figures are defined in
 ``controller/evaluation/diagnostics.py`` and in the modules beside this one.
@@ -16,14 +17,14 @@ from typing import Any
 import torch
 import tyro
 
-from controller.control import shipped
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.core import markdown
 from controller.data.dataset import MotionDataset
 from controller.data.measures import captured_figures
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import Rollout
 from controller.evaluation import diagnostics
-from controller.evaluation.diagnosis import rates, verdict
+from controller.evaluation.diagnosis import body, rates, verdict
 from controller.evaluation.diagnosis.free_running import (
     frechet_figures,
     rollout_figures,
@@ -31,7 +32,7 @@ from controller.evaluation.diagnosis.free_running import (
     settled_poses,
 )
 from controller.evaluation.diagnosis.held_out import held_out_figures
-from controller.evaluation.extractor import SHIPPED, Extractor
+from controller.evaluation.extractor import Extractor
 
 FROM_HEADER = ("active_units", "kl_nats", "one_step_mm")
 """Held-out figures that a checkpoint carries, used if there are no data."""
@@ -41,7 +42,7 @@ WITH_DATA = (
     "one_step_bone_length_error_mm", "captured_speed_m_s", "captured_speed_range_m_s",
     "captured_turn_deg_s", "captured_turn_range_deg_s", "speed_coverage", "speed_coverage_mass",
     "speed_wasserstein_m_s", "turn_coverage", "turn_coverage_mass", "turn_wasserstein_deg_s",
-    "frechet_distance", "captured_frechet_distance",
+    "frechet_distance", "captured_frechet_distance", "captured_forward",
 )  # fmt: skip
 """Figures that need data; None without."""
 
@@ -50,14 +51,17 @@ WITH_DATA = (
 class Options:
     """Which model, and the motion that it learned."""
 
-    checkpoint: tyro.conf.Positional[Path] = shipped.MVAE
-    """The motion VAE."""
+    checkpoint: tyro.conf.Positional[Path | None] = None
+    """The motion VAE; by default the character's."""
+    character: str = DEFAULT
+    """The character: its name, or its folder."""
     data: Path | None = None
     """The data set it was trained on, for figures on held-out motion and for comparisons with the
     captured motion."""
-    extractor: Path | None = SHIPPED if SHIPPED.is_file() else None
-    """The feature extractor for the Fréchet distance to the captured motion. Models of another
-    skeleton than the extractor's have no such distance."""
+    extractor: Path | None = None
+    """The feature extractor for the Fréchet distance to the captured motion; by default the
+    character's, or else the shipped one. Models of another skeleton than the extractor's have no
+    such distance."""
     json: bool = False
     """Print one JSON object instead of a table."""
 
@@ -89,6 +93,7 @@ def data_figures(
         **rates.rate_figures("captured", captured),
         **rates.agreement(captured, rates.free_rates(character, run)),
         **frechet_figures(extractor, data, lambda: settled_poses(character)),
+        "captured_forward": body.forward_share(data.poses[:, data.layout.root_velocity][:, 0]),
     }
 
 
@@ -113,6 +118,7 @@ def measure(
         **diagnostics.spread_figures(character, starts=32, streams=10, seconds=2.0, seed=1),
         "z_sensitivity": sensitivity(character),
         **free,
+        **body.body_figures(character, run),
     }
     return {name: _finite(value) for name, value in figures.items()}
 
@@ -173,10 +179,13 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def main() -> None:
+def main() -> int:
+    """Print the diagnosis; the exit status is 1 unless the model is healthy."""
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     data = MotionDataset.load(options.data) if options.data else None
-    extractor = Extractor.load(options.extractor) if options.extractor else None
-    report = diagnose(Character.load(options.checkpoint), data, extractor)
+    folder = CharacterFolder.open(options.character)
+    extractor = Extractor.load(options.extractor) if options.extractor else Extractor.of(folder)
+    report = diagnose(Character.load(options.checkpoint or folder.mvae), data, extractor)
     print(json.dumps(report) if options.json else table(report))
+    return int(report["verdict"] != verdict.HEALTHY)

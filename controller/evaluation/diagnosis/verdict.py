@@ -16,6 +16,7 @@ NEARLY_COLLAPSED = "nearly collapsed"
 DIVERGES = "diverges when free-running"
 EXPOSURE_BIAS = "exposure bias"
 UNDER_TRAINED = "under-trained"
+BROKEN_BODY = "broken body"
 
 SILENT_UNITS = 1 / 32
 """The latent is silent up to this share of active units: one of the usual 32 cannot describe a
@@ -46,6 +47,19 @@ used if there are no data from which to measure it (``still_mm``)."""
 STILL_SHARE = 0.8
 """A model whose one-step error exceeds this share of ``still_mm`` has learned little more than to
 repeat the last pose."""
+UPRIGHT_SHARE = 0.9
+"""Share of poses in which a body must be upright. Captured locomotion, in any style, has 1.00."""
+HIPS_LEGS = {"biped": (0.7, 1.45), "quadruped": (0.5, 1.9)}
+"""Median heights of the hips, in leg lengths. Captured people have 1.06 to 1.15, a dog 1.22."""
+CROSSED_SHARE = 0.3
+"""Share of poses with crossed feet above which left and right are mixed up. Captured motion, with
+its turns and side steps, has 0.03 to 0.06."""
+FORWARD_SHARE = 0.4
+"""Share of the way that must go ahead. Captured motion has 0.67 (half of it walking backward) to
+0.99; 0.5 says nothing."""
+FLOOR_LEGS = 0.12
+"""Leg lengths, 10 cm of a person's, by which feet may float over the ground or sink into it, and by
+which that may change in 20 s. Captured motion has 0.02."""
 
 Figures = Mapping[str, Any]
 
@@ -148,16 +162,98 @@ def exposure_bias(figures: Figures) -> Finding | None:
     return _finding(EXPOSURE_BIAS, reasons, advice)
 
 
+def broken_body(figures: Figures) -> Finding | None:
+    """What moves is no body, or moves as none does.
+
+    Free rollouts count only if neither divergence nor too little training explains them.
+    """
+    reasons = []
+    if figures.get("body_fault"):
+        reasons.append(f"no body has such a skeleton: {figures['body_fault']}")
+    reasons += _pose_faults(figures, "reset", "the captured poses that it starts from")
+    known = "captured" if figures.get("captured_forward") is not None else "reset"
+    reasons += _backward(figures, known, "the captured motion")
+    captured = bool(reasons)
+    if not diverges(figures) and not under_trained(figures):
+        reasons += _pose_faults(figures, "free", "free rollouts")
+        reasons += _backward(figures, "free", "free rollouts")
+        reasons += _floor_faults(figures)
+    advice = (
+        "Look at the data with `python -m controller data show FILE`; state with --up, --forward, "
+        "--unit or --roles what the build took for something else, build again and train again."
+        if captured
+        else "The captured poses are right, so the model is not: train again, longer on its own "
+        "output (more --epochs, a longer --rollout)."
+    )
+    return _finding(BROKEN_BODY, reasons, advice)
+
+
+def _pose_faults(figures: Figures, whose: str, where: str) -> list[str]:
+    """What is wrong with poses: ``reset`` or ``free``."""
+    reasons = []
+    stance = figures.get("stance") or "biped"
+    share = figures.get(f"{whose}_upright")
+    if share is not None and share < UPRIGHT_SHARE:
+        what = {
+            "biped": "the head is above the hips, and these above the feet,",
+            "quadruped": "hips and shoulders are above the feet",
+        }[stance]
+        reasons.append(
+            f"{what} in {100 * share:.0f} % of {where}, under {100 * UPRIGHT_SHARE:.0f} %"
+        )
+    height = figures.get(f"{whose}_hips_legs")
+    low, high = HIPS_LEGS[stance]
+    if height is not None and not low <= height <= high:
+        reasons.append(
+            f"the hips are {height:.2f} leg lengths high in {where}; {low:g} to {high:g} is a "
+            "body's"
+        )
+    share = figures.get(f"{whose}_crossed")
+    if share is not None and share > CROSSED_SHARE:
+        reasons.append(
+            f"a left foot is to the right of the right one in {100 * share:.0f} % of {where}, "
+            f"above {100 * CROSSED_SHARE:.0f} %"
+        )
+    return reasons
+
+
+def _backward(figures: Figures, whose: str, where: str) -> list[str]:
+    """Whether travel is backward, as a list of one reason or none."""
+    share = figures.get(f"{whose}_forward")
+    if share is None or share >= FORWARD_SHARE:
+        return []
+    return [f"{100 * (1 - share):.0f} % of the way in {where} goes backward"]
+
+
+def _floor_faults(figures: Figures) -> list[str]:
+    """What is wrong with the floor under free rollouts."""
+    reasons = []
+    floor = figures.get("free_floor_legs")
+    if floor is not None and abs(floor) > FLOOR_LEGS:
+        side = "above" if floor > 0 else "below"
+        reasons.append(
+            f"the lowest foot stays {abs(floor):.2f} leg lengths {side} the ground in free rollouts"
+        )
+    drift = figures.get("free_drift_legs")
+    if drift is not None and drift > FLOOR_LEGS:
+        reasons.append(
+            f"the floor under free rollouts moves by {drift:.2f} leg lengths in 20 s, above "
+            f"{FLOOR_LEGS:g}"
+        )
+    return reasons
+
+
 CHECKS: dict[str, tuple[Callable[[Figures], Finding | None], tuple[str, ...]]] = {
+    BROKEN_BODY: (broken_body, ("reset_upright",)),
     COLLAPSED: (collapsed, ("active_units", "kl_nats")),
     DIVERGES: (diverges, ("sane_fraction",)),
     UNDER_TRAINED: (under_trained, ("one_step_mm",)),
     NEARLY_COLLAPSED: (nearly_collapsed, ("active_units", "kl_nats")),
     EXPOSURE_BIAS: (exposure_bias, ("exposure_ratio",)),
 }
-"""The checks, the most serious first, each with the figures that it needs for a full answer.
-Divergence and too little training come before a weak latent, since either may be why latent streams
-spread too little or too much."""
+"""The checks, the most serious first, each with the figures that it needs for a full answer. A
+model of a broken body is of no use however well it was trained. Divergence and too little training
+come before a weak latent, since either may be why latent streams spread too little or too much."""
 
 
 def findings(figures: Figures) -> list[Finding]:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import tyro
 
-from controller.control import shipped
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
 from controller.core.errors import ConfigError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
+from controller.evaluation.extractor import Extractor
 from controller.evaluation.figures import Control, evaluate
 from controller.evaluation.results import suite, write
 from controller.evaluation.results.suite import SuiteConfig
@@ -45,11 +46,13 @@ class Options:
     """Seed of starting poses and goals; with --all, the first of several."""
     json: bool = False
     """Print one JSON object instead of a table."""
-    mvae: Path = shipped.MVAE
-    """The motion VAE."""
+    character: str = DEFAULT
+    """The character: its name, or its folder."""
+    mvae: Path | None = None
+    """The motion VAE; by default the character's."""
     policy: Path | None = None
-    """The policy; by default the shipped one for the task, or else for the task that it extends. A
-    joystick policy can do most tasks without training for them."""
+    """The policy; by default the character's best one for the task, or else for the task that it
+    extends. A joystick policy can do most tasks without training for them."""
     control: Literal["policy", "monte_carlo"] = "policy"
     """What controls the characters. monte_carlo needs no training: it takes the best of many tries,
     a few frames deep. It is slow."""
@@ -60,8 +63,8 @@ class Options:
     threads: int = 1
     """Threads of torch."""
     all: bool = False
-    """Measure every task, with all shipped policies and with Monte Carlo control, and the captured
-    motion, with intervals."""
+    """Measure every task, with all policies of the character and with Monte Carlo control, and the
+    captured motion, with intervals."""
     out: Path | None = None
     """With --all: the folder for results.json, results.md and pictures."""
     quick: bool = False
@@ -104,13 +107,14 @@ def measure(options: Options) -> dict[str, Any]:
     """The figures of the options' character, policy and task."""
     kind = task_type(options.task)
     data = MotionDataset.load(options.data) if options.data else None
-    character = Character.load(options.mvae)
+    folder = CharacterFolder.open(options.character)
+    character = Character.load(options.mvae or folder.mvae)
     simulation = Simulation(character, kind(character))
     control: Control | None = None
     if options.control == "monte_carlo":
         control = MonteCarlo(simulation, options.monte_carlo)
     elif kind.goal_size:
-        path = options.policy or shipped.policy_path(kind.name)
+        path = options.policy or folder.policy(kind.name)
         control, simulation = Policy.load_at_task(path, character, kind)
     return evaluate(simulation, control, options.characters, options.seconds, options.seed, data)
 
@@ -121,8 +125,9 @@ def measure_all(options: Options) -> dict[str, Any]:
     assert options.out is not None
     task_type(options.task)  # registers a task MODULE:NAME
     data = MotionDataset.load(options.data) if options.data else None
-    character = Character.load(options.mvae)
-    config = options.suite
+    folder = CharacterFolder.open(options.character)
+    character = Character.load(options.mvae or folder.mvae)
+    config = replace(options.suite, policies=options.suite.policies or folder.path)
     tries = options.monte_carlo
     if options.quick:
         config = config.quick()
@@ -133,6 +138,7 @@ def measure_all(options: Options) -> dict[str, Any]:
         tries,
         options.seed,
         data,
+        Extractor.of(folder),
         tell=lambda line: print(line, file=sys.stderr, flush=True),
     )
     write.write(results, options.out)

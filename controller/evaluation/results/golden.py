@@ -15,7 +15,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from controller.control import shipped
+from controller.control.folder import CharacterFolder
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.control.policy import model_fingerprint
 from controller.core import files
@@ -91,7 +91,7 @@ def _rounded(value: Tensor) -> list[Any]:
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
-    character = Character.load(shipped.MVAE)
+    character = Character.load(CharacterFolder.open().mvae)
     record = {"model": model_fingerprint(character), "rollouts": rollouts(character)}
     files.write(options.out, json.dumps(record) + "\n")
     print(options.out)

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from controller.control import shipped
+from controller.control import folder
+from controller.control.folder import CharacterFolder
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
 from controller.core.errors import CheckpointError, require
@@ -70,9 +71,9 @@ class SuiteConfig:
     """Characters of each of them."""
     tries_tasks: tuple[str, ...] = ("joystick", "target", "path")
     """Tasks at which Monte Carlo control is measured: those of the paper."""
-    policies: Path = shipped.FOLDER
-    """Folder of the policies, TASK.safetensors and TASK_NAME.safetensors. A task without a policy
-    of its own gets that of the task which it extends."""
+    policies: Path | None = None
+    """Folder of the policies, TASK.safetensors and TASK_NAME.safetensors; by default that of the
+    character. A task without a policy of its own gets that of the task which it extends."""
 
     def __post_init__(self) -> None:
         for name in ("seeds", "characters", "crowd", "tries_seeds", "tries_characters"):
@@ -123,9 +124,14 @@ class Reference:
     rates: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, data: MotionDataset | None, character: Character) -> Reference:
-        """Prepare the comparison with ``data``. Without the shipped extractor, or with another
-        skeleton than its own, there will be no Fréchet distance.
+    def of(
+        cls,
+        data: MotionDataset | None,
+        character: Character,
+        extractor: Extractor | None = None,
+    ) -> Reference:
+        """Prepare the comparison with ``data``. Without an extractor, or with another skeleton than
+        its own, there will be no Fréchet distance.
 
         Raises DataError if the data have another skeleton or other styles than the character.
         """
@@ -133,7 +139,6 @@ class Reference:
             return cls()
         data.require_layout(character.layout, "the character")
         reference = cls(data, rates=rates.captured_rates(data))
-        extractor = Extractor.shipped()
         if extractor and extractor.layout.skeleton.to_dict() == data.layout.skeleton.to_dict():
             reference.extractor = extractor
             reference.gaussian = frechet.captured_gaussian(extractor, data)
@@ -151,6 +156,7 @@ def entries(
 ) -> Iterator[Entry]:
     """Yield everyone who acts at every registered task. What cannot be measured is added to
     ``left_out``, with the reason."""
+    place = config.policies or CharacterFolder.open().path
     for kind in TASKS.values():
         size = (config.characters, config.seeds)
         if kind.multi_agent:
@@ -159,7 +165,7 @@ def entries(
             yield Entry(kind.name, RANDOM, Simulation(character, kind(character)), None, *size)
             continue
         try:
-            paths = policies(kind, config.policies)
+            paths = policies(kind, place)
         except CheckpointError:
             left_out.append({"task": kind.name, "who": "policy", "why": "there is none for it"})
             paths = []
@@ -173,9 +179,10 @@ def entries(
             yield Entry(kind.name, MONTE_CARLO, simulation, control, *size)
 
 
-def policies(kind: type[Task[Any, Any]], folder: Path) -> list[Path]:
-    """Return all policies for a task, or else the best one for the task that it extends."""
-    return shipped.own_policies(kind.name, folder) or shipped.policy_paths(kind.name, folder)[:1]
+def policies(kind: type[Task[Any, Any]], place: Path) -> list[Path]:
+    """Return all policies in a folder for a task, or else the best one for the task that it
+    extends."""
+    return folder.own_policies(place, kind.name) or folder.policies(place, kind.name)[:1]
 
 
 # -- measuring -------------------------------------------------------------------------------------
@@ -311,6 +318,7 @@ def measure_all(
     tries: MonteCarloConfig,
     seed: int = 1,
     data: MotionDataset | None = None,
+    extractor: Extractor | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Measure everything. Returns one JSON-able dictionary: ``settings``, ``data``, ``captured``,
@@ -320,7 +328,7 @@ def measure_all(
     motion VAE or an incomplete one, and DataError about data of another skeleton.
     """
     load_plugins()
-    reference = Reference.of(data, character)
+    reference = Reference.of(data, character, extractor)
     left_out: list[dict[str, str]] = []
     rows = []
     began = time.monotonic()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import tyro
 
-from controller.control import shipped
+from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.core import files, markdown
 from controller.core.errors import require
@@ -30,8 +30,10 @@ class Options:
     """Characters at once."""
     frames: int = 150
     """Frames over which rewards are averaged."""
-    mvae: Path = shipped.MVAE
-    """The motion VAE."""
+    character: str = DEFAULT
+    """The character: its name, or its folder."""
+    mvae: Path | None = None
+    """The motion VAE; by default the character's."""
     write: Path | None = None
     """The page whose block <!-- tries --> gets the table."""
 
@@ -60,7 +62,7 @@ def mean_reward(
 
 def table(options: Options) -> str:
     """Mean rewards: a line for each task and number of samples, a column for each depth."""
-    character = Character.load(options.mvae)
+    character = Character.load(options.mvae or CharacterFolder.open(options.character).mvae)
     lines = []
     for name in options.tasks:
         simulation = Simulation(character, task_type(name)(character))

@@ -22,6 +22,7 @@ class Instances:
         self._array = GL.glGenVertexArrays(1)
         GL.glBindVertexArray(self._array)
         self._rows = attributes(layout, per_instance=True)
+        self._buffers = [self._rows]
 
     def send(self, rows: np.ndarray) -> None:
         """Draw these rows (N, …) of float32 from now on."""
@@ -29,6 +30,11 @@ class Instances:
         if self.count:
             GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._rows)
             GL.glBufferData(GL.GL_ARRAY_BUFFER, rows.nbytes, rows, GL.GL_STREAM_DRAW)
+
+    def delete(self) -> None:
+        """Free the graphics memory."""
+        GL.glDeleteVertexArrays(1, [self._array])
+        GL.glDeleteBuffers(len(self._buffers), self._buffers)
 
     def draw(self) -> None:
         """Draw one instance for each row."""
@@ -51,12 +57,13 @@ class Capsules(Instances):
         self._looks_buffer = attributes(((4, 4), (5, 4)), per_instance=True)
 
         vertices, triangles = capsule(segments, max(segments // 4, 1))
-        attributes(((0, 4),), per_instance=False)
+        corners = attributes(((0, 4),), per_instance=False)
         GL.glBufferData(GL.GL_ARRAY_BUFFER, vertices.nbytes, vertices, GL.GL_STATIC_DRAW)
         elements = GL.glGenBuffers(1)
         GL.glBindBuffer(GL.GL_ELEMENT_ARRAY_BUFFER, elements)
         GL.glBufferData(GL.GL_ELEMENT_ARRAY_BUFFER, triangles.nbytes, triangles, GL.GL_STATIC_DRAW)
         self._corners = triangles.size
+        self._buffers += [self._looks_buffer, corners, elements]
 
     def send(self, rows: np.ndarray) -> None:
         """Draw these transforms (N, 3, 4) of float32 from now on."""

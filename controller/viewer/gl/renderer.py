@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from OpenGL import GL
 
 from controller.core.errors import DisplayError
 from controller.motion.skeleton import Skeleton, forward_kinematics
-from controller.viewer.gl import flag, sun, walls
+from controller.viewer.gl import flag, sticks, sun, walls
 from controller.viewer.gl import quality as qualities
 from controller.viewer.gl.body import Body
 from controller.viewer.gl.framebuffer import Framebuffer
@@ -48,7 +49,8 @@ FINE_WITHIN = 8.0
 
 
 class Renderer:
-    """Draws scenes of characters with one skeleton into pictures of ``size`` (width, height).
+    """Draws scenes of characters, all with the same skeleton, into pictures of ``size`` (width,
+    height).
 
     With ``quality`` None, the quality suits the driver. Needs a current OpenGL context; raises
     :class:`DisplayError` if its version is below 3.3 or the driver cannot draw what is needed.
@@ -62,15 +64,27 @@ class Renderer:
         if version < (3, 3):
             raise DisplayError(f"OpenGL 3.3 is needed; {self.driver} has {version[0]}.{version[1]}")
         self.quality = quality or qualities.for_driver(self.driver)
-        self.skeleton = skeleton
-        self.body = Body.of(skeleton)
         self.frame = np.zeros((), dtype=FRAME)
-        self._soles = self.body.soles
+        self._capsules: list[Capsules] = []
         self._shadow_map = ShadowMap(self.quality.shadow_side)
         self._make_programs()
         self._make_buffers()
+        self.use_skeleton(skeleton)
         self._framebuffers: list[Framebuffer] = []
         self.resize(size)
+
+    def use_skeleton(self, skeleton: Skeleton) -> None:
+        """Draw characters with this skeleton from now on."""
+        for capsules in self._capsules:
+            capsules.delete()
+        self.skeleton = skeleton
+        self.body = Body.of(skeleton)
+        looks = self.body.looks
+        self._character = Capsules(looks, self.quality.segments)
+        self._fine_others = Capsules(looks, self.quality.segments)
+        self._coarse_others = Capsules(looks, self.quality.crowd_segments)
+        self._capsules = [self._character, self._fine_others, self._coarse_others]
+        self.frame["soles"] = 0.0
 
     def resize(self, size: tuple[int, int]) -> None:
         """Draw pictures of ``size`` (width, height) from now on."""
@@ -109,6 +123,8 @@ class Renderer:
         self._fine_others.draw()
         self._coarse_others.draw()
         self._flag.draw()
+        for lines in self._sticks.values():
+            lines.draw()
         self._face_program.use()
         self._faces.draw()
         GL.glDisable(GL.GL_CLIP_DISTANCE0)
@@ -151,10 +167,14 @@ class Renderer:
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, 0)
         GL.glViewport(0, 0, *self.size)
 
-    def read(self) -> np.ndarray:
-        """The picture, (height, width, 3) uint8, the top row first."""
+    def read(self, draw_over: Callable[[], None] | None = None) -> np.ndarray:
+        """The picture, (height, width, 3) uint8, the top row first; after ``draw_over`` has drawn
+        more into it, if that is given."""
         if self._picture is not self._canvas:
             self._canvas.copy_to(self._picture.handle, self.size)
+        if draw_over is not None:
+            self._picture.bind()
+            draw_over()
         return self._picture.read()
 
     def finish(self) -> None:
@@ -167,21 +187,24 @@ class Renderer:
         positions = forward_kinematics(self.skeleton, scene.pose.root, rotations).numpy()
         width, height = self.size
         matrix = camera.matrix(width / height)
-        self._upload_frame(positions, camera, matrix)
+        self._upload_frame(positions, camera, matrix, scene.visible)
 
-        self._character.send(self.body.place(positions, rotations.numpy()))
+        parts = self.body.place(positions, rotations.numpy())
+        self._character.send(parts if scene.visible else parts[:0])
         fine, coarse = self._place_others(scene.others, matrix)
         self._fine_others.send(fine)
         self._coarse_others.send(coarse)
 
         stage = scene.stage
         self._flag.send(flag.place(stage.flag, camera.eye))
+        for side, lines in self._sticks.items():
+            lines.send(sticks.place(stage.sticks, side))
         self._faces.send(np.concatenate((walls.faces(stage.walls), walls.beams(stage.rays))))
         self._marks.send(ground_marks(scene))
         self._crowd_marks.send(crowd_marks(scene))
 
     def _upload_frame(
-        self, positions: np.ndarray, camera: FollowCamera, matrix: np.ndarray
+        self, positions: np.ndarray, camera: FollowCamera, matrix: np.ndarray, visible: bool
     ) -> None:
         """Send the frame's uniforms, for joint positions (J, 3) and the camera's matrix (4, 4)."""
         frame = self.frame
@@ -192,8 +215,9 @@ class Renderer:
         frame["eye"] = (*camera.eye, FOG / max(1.0, distance / CLEAR) ** 2)
         frame["sun"][:3] = sun.TOWARDS
         frame["shaded"][:, :3] = sun.shaded_ground(positions[0])
-        for slot, joint in enumerate(self._soles):
-            frame["soles"][slot] = *(positions[joint] + (0.0, 0.02, 0.0)), 0.055
+        for slot, joint in enumerate(self.body.soles):
+            darkness = 0.055 if visible else 0.0
+            frame["soles"][slot] = *(positions[joint] + (0.0, 0.02, 0.0)), darkness
         GL.glBindBuffer(GL.GL_UNIFORM_BUFFER, self._frame_buffer)
         GL.glBufferData(GL.GL_UNIFORM_BUFFER, frame.nbytes, frame, GL.GL_STREAM_DRAW)
 
@@ -252,11 +276,11 @@ class Renderer:
     def _make_buffers(self) -> None:
         # Shaders compute the ground's corners, but core OpenGL requires a bound vertex array.
         self._empty = GL.glGenVertexArrays(1)
-        looks = self.body.looks
-        self._character = Capsules(looks, self.quality.segments)
-        self._fine_others = Capsules(looks, self.quality.segments)
-        self._coarse_others = Capsules(looks, self.quality.crowd_segments)
         self._flag = Capsules(flag.LOOKS, self.quality.segments)
+        self._sticks = {
+            side: Capsules(looks, self.quality.crowd_segments)
+            for side, looks in sticks.LOOKS.items()
+        }
         self._faces = Instances(((0, 4), (1, 4), (2, 4), (3, 4)))
         self._marks = Instances(((0, 4), (1, 4)))
         self._crowd_marks = Instances(((0, 4), (1, 4)))

@@ -33,7 +33,8 @@ class Gamepad:
 
     The left stick walks, the right stick turns the camera, the shoulder buttons turn the facing
     direction, and the triggers make the character fast or slow. A selects the next policy, B
-    resets, X locks the facing direction, Y changes the camera, and Start pauses. ``pad`` is a
+    resets, X locks the facing direction, Y changes the camera, Back selects the next character, and
+    Start pauses. ``pad`` is a
     pygame controller, which has the same axes and buttons for every make.
     """
 
@@ -43,6 +44,7 @@ class Gamepad:
         (pygame.CONTROLLER_BUTTON_X, "f"),
         (pygame.CONTROLLER_BUTTON_B, "r"),
         (pygame.CONTROLLER_BUTTON_A, "p"),
+        (pygame.CONTROLLER_BUTTON_BACK, "tab"),
     )
     TRIGGERS = (
         (pygame.CONTROLLER_AXIS_TRIGGERRIGHT, "shift"),

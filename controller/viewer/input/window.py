@@ -18,9 +18,12 @@ KEYS = {
     pygame.K_LEFT: "left", pygame.K_DOWN: "down", pygame.K_RIGHT: "right", pygame.K_LSHIFT: "shift",
     pygame.K_RSHIFT: "shift", pygame.K_LCTRL: "ctrl", pygame.K_RCTRL: "ctrl", pygame.K_q: "q",
     pygame.K_e: "e", pygame.K_f: "f", pygame.K_r: "r", pygame.K_p: "p", pygame.K_v: "v",
+    pygame.K_TAB: "tab",
     pygame.K_n: "n", pygame.K_0: "0", pygame.K_1: "1", pygame.K_2: "2", pygame.K_3: "3",
     pygame.K_4: "4", pygame.K_5: "5", pygame.K_6: "6", pygame.K_7: "7",
-    pygame.K_8: "8", pygame.K_9: "9",
+    pygame.K_8: "8", pygame.K_9: "9", pygame.K_l: "l", pygame.K_t: "t",
+    pygame.K_PAGEUP: "pageup", pygame.K_PAGEDOWN: "pagedown", pygame.K_PLUS: "+",
+    pygame.K_EQUALS: "+", pygame.K_KP_PLUS: "+", pygame.K_MINUS: "-", pygame.K_KP_MINUS: "-",
 }  # fmt: skip
 ACTIONS = {
     pygame.K_SPACE: "pause",
@@ -42,7 +45,7 @@ ORBIT_RATE = 2.0  # rad/s, at full deflection of the gamepad's right stick
 class Input:
     """What the user did since the last poll. Pixels (x, y) count from the upper left.
 
-    keys     names, as in ``STEERING_KEYS``, of the keys that are down or were pressed briefly
+    keys     names, those of :data:`KEYS`, of the keys that are down or were pressed briefly
     move     (right, forward) of the gamepad's left stick, each in [−1, 1]
     actions  "pause", "camera", "help", "quit", in the order in which they came
     orbit    (right, up) in radians, from a drag with the middle or right button, or from the right
@@ -113,6 +116,9 @@ class Window:
         down = pygame.key.get_pressed()
         keys = {name for key, name in KEYS.items() if down[key]}
         pad = self.gamepad.read() if self.gamepad else PadState()
+        if pygame.key.get_mods() & pygame.KMOD_ALT:  # Alt+Tab goes to another window
+            keys.discard("tab")
+            taps.discard("tab")
         result.keys = frozenset(keys | taps | pad.keys)
         result.move = pad.move
         result.actions += pad.actions

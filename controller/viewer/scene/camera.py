@@ -14,7 +14,7 @@ FAR = 200.0
 DISTANCE = 4.4
 DISTANCES = (1.5, 14.0)
 ELEVATIONS = (math.radians(-4), math.radians(85))
-AIM = 0.86  # metres above the ground; fixed, so that the picture does not bob with each step
+AIM = 0.86  # metres above the ground, or less for a small character
 
 MODES = ("orbit", "chase", "above", "all")
 STILL = "still"  # only for recordings: at the window, the user would lose the character
@@ -43,6 +43,7 @@ class FollowCamera:
         self.azimuth = azimuth
         self.elevation = elevation
         self.distance = distance
+        self.height = AIM
         self._boom = Spring((azimuth, elevation, distance), 0.06)
         self._aim = Spring((0.0, AIM, 0.0), 0.12)
         self._crowd = Spring((0.0, AIM, 0.0, distance), 0.25)
@@ -62,9 +63,14 @@ class FollowCamera:
         following = 0 if self.mode == STILL else MODES.index(self.mode) + 1
         self.mode = MODES[following % len(MODES)]
 
+    def aim_at(self, hips: float) -> None:
+        """Look at a character whose hips are at this height in metres, or lower if it is tall. The
+        height stays the same while it walks, so that the picture does not bob with each step."""
+        self.height = min(AIM, hips)
+
     def jump(self, root: np.ndarray) -> None:
         """Go to the character at once, as after a reset."""
-        self._aim.reset((root[0], AIM, root[2]))
+        self._aim.reset((root[0], self.height, root[2]))
         self._boom.reset(self._boom_target())
         self._away.reset(0.0)
 
@@ -79,7 +85,7 @@ class FollowCamera:
             behind = math.remainder(facing - self.azimuth, 2 * math.pi)
             self.azimuth += behind * (1 - 0.5 ** (seconds / 0.7))
         if self.mode != STILL:
-            self._aim.step((root[0], AIM, root[2]), seconds)
+            self._aim.step((root[0], self.height, root[2]), seconds)
         self._boom.step(self._boom_target(), seconds)
         if others is not None:
             target = self._overlook(np.vstack((root, others)))
@@ -93,7 +99,7 @@ class FollowCamera:
         """The point to look at and the distance from it that show all roots (N, 3)."""
         low = roots.min(axis=0)
         high = roots.max(axis=0)
-        aim = np.array(((low[0] + high[0]) / 2, AIM, (low[2] + high[2]) / 2))
+        aim = np.array(((low[0] + high[0]) / 2, self.height, (low[2] + high[2]) / 2))
         eye = aim + _boom(self.azimuth, max(self.elevation, STEEP), 1.0)
 
         right, up, back = look_at(eye, aim)[:3, :3] @ (roots - aim).T

@@ -22,6 +22,7 @@ class Scene:
     facing    radians, its desired yaw; None for no marks around the character
     stage     what else is on the ground
     others    the poses of further characters; None if there are none
+    visible   whether the character itself is drawn
     """
 
     pose: Pose
@@ -31,6 +32,7 @@ class Scene:
     facing: float | None = None
     stage: Stage = field(default_factory=Stage)
     others: Pose | None = None
+    visible: bool = True
 
     def towards(self, other: Scene, amount: float) -> Scene:
         """The scene at ``amount`` in [0, 1] of the way to the ``other`` one.
@@ -54,6 +56,7 @@ class Scene:
             facing,
             other.stage,
             others,
+            other.visible,
         )
 
 

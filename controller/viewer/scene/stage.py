@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from controller.viewer.scene.sticks import Sticks
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -17,6 +19,7 @@ class Stage:
     targets  (M, 2) the points that the others of a crowd go to, drawn discreetly
     walls    (W, 2, 2) both ends of every wall of a maze
     rays     (R, 2, 2) lines of sight, from the character to what it sees
+    sticks   a plain figure beside the character
     """
 
     flag: np.ndarray | None = None
@@ -25,3 +28,4 @@ class Stage:
     targets: np.ndarray | None = None
     walls: np.ndarray | None = None
     rays: np.ndarray | None = None
+    sticks: Sticks | None = None
