@@ -26,6 +26,8 @@ from controller.data.windows import Windows
 from controller.dynamics.character import KIND, Character, CharacterState
 from controller.dynamics.rollout import drawn_latents, record
 from controller.evaluation import styles
+from controller.games.player import Player
+from controller.games.styles import StyleChooser
 from controller.model import variants
 from controller.model.mixture import MotionVAE, MotionVAEConfig, Variant
 from controller.motion.feet import Feet
@@ -36,6 +38,7 @@ from controller.training.free_running import FreeRunning
 from controller.training.publish import export
 from controller.training.schedules import KlWeight, TeacherForcing
 from controller.training.trainer import Trainer
+from controller.viewer.input.keys import STEERING_KEYS
 
 NAMES = ("calm", "proud", "sad")
 
@@ -387,6 +390,48 @@ def test_a_checkpoint_with_other_names_is_refused(tmp_path: Path, names: Any) ->
         Character.load(path)
 
 
+# -- at the keys -----------------------------------------------------------------------------------
+
+
+def test_keys_choose_a_style_and_slide_between_the_last_two() -> None:
+    chooser = StyleChooser(("calm", "normal", "sad"))
+    nothing: frozenset[str] = frozenset()
+    assert chooser.status == "style normal"  # the one to begin with, if there is one of that name
+    assert chooser.weights.tolist() == [0, 1, 0]
+    chooser.step({"k"}, {"k"}, 1 / 30)
+    assert chooser.weights.tolist() == [0, 0, 1] and "normal" in chooser.status
+    for _ in range(15):  # a third of the way, at 1.5 s for all of it
+        chooser.step(nothing, {"h"}, 1 / 30)
+    torch.testing.assert_close(chooser.weights, torch.tensor([0, 1 / 3, 2 / 3]))
+    assert chooser.status == "style normal -------o--- sad"
+    for _ in range(100):
+        chooser.step(nothing, {"h"}, 1 / 30)
+    assert chooser.weights.tolist() == [0, 1, 0]
+    chooser.step(nothing, {"l"}, 1 / 30)
+    assert chooser.weights[2] > 0
+    chooser.step({"k"}, {"k"}, 1 / 30)
+    assert chooser.weights.tolist() == [1, 0, 0] and chooser.status.endswith(" calm")
+    chooser.step({"j"}, {"j"}, 1 / 30)
+    assert chooser.weights.tolist() == [0, 0, 1] and StyleChooser(("a", "b")).weights[0] == 1
+
+
+def test_a_player_moves_as_the_keys_ask() -> None:
+    player = Player(character(), task="random")
+    player.step(frozenset())
+    assert character().style(player.state).tolist() == [[1, 0, 0]]
+    player.step({"k"})
+    player.step({"h"})
+    weights = character().style(player.state)[0]
+    torch.testing.assert_close(weights, torch.tensor([1 / 45, 44 / 45, 0.0]))
+    player.reset()
+    player.step(frozenset())
+    torch.testing.assert_close(character().style(player.state)[0], weights)
+    plain = Player(tiny(), task="random")
+    plain.step({"k", "h"})
+    assert plain.style is None
+    assert {"h", "j", "k", "l"} <= set(STEERING_KEYS)
+
+
 # -- training and its judge ------------------------------------------------------------------------
 
 
@@ -459,7 +504,7 @@ def replace_labels(captured: styles.Labelled) -> styles.Labelled:
     return replace(captured, labels=coins[captured.takes])
 
 
-class Player(Character):
+class Obedient(Character):
     """Plays one captured clip of the style that it is asked for, over and over."""
 
     def step(self, state: CharacterState, latent: Tensor) -> CharacterState:
@@ -478,7 +523,7 @@ def test_the_judge_tells_who_does_as_asked(obedient: bool) -> None:
     made = two_styles()
     config = MotionVAEConfig(latent=4, hidden=8, experts=2, styles=made.layout.styles)
     vae = MotionVAE(made.layout.size, config, made.normalizer())
-    kind = Player if obedient else Character  # an untrained one moves as it happens to
+    kind = Obedient if obedient else Character  # an untrained one moves as it happens to
     who = kind(vae, made.layout, vae.normalizer.normalize(made.poses[::50]))
     figures = styles.measure(who, made)
     movement = figures["movement"]

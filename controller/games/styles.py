@@ -12,7 +12,7 @@ NEXT = "k"
 BACK = "h"
 ON = "l"
 KEYS = (PREVIOUS, NEXT, BACK, ON)
-PAGE = "J K, H L\tstyle, of a character that has several; blend the last two"
+PAGE = "J K, H L\tthe style before or after this one, if there are several; blend the last two"
 BLEND_SECONDS = 1.5
 """How long a key is held to blend from one style to the other."""
 FIRST = "normal"
