@@ -357,7 +357,7 @@ def test_other_sources_are_one_sentence(
 def test_a_single_clip_is_for_training_but_for_its_end(tmp_path: Path) -> None:
     name = next(names(held_out=True))
     bvh.write(tmp_path / f"{name}.bvh", walk(name, seconds=2.0))
-    data_command.Build(tmp_path, tmp_path / "a.npz").run()
+    data_command.Build((tmp_path,), tmp_path / "a.npz").run()
     data = MotionDataset.load(tmp_path / "a.npz")
     assert [clip.held_out for clip in data.clips] == [False, True]
     assert [clip.length for clip in data.clips] == [40, 20]
@@ -416,7 +416,7 @@ def test_names_that_say_nothing_give_the_same_poses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = nameless_walk(tmp_path / "walks")
-    data_command.Build(folder, tmp_path / "a.npz").run()
+    data_command.Build((folder,), tmp_path / "a.npz").run()
     assert "joint_4: left leg toe, since its chain hangs to the ground" in capsys.readouterr().out
     data = MotionDataset.load(tmp_path / "a.npz")
     assert data.layout.feet == layout().feet
@@ -432,7 +432,7 @@ def test_stated_roles_are_stored_with_the_data(
     folder = nameless_walk(tmp_path / "walks")
     roles = tmp_path / "roles.toml"
     roles.write_text('[roles]\njoint_4 = "none"\njoint_8 = "none"\njoint_10 = "neck"\n')
-    data_command.Build(folder, tmp_path / "a.npz", roles=roles).run()
+    data_command.Build((folder,), tmp_path / "a.npz", roles=roles).run()
     data = MotionDataset.load(tmp_path / "a.npz")
     names = data.layout.skeleton.names
     assert [names[joint] for joint in data.layout.feet] == ["joint_3", "joint_7"]
@@ -442,7 +442,7 @@ def test_stated_roles_are_stored_with_the_data(
     with pytest.raises(
         ConfigError, match=r"roles\.paw is not a joint of the skeleton; allowed: jo"
     ):
-        data_command.Build(folder, tmp_path / "b.npz", roles=roles).run()
+        data_command.Build((folder,), tmp_path / "b.npz", roles=roles).run()
     assert not (tmp_path / "b.npz").exists()
 
 
@@ -505,7 +505,7 @@ def test_bad_requests_are_one_sentence(
 
 def test_a_folder_with_nothing_but_broken_files_says_why(tmp_path: Path) -> None:
     (tmp_path / "broken.bvh").write_text("no motion")
-    build_it = data_command.Build(source=tmp_path, out=tmp_path / "a.npz")
+    build_it = data_command.Build(source=(tmp_path,), out=tmp_path / "a.npz")
     with pytest.raises(DataError, match=r"no usable motion in it\n  broken.bvh: left out \("):
         build_it.run()
 

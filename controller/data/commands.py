@@ -17,7 +17,7 @@ import tyro
 
 from controller.core import files
 from controller.core.errors import DataError, require
-from controller.data import catalogue, contact_sheet, fetch, labels, sources
+from controller.data import catalogue, contact_sheet, fetch, labels, sources, target, transfer
 from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import ClipEntry, MotionDataset, build
 from controller.data.measures import captured_figures
@@ -55,10 +55,10 @@ class Fetch:
 class Build:
     """Turn a folder of motion files into a data set. Prints what it leaves out, and why."""
 
-    source: Path
-    """A motion file, a folder with such files at any depth, or a .zip archive of them. Read are
-    BVH (.bvh), Acclaim (.amc with its .asf beside it), the animations of glTF files (.glb, .gltf),
-    and recordings of play.py (.npz)."""
+    source: tuple[Path, ...]
+    """A motion file, a folder with such files at any depth, or a .zip archive of them; or several
+    of these. Read are BVH (.bvh), Acclaim (.amc with its .asf beside it), the animations of glTF
+    files (.glb, .gltf), and recordings of play.py (.npz)."""
     out: Path
     """The .npz to write."""
     use: tuple[str, ...] = ("locomotion",)
@@ -90,8 +90,12 @@ class Build:
     styles."""
     merge: tuple[str, ...] = ()
     """Styles with two names, such as `elderly=old`: what is found as the first gets the second."""
+    skeleton: Path | None = None
+    """A data set (.npz), or a motion file or folder, onto whose skeleton all bodies are retargeted.
+    By default the body with the most frames stays, and others are left out."""
 
     def run(self) -> None:
+        require(len(self.source) > 0, "source", self.source, "one or more files or folders")
         require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
         require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
         allowed = "frames a second, 1 to 1000"
@@ -102,15 +106,19 @@ class Build:
         settings = CanonicalSettings(
             self.up, self.forward, self.unit, self.height, overrides, self.keep_fingers
         )
-        motion = sources.read(self.source, self.use, settings, self.fps)
-        overrides = overrides.restricted(motion.skeleton.names)
-        skeleton = replace(motion.skeleton, overrides=overrides)
+        onto = None if self.skeleton is None else target.load(self.skeleton)
+        motion = sources.read(self.source, self.use, settings, self.fps, onto)
+        skeleton = motion.skeleton
+        if onto is None:
+            overrides = overrides.restricted(skeleton.names)
+            skeleton = replace(skeleton, overrides=overrides)
         roles = Roles.of(skeleton)
-        data = build(motion.clips, self.source.resolve().name, skeleton, motion.trips)
+        name = ", ".join(path.resolve().name for path in self.source)
+        data = build(motion.clips, name, skeleton, motion.trips)
         if self.labels is not None:
             names = [clip.name for clip in data.clips]
             data = data.labelled(labels.styles_of(names, self.labels, self.merge))
-        data = data.trainable()
+        data = replace(data, retargeting=transfer.summary(motion.transfers)).trainable()
         for note in (*motion.notes, *data.notes):
             print(note)
         for guess in (roles.stance, *roles.guesses):
@@ -122,6 +130,7 @@ class Build:
             f"round trip: joints are {trip['mean_mm']:.1f} mm from where the files have them, "
             f"{trip['worst_mm']:.1f} mm at most ({trip['worst_joint']} in {trip['worst_clip']})"
         )
+        self.print_retargeting(data)
 
         files.make_folder(self.out.parent)
         data.save(self.out)
@@ -132,6 +141,21 @@ class Build:
             f"{len(data.layout.skeleton)} joints, {data.layout.size} values a pose"
         )
         print_styles(data)
+
+    @staticmethod
+    def print_retargeting(data: MotionDataset) -> None:
+        """Print how clips of other bodies came over, if there are any."""
+        how = data.retargeting
+        if not how:
+            return
+        print(
+            f"retargeted: {len(how['clips'])} clips; foot skate {how['skate_before']:.3f} before "
+            f"and {how['skate_after']:.3f} cm a frame after (times {how['skate_ratio']:.2f} in the "
+            f"median clip); limb bones {how['bones_deg']:.1f}° off on average, "
+            f"{how['worst_deg']:.1f}° at most ({how['worst_bone']} in {how['worst_clip']}); feet "
+            f"{how['feet_mm']:.1f} mm from their places at most; joints {how['joints_mm']:.0f} mm "
+            "apart after scaling"
+        )
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,9 @@ class MotionDataset:
     round_trip: dict[str, Any] = field(default_factory=dict)
     """How far the joints of the clips are from those in their files, as :func:`roundtrip.summary`
     has it; empty in data sets that were not compared."""
+    retargeting: dict[str, Any] = field(default_factory=dict)
+    """How clips of other bodies came over, as :func:`transfer.summary` has it; empty if there are
+    none."""
 
     def select(self, held_out: bool) -> list[ClipEntry]:
         """The held-out clips, or the training clips."""
@@ -183,6 +186,7 @@ class MotionDataset:
             "clips": self.clip_rows(),
             "notes": list(self.notes),
             "round_trip": self.round_trip,
+            "retargeting": self.retargeting,
         }
         if self.layout.styles:
             header |= {"styles": self.layout.styles, "labels": self.labels()}
@@ -213,6 +217,7 @@ class MotionDataset:
             source = header["source"]
             notes = tuple(header["notes"])
             round_trip = dict(header.get("round_trip", {}))
+            retargeting = dict(header.get("retargeting", {}))
             labels = [int(label) for label in header["labels"]] if styles else []
         except DataError:
             raise
@@ -233,7 +238,7 @@ class MotionDataset:
                     f"{len(clips)} clips; build it again"
                 )
             poses = with_labels(poses, clips, labels, len(styles))
-        return cls(layout, poses, clips, source, notes, round_trip)
+        return cls(layout, poses, clips, source, notes, round_trip, retargeting)
 
 
 def with_labels(

@@ -7,19 +7,21 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from controller.core.errors import ControllerError, DataError
 from controller.data import catalogue, formats
-from controller.data.bodies import canonical
+from controller.data.bodies import bring_onto, canonical
 from controller.data.canonical import CanonicalSettings
 from controller.data.catalogue import DataFile, DataSet
 from controller.data.cleaning import renamed, retargeted, symmetric_skeleton
 from controller.data.formats import NoMotion
+from controller.data.retarget import Target
 from controller.data.roundtrip import RoundTrip, compare
+from controller.data.transfer import Transfer
 from controller.motion.capture import Capture
 from controller.motion.skeleton import Clip, Skeleton
 
@@ -36,6 +38,7 @@ class Motion:
     trips     how far each clip's joints are from the file's
     notes     a sentence for everything that was assumed, changed or left out
     refused   how many files or motions were left out because they could not be used
+    transfers how the clips of other bodies came over, where they were retargeted
     """
 
     clips: list[Clip]
@@ -43,22 +46,31 @@ class Motion:
     trips: list[RoundTrip]
     notes: list[str]
     refused: int
+    transfers: list[Transfer] = field(default_factory=list)
 
 
 def read(
-    source: Path,
+    source: Path | Sequence[Path],
     uses: tuple[str, ...] = ("locomotion",),
     settings: CanonicalSettings | None = None,
     fps: float | None = None,
+    target: Target | None = None,
 ) -> Motion:
-    """Read a motion file, a folder with such files at any depth, or a zip archive of them.
+    """Read a motion file, a folder with such files at any depth, or a zip archive of them; or
+    several of these.
 
     Files of the catalogue are taken if their use is among ``uses``. ``fps`` overrules the files'
-    own frame rates. Raises DataError if there is no file, if none can be used, or if more than half
-    of them had to be refused.
+    own frame rates. Clips of all bodies are brought onto the skeleton of a ``target``; without one,
+    those of the body with the most frames stay. Raises DataError if there is no file, if none can
+    be used, or if more than half of them had to be refused.
     """
     settings = settings or CanonicalSettings()
-    with motion_files(source) as (paths, notes):
+    several = [source] if isinstance(source, Path) else list(source)
+    origin = ", ".join(map(str, several))
+    with ExitStack() as stack:
+        found = [stack.enter_context(motion_files(one)) for one in several]
+        paths = [path for one in found for path in one.paths]
+        notes = [note for one in found for note in one.notes]
         known = {path: known_file(path.name) for path in paths}
         taken = []
         for path in paths:
@@ -69,22 +81,24 @@ def read(
             else:
                 taken.append(path)
         if not taken:
-            raise DataError("\n  ".join([f"{source}: no motion of that use in it", *notes]))
+            raise DataError("\n  ".join([f"{origin}: no motion of that use in it", *notes]))
 
         entries = [entry for path in taken if (entry := known[path]) is not None]
         aligned = len(entries) == len(taken) and all(data.world_aligned for data, _ in entries)
         try:
-            if aligned and settings == CanonicalSettings() and fps is None:
+            if target is not None:
+                motion = _read_onto(taken, settings, fps, target)
+            elif aligned and settings == CanonicalSettings() and fps is None:
                 motion = _read_aligned(taken, entries)
             else:
                 motion = _read_any(taken, settings, fps)
         except DataError as error:
-            raise DataError(f"{source}: {error}") from error
-    _check_most_are_used(source, motion)
+            raise DataError(f"{origin}: {error}") from error
+    _check_most_are_used(origin, motion)
     return replace(motion, notes=[*notes, *motion.notes])
 
 
-def _check_most_are_used(source: Path, motion: Motion) -> None:
+def _check_most_are_used(source: str, motion: Motion) -> None:
     """Raise DataError if no clip is left, or if more than half of the files were refused."""
     count = len(motion.clips) + motion.refused
     if not motion.clips or 2 * motion.refused > count:
@@ -237,11 +251,53 @@ def most_common_skeleton(clips: list[Clip]) -> Skeleton:
     return next(clip.skeleton for clip in clips if frozenset(clip.skeleton.names) == chosen)
 
 
+# -- files of several bodies -----------------------------------------------------------------------
+
+
+def _read_onto(
+    paths: Sequence[Path], settings: CanonicalSettings, fps: float | None, target: Target
+) -> Motion:
+    """Files of any bodies, on the skeleton of a target. Files whose own rest pose is kept stay as
+    they are if they have that skeleton."""
+    stay = Motion([], target.skeleton, [], [], 0)
+    skeleton = target.skeleton
+    known = {path: known_file(path.name) for path in paths}
+    aligned = {path: entry for path, entry in known.items() if entry and entry[0].world_aligned}
+    if aligned and settings == CanonicalSettings() and fps is None:
+        motion = _read_aligned(list(aligned), list(aligned.values()))
+        if target.has(motion.skeleton):
+            stay = motion
+            if skeleton.to_dict() == motion.skeleton.to_dict():
+                skeleton = motion.skeleton  # A data set's is rounded.
+            paths = [path for path in paths if path not in aligned]
+    if not paths:
+        return replace(stay, skeleton=skeleton)
+    captures, notes, refused = _captures(paths, fps)
+    result = bring_onto(captures, settings, target)
+    return Motion(
+        [*stay.clips, *result.clips],
+        skeleton,
+        [*stay.trips, *result.trips],
+        [*stay.notes, *notes, *result.notes],
+        stay.refused + refused + len(captures) - len(result.clips),
+        result.transfers,
+    )
+
+
 # -- any other files -------------------------------------------------------------------------------
 
 
 def _read_any(paths: Sequence[Path], settings: CanonicalSettings, fps: float | None) -> Motion:
     """Files about which nothing is known."""
+    captures, notes, refused = _captures(paths, fps)
+    result = canonical(captures, settings)
+    refused += len(captures) - len(result.clips)
+    return Motion(result.clips, result.skeleton, result.trips, [*notes, *result.notes], refused)
+
+
+def _captures(paths: Sequence[Path], fps: float | None) -> tuple[list[Capture], list[str], int]:
+    """The motions in files as they are, a sentence for each that is left out, and how many had to
+    be. Raises DataError if none can be read."""
     captures: list[Capture] = []
     notes = []
     remarks: Counter[str] = Counter()
@@ -268,9 +324,7 @@ def _read_any(paths: Sequence[Path], settings: CanonicalSettings, fps: float | N
     ]
     if not captures:
         raise DataError("\n  ".join(["no usable motion in it", *notes]))
-    result = canonical(_distinct(captures), settings)
-    refused += len(captures) - len(result.clips)
-    return Motion(result.clips, result.skeleton, result.trips, [*notes, *result.notes], refused)
+    return _distinct(captures), notes, refused
 
 
 def _distinct(captures: Sequence[Capture]) -> list[Capture]:
