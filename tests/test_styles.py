@@ -17,6 +17,8 @@ from synthetic import character as tiny
 from synthetic import clips, data, latents, layout, refusal, shorten_rollouts, walk
 from torch import Tensor
 
+from controller.control.actors import Actor
+from controller.control.policy import Policy
 from controller.core import checkpoint
 from controller.core.errors import ActionError, CheckpointError, ConfigError, DataError
 from controller.data import commands, dataset
@@ -31,6 +33,7 @@ from controller.games.styles import StyleChooser
 from controller.model import variants
 from controller.model.mixture import MotionVAE, MotionVAEConfig, Variant
 from controller.motion.feet import Feet
+from controller.tasks.joystick import JoystickTask
 from controller.tasks.random_walk import RandomWalkTask
 from controller.tasks.simulation import Simulation
 from controller.training.config import TrainConfig
@@ -525,17 +528,19 @@ def test_the_judge_tells_who_does_as_asked(obedient: bool) -> None:
     vae = MotionVAE(made.layout.size, config, made.normalizer())
     kind = Obedient if obedient else Character  # an untrained one moves as it happens to
     who = kind(vae, made.layout, vae.normalizer.normalize(made.poses[::50]))
-    figures = styles.measure(who, made)
+    simulation: Simulation[Any] = Simulation(who, JoystickTask(who))
+    actor = Actor(simulation.observation_size, who.latent, (8,), 2.0)
+    figures = styles.measure(who, made, (Policy.of(actor, who, "joystick", {}), simulation))
     movement = figures["movement"]
     assert movement["captured_mean"] > 0.95
     if obedient:
-        assert movement["free_mean"] == movement["switched_mean"] == 1
+        assert movement["free_mean"] == movement["switched_mean"] == movement["steered_mean"] == 1
         assert movement["free"] == {"fast": 1.0, "slow": 1.0} and movement["confused"] == {}
     else:
         assert movement["free_mean"] < 0.8
     table = styles.table(figures).splitlines()
     assert [line.split()[0] for line in table[2:]] == ["fast", "slow", "mean"]
-    assert all(len(line.split()) in (7, 9) for line in table[2:])
+    assert all(len(line.split()) in (9, 11) for line in table[2:])
 
 
 def test_there_is_no_judge_without_labels() -> None:

@@ -18,12 +18,16 @@ import tyro
 from torch import Tensor, nn
 from torch.nn import functional
 
+from controller.control.policy import Policy
 from controller.core import markdown
 from controller.core.errors import DataError
 from controller.data.dataset import ClipEntry, MotionDataset
 from controller.dynamics.character import Character, CharacterState
 from controller.dynamics.rollout import Act, drawn_latents, record, wander
+from controller.evaluation.figures import acting, steered_run
 from controller.motion.pose import PoseLayout
+from controller.tasks.joystick import JoystickTask
+from controller.tasks.simulation import Simulation
 
 WINDOW = 60
 """Frames that the classifier sees: two seconds, about two strides."""
@@ -47,6 +51,9 @@ WINDOWS = 5
 JUDGES = {"posture": slice(0, 1), "movement": slice(0, 3)}
 """Which of the :func:`features` each of two classifiers sees: how the body is held on average, or
 also how far and in what way it swings about that."""
+
+COLUMNS = ("captured", "free", "switched", "steered")
+"""Kinds of windows, as :func:`measure` calls them."""
 
 
 def features(layout: PoseLayout, windows: Tensor) -> Tensor:
@@ -191,9 +198,26 @@ def moving_windows(character: Character, state: CharacterState, act: Act) -> tup
     frames, and whether each character stayed sane."""
     state = wander(character, act, state, SETTLING)
     run = record(character, act, state, lambda *_: None, WINDOW * WINDOWS)
-    poses = character.model.normalizer.denormalize(run.pose).transpose(0, 1)  # (B, T, D)
+    return successive(character, run.pose), run.alive
+
+
+def successive(character: Character, pose: Tensor) -> Tensor:
+    """Features ``(B·N, 3, P)`` of N windows, one after another, of z-scored poses ``(T, B, D)``."""
+    poses = character.model.normalizer.denormalize(pose).transpose(0, 1)
     windows = poses.unfold(1, WINDOW, WINDOW).flatten(0, 1).transpose(1, 2)
-    return features(character.layout, windows), run.alive
+    return features(character.layout, windows)
+
+
+def steered_windows(policy: Policy, simulation: Simulation, seed: int) -> Labelled:
+    """Windows of characters that a policy steers, with goals as in training, each in a style drawn
+    at random; after :data:`SETTLING` frames."""
+    character = simulation.character
+    count = CHARACTERS * len(character.styles)
+    act = acting(simulation, policy)
+    run = steered_run(simulation, act, count, SETTLING + WINDOW * WINDOWS, seed)
+    styles = run.pose[0, :, character.layout.style].argmax(dim=-1)
+    labels = styles.repeat_interleave(WINDOWS)
+    return Labelled(successive(character, run.pose[SETTLING:]), labels, labels)
 
 
 def shares(right: Tensor, labels: Tensor, names: Sequence[str]) -> dict[str, float | None]:
@@ -209,13 +233,19 @@ def mean(values: dict[str, float | None]) -> float:
     return sum(known) / len(known)
 
 
-def measure(character: Character, data: MotionDataset, seed: int = 1) -> dict[str, Any]:
+def measure(
+    character: Character,
+    data: MotionDataset,
+    steered: tuple[Policy, Simulation] | None = None,
+    seed: int = 1,
+) -> dict[str, Any]:
     """How often classifiers name the right style, for each of :data:`JUDGES`: by style and, as
     ``..._mean``, as a mean over styles.
 
     captured   windows of captured takes that the classifier has not learned from
     free       windows of free rollouts that begin in the style's own reset poses
     switched   windows of free rollouts that began, two seconds before, in a pose of another style
+    steered    windows of characters that the policy steers, if there is one
     confused   what free windows of a style are called most often, if that is another style
 
     Also ``sane_fraction``, of these rollouts. Raises DataError if the data have no labels, or
@@ -235,6 +265,8 @@ def measure(character: Character, data: MotionDataset, seed: int = 1) -> dict[st
         labels = styles.repeat_interleave(WINDOWS)
         moved[name] = Labelled(found, labels, labels)
         sane.append(alive.float().mean())
+    if steered is not None:
+        moved["steered"] = steered_windows(*steered, seed)
     judged = {judge: judge_by(judge, captured, moved, character.styles) for judge in JUDGES}
     return {**judged, "sane_fraction": float(torch.stack(sane).mean())}
 
@@ -277,18 +309,21 @@ class Options:
     """The motion VAE."""
     data: Path
     """The labelled data set that it was trained on."""
+    policy: Path | None = None
+    """A joystick policy of the model, whose walking is to be judged as well."""
     json: bool = False
     """Print one JSON object instead of a table."""
 
 
 def table(figures: dict[str, Any]) -> str:
     """A line for each style, and one for their mean, in percent: each of :data:`JUDGES` on captured
-    motion, free rollouts, and free rollouts after a switch."""
-    columns = [(judge, name) for judge in JUDGES for name in ("captured", "free", "switched")]
-    judges = "".join(f"{judge:<30}" for judge in JUDGES)
+    motion, free rollouts, free rollouts after a switch and, if there was one, a policy."""
+    first = figures[next(iter(JUDGES))]
+    names = [name for name in COLUMNS if name in first]
+    columns = [(judge, name) for judge in JUDGES for name in names]
+    judges = "".join(f"{judge:<{10 * len(names)}}" for judge in JUDGES)
     lines = [f"{'named right, % by':<20}{judges}".rstrip()]
     lines.append(" " * 20 + "".join(f"{name:<10}" for _, name in columns).rstrip())
-    first = figures[next(iter(JUDGES))]
     for style in first["captured"]:
         values = [figures[judge][name][style] for judge, name in columns]
         called = first["confused"].get(style)
@@ -306,5 +341,8 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(1)
     character = Character.load(options.checkpoint)
-    figures = measure(character, MotionDataset.load(options.data))
+    steered = None
+    if options.policy is not None:
+        steered = Policy.load_at_task(options.policy, character, JoystickTask)
+    figures = measure(character, MotionDataset.load(options.data), steered)
     print(json.dumps(figures) if options.json else table(figures))
