@@ -81,7 +81,11 @@ COMMANDS = {
         "controller.benchmark.viewer:main", "time of a frame", listed=False
     ),
 }
-SUMMARIES = {"play": "open the window and steer", "train-policy": "train a policy for a task"}
+SUMMARIES = {
+    "play": "open the window and steer",
+    "train-policy": "train a policy for a task",
+    "make-character": "make a playable character from motion files, from start to end",
+}
 """Help lines of this project's own commands that live above ``controller/``."""
 
 

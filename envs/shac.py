@@ -9,6 +9,7 @@ the horizon.
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from controller.core.processes import Workers
 from controller.model.gemm import Linear
 from controller.tasks.simulation import LATENT_LIMIT
 from envs.episodes import Episodes, Move
+from envs.imitation import Imitation
 
 PARTS = ("network", "critic", "target")
 """The trainer's networks, by which its training state names their weights."""
@@ -32,6 +34,8 @@ LAST = 0.002
 """Share of their first values to which the rates and the noise fall. The optimiser's last steps
 must be so small that they do not make a standing character creep: at a tenth it crept by half a
 metre a minute."""
+PRACTICE_ONE_IN = 3
+"""Followers of clips act in one of this many frames of a horizon: their old steps teach, too."""
 
 
 @dataclass(frozen=True)
@@ -119,15 +123,20 @@ class ShacTrainer:
         seed: int,
         workers: Workers | None = None,
         walker: Policy | None = None,
+        imitation: Imitation | None = None,
     ) -> None:
-        """``walker``: a joystick policy that the actor is to steer. With ``workers`` each process
-        has ``episodes`` of its own."""
+        """``walker``: a joystick policy that the actor is to steer; ``imitation``: characters that
+        follow clips, beside those of ``episodes``. With ``workers`` each process has its own of
+        both."""
         # All workers begin with the same weights and share their gradients, so weights stay equal.
         torch.manual_seed(seed)
         self.workers = workers or Workers()
-        self.frames_per_iteration = episodes.count * config.horizon * self.workers.count
+        followers = 0 if imitation is None else imitation.count
+        self.characters = episodes.count + followers
+        self.frames_per_iteration = self.characters * config.horizon * self.workers.count
         self.critic_only = 0
         self.episodes = episodes
+        self.imitation = imitation
         self.config = config
         simulation = episodes.simulation
         allowed = "ppo, since this motion VAE's actions are codes, whose choice has no gradient"
@@ -173,22 +182,52 @@ class ShacTrainer:
         self.actor_optimizer.param_groups[0]["lr"] = scale * config.actor_rate
         self.critic_optimizer.param_groups[0]["lr"] = scale * config.critic_rate
 
+        imitation = self.imitation
+        if imitation is not None and progress < imitation.config.alone:
+            return self.imitate(imitation)
+
         loss, record = self.rollout(scale * config.noise)
-        self.actor_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.workers.average(p.grad for p in self.learning if p.grad is not None)
-        norm = torch.nn.utils.clip_grad_norm_(self.learning, config.gradient_norm)
+        gradients, norm = self.gradients(loss)
+        figures = {"reward": float(record.reward.mean()), "gradient_norm": norm}
+        if imitation is not None:
+            imitation.practise(self.network, max(1, config.horizon // PRACTICE_ONE_IN))
+            loss = imitation.loss(self.network)
+            torch._foreach_add_(gradients, self.gradients(loss)[0], alpha=imitation.config.weight)
+            figures["imitation_loss"] = float(loss.detach())
 
         self.critic_only -= self.frames_per_iteration
-        if torch.isfinite(norm) and self.critic_only <= 0:
-            self.actor_optimizer.step()
+        if math.isfinite(norm) and self.critic_only <= 0:
+            self.descend(gradients)
+        figures["critic_loss"] = self.improve_critic(record)
+        return figures
 
-        critic_loss = self.improve_critic(record)
-        return {
-            "reward": float(record.reward.mean()),
-            "critic_loss": critic_loss,
-            "gradient_norm": float(norm),
-        }
+    def imitate(self, imitation: Imitation) -> dict[str, float]:
+        """As many frames as :meth:`iterate` has, by followers alone, with a gradient step after
+        each of their frames."""
+        steps = max(1, self.characters * self.config.horizon // imitation.count)
+        total = 0.0
+        for _ in range(steps):
+            imitation.practise(self.network, 1)
+            loss = imitation.loss(self.network)
+            self.descend(self.gradients(loss)[0])
+            total += float(loss.detach()) / steps
+        return {"reward": 0.0, "imitation_loss": total}
+
+    def gradients(self, loss: Tensor) -> tuple[list[Tensor], float]:
+        """The gradients of a loss over the learning weights, averaged over the workers and clipped,
+        and their norm before that."""
+        gradients = list(torch.autograd.grad(loss, self.learning))
+        self.workers.average(gradients)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        scale = (self.config.gradient_norm / (norm + 1e-6)).clamp(max=1)
+        torch._foreach_mul_(gradients, scale)
+        return gradients, float(norm)
+
+    def descend(self, gradients: list[Tensor]) -> None:
+        """One step of the actor."""
+        for parameter, gradient in zip(self.learning, gradients, strict=True):
+            parameter.grad = gradient
+        self.actor_optimizer.step()
 
     def rollout(self, noise: float) -> tuple[Tensor, Horizon]:
         """Act for one horizon, with ``noise`` on the latents. Returns the actor's differentiable
@@ -313,6 +352,8 @@ class ShacTrainer:
         tensors |= optimizer_tensors("actor_optimizer", self.actor_optimizer)
         tensors |= optimizer_tensors("critic_optimizer", self.critic_optimizer)
         tensors["critic_only"] = torch.tensor(self.critic_only)
+        if self.imitation is not None:
+            tensors["spread"] = self.imitation.spread
         return tensors
 
     def load(self, tensors: dict[str, Tensor], frames: int) -> None:
@@ -329,3 +370,5 @@ class ShacTrainer:
         load_optimizer("actor_optimizer", self.actor_optimizer, tensors)
         load_optimizer("critic_optimizer", self.critic_optimizer, tensors)
         self.critic_only = int(tensors["critic_only"])
+        if self.imitation is not None:
+            self.imitation.spread = tensors["spread"].to(self.imitation.spread)

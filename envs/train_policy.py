@@ -19,21 +19,24 @@ import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from controller.control.actors import Actor
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy, model_fingerprint
 from controller.core import checkpoint, files
 from controller.core.errors import ControllerError, require, run_command
 from controller.core.processes import Workers
+from controller.data.dataset import MotionDataset
 from controller.evaluation.figures import evaluate
 from controller.evaluation.trials.verdict import GOOD, judge_policy
 from controller.tasks.joystick import JoystickTask
 from envs.curriculum import Curriculum
 from envs.episodes import Episodes
+from envs.imitation import Commands, Imitation, ImitationConfig, Reference, expresses
 from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
 
 STATE_KIND = "policy-training"
-UNRECORDED = ("out", "character", "mvae", "start", "pilot", "resume", "ppo", "shac")
+UNRECORDED = ("out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac")
 """Settings that a policy's header does not record; those of the algorithm in use are added."""
 
 
@@ -53,6 +56,10 @@ class PolicyConfig:
     """The character to steer: its name, or its folder."""
     mvae: Path | None = None
     """The motion VAE to steer; by default the character's."""
+    data: Path | None = None
+    """With shac: the data set (.npz) from which the motion VAE was trained. The policy then learns
+    to move as the clips do while it learns its task. Without it, penalties on the feet stand in for
+    them."""
     start: Path | None = None
     """A policy to start from, in place of random weights: one for the same task, or for the task
     that this one extends. Most tasks extend the joystick's."""
@@ -87,6 +94,8 @@ class PolicyConfig:
     """Settings of PPO."""
     shac: ShacConfig = field(default_factory=ShacConfig)
     """Settings of the differentiable trainer."""
+    imitation: ImitationConfig = field(default_factory=ImitationConfig)
+    """Settings of how clips are imitated, with `data`."""
 
     def __post_init__(self) -> None:
         counts = ("steps", "characters", "episode_frames", "workers", "threads", "evaluate_every")
@@ -96,6 +105,9 @@ class PolicyConfig:
         widths = len(self.hidden) >= 1 and min(self.hidden) >= 1
         require(widths, "hidden", self.hidden, "one or more widths above 0")
 
+        allowed = "no data with ppo, which does not imitate"
+        imitates = self.data is None or self.algorithm == "shac"
+        require(imitates, "data", str(self.data), allowed)
         if self.algorithm == "shac":
             allowed = f"a divisor of characters = {self.characters}"
             require(self.characters % self.workers == 0, "workers", self.workers, allowed)
@@ -118,7 +130,11 @@ class PolicyTraining:
         torch.set_num_threads(config.threads)
         mvae = config.mvae or CharacterFolder.open(config.character).mvae
         own = config.characters // self.workers.count
-        self.episodes = Episodes.make(config.task, own, config.episode_frames, mvae, config.device)
+        self.followers = 0 if config.data is None else round(config.imitation.share * own)
+        drawn = own - self.followers
+        self.episodes = Episodes.make(
+            config.task, drawn, config.episode_frames, mvae, config.device
+        )
         self.judge = self.episodes.simulation
         if config.device != "cpu":  # evaluate on the CPU, so that figures can be compared
             self.judge = Episodes.make(config.task, 1, None, mvae).simulation
@@ -127,6 +143,7 @@ class PolicyTraining:
         self.frames = 0
         self.seconds = 0.0
         self.header: dict[str, Any] = {}
+        self.fingerprint: str | None = None
         self.trainer = self.make_trainer()
         self.history: list[dict[str, Any]] = []
 
@@ -147,9 +164,40 @@ class PolicyTraining:
         if config.algorithm == "ppo":
             return PpoTrainer(self.episodes, config.ppo, config.hidden, config.seed, config.out)
         walker = self.load_walker()
+        allowed = "no data for a network that steers a pilot, whose motion stays as it is"
+        require(walker is None or config.data is None, "data", str(config.data), allowed)
         return ShacTrainer(
-            self.episodes, config.shac, config.hidden, config.seed, self.workers, walker
+            self.episodes,
+            config.shac,
+            config.hidden,
+            config.seed,
+            self.workers,
+            walker,
+            self.make_imitation(),
         )
+
+    def make_imitation(self) -> Imitation | None:
+        """The characters that follow clips, if there are any."""
+        config = self.config
+        if config.data is None:
+            return None
+        character = self.episodes.simulation.character
+        settings = config.imitation
+        if config.start is not None:
+            settings = dataclasses.replace(settings, alone=0.0)
+        data = MotionDataset.load(config.data)
+        self.fingerprint = data.fingerprint()
+        captured = Reference.of(data, character, settings.smoothing)
+        commands = Commands(captured, character, settings)
+        generator = torch.Generator().manual_seed(config.seed + 1_000_003 * self.workers.rank)
+        return Imitation(commands, self.episodes, self.followers, generator)
+
+    @property
+    def lacks_data(self) -> bool:
+        """Whether the policy could learn from clips, and there are none."""
+        trainer = self.trainer
+        can_imitate = isinstance(trainer, ShacTrainer) and isinstance(trainer.network, Actor)
+        return can_imitate and self.config.data is None and expresses(self.judge.task)
 
     def load_walker(self) -> Policy | None:
         """The joystick policy that the trained network steers, if it steers one."""
@@ -167,8 +215,11 @@ class PolicyTraining:
         """One iteration of the trainer, at the run's present progress."""
         start = time.perf_counter()
         progress = self.frames / self.config.steps
-        if self.config.start is None:
-            self.config.curriculum.apply(self.episodes.simulation.task.penalties, progress)
+        penalties = self.episodes.simulation.task.penalties
+        if self.config.data is not None:
+            self.config.imitation.apply(penalties)
+        elif self.config.start is None:
+            self.config.curriculum.apply(penalties, progress)
         figures = self.trainer.iterate(progress)
         self.seconds += time.perf_counter() - start
         self.frames += self.trainer.frames_per_iteration
@@ -240,6 +291,7 @@ class PolicyTraining:
             "algorithm": self.config.algorithm,
             "hidden": list(self.config.hidden),
             "mvae": model_fingerprint(self.episodes.simulation.character),
+            "data": self.fingerprint,
         }
 
     def resume(self) -> None:
@@ -247,9 +299,11 @@ class PolicyTraining:
         episodes."""
         header, tensors = checkpoint.load(self.state_path, STATE_KIND)
         for name, own in self.identity().items():
-            if header[name] == own:
+            found = header.get(name)  # older states had no data
+            if found == own:
                 continue
-            difference = "another" if name == "mvae" else f"{header[name]!r}, not {own!r}"
+            unnamed = name in ("mvae", "data")
+            difference = "another" if unnamed else f"{found!r}, not {own!r}"
             raise ControllerError(
                 f"{self.state_path}: its {name} is {difference}; choose another --out"
             )
@@ -303,6 +357,8 @@ def main() -> int:
     config = tyro.cli(PolicyConfig, description=__doc__)
     workers = Workers(config.workers if config.algorithm == "shac" else 1)
     training = PolicyTraining(config, workers)
+    if training.lacks_data and workers.rank == 0:
+        print("no --data: no clips are imitated, and penalties on the feet stand in for them")
     with workers.joined():
         path = training.run()
     print(f"policy: {path}")

@@ -520,3 +520,18 @@ def test_the_place_in_the_world_does_not_matter_to_training() -> None:
 def test_json_in_these_tests_is_strict() -> None:
     with pytest.raises(ValueError, match="NaN is not JSON"):
         strict_json('{"a": NaN}')
+
+
+def test_clips_can_be_held_out_or_trained_on_by_name() -> None:
+    own = data()
+    held = own.select(held_out=True)[0].name
+    trained = own.select(held_out=False)[0].name
+    other = own.assigned(hold_out=(trained,), train_on=(held,))
+    assert {clip.name for clip in other.select(held_out=True)} == (
+        {clip.name for clip in own.select(held_out=True)} - {held} | {trained}
+    )
+    assert own.assigned((), ()).fingerprint() == own.fingerprint()
+    with pytest.raises(DataError, match="no clip named like 'juggling'"):
+        own.assigned(("juggling",), ())
+    with pytest.raises(DataError, match="cannot be both"):
+        own.assigned((trained,), (trained,))

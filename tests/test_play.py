@@ -35,10 +35,11 @@ from controller.games.settings import Settings
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
 from controller.tasks.simulation import Simulation
 from controller.viewer.input.keys import KeyScript
-from controller.viewer.input.steering import FAST, SLOW, WALK
+from controller.viewer.input.steering import Paces
 from controller.viewer.input.window import Input
 
 SCRIPT = "0-20:w,10-20:shift,15-25:d"
+PACES = Paces()
 
 
 class PuppetPolicy:
@@ -95,12 +96,12 @@ def hold(player: Player, keys: Set[str], seconds: float = 2.0, azimuth: float = 
 @pytest.mark.parametrize(
     ("keys", "velocity"),
     [
-        ({"w"}, (0, WALK)),
-        ({"w", "shift"}, (0, FAST)),
-        ({"w", "ctrl"}, (0, SLOW)),
-        ({"s"}, (0, -WALK)),
-        ({"a"}, (WALK, 0)),
-        ({"right"}, (-WALK, 0)),
+        ({"w"}, (0, PACES.walk)),
+        ({"w", "shift"}, (0, PACES.fast)),
+        ({"w", "ctrl"}, (0, PACES.slow)),
+        ({"s"}, (0, -PACES.walk)),
+        ({"a"}, (PACES.walk, 0)),
+        ({"right"}, (-PACES.walk, 0)),
         (set(), (0, 0)),
     ],
 )
@@ -112,7 +113,7 @@ def test_keys_move_the_character_in_the_world(
 
 
 def test_keys_are_relative_to_the_camera(player: Player) -> None:
-    assert hold(player, {"w"}, azimuth=math.pi / 2) == pytest.approx((WALK, 0), abs=0.03)
+    assert hold(player, {"w"}, azimuth=math.pi / 2) == pytest.approx((PACES.walk, 0), abs=0.03)
 
 
 def test_it_faces_where_it_goes(player: Player) -> None:
@@ -177,7 +178,7 @@ def test_a_switch_in_mid_walk_is_seen_only_in_the_next_step(couple: Player) -> N
 
 
 def test_the_wish_follows_the_policy_that_acts(couple: Player) -> None:
-    assert hold(couple, {"w", "shift"}) == pytest.approx((0, FAST), abs=0.03)
+    assert hold(couple, {"w", "shift"}) == pytest.approx((0, PACES.fast), abs=0.03)
     couple.next_policy()
     assert hold(couple, {"w", "shift"}) == pytest.approx((0, 0.5 * 1.0), abs=0.03)
     assert couple.now.wish == pytest.approx((0, 1.0), abs=0.01)
@@ -199,7 +200,7 @@ def test_a_reset_leaves_the_policy(couple: Player) -> None:
 
 
 def test_p_with_one_policy_changes_nothing(player: Player) -> None:
-    assert hold(player, {"w", "p"}) == pytest.approx((0, WALK), abs=0.03)
+    assert hold(player, {"w", "p"}) == pytest.approx((0, PACES.walk), abs=0.03)
 
 
 # -- the command -----------------------------------------------------------------------------------

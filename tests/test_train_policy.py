@@ -472,7 +472,8 @@ def test_the_command_trains_a_policy_that_loads(mvae: Path, tmp_path: Path) -> N
         "8", "--workers", "2", "--shac.horizon", "8", "--hidden", "16",
     )  # fmt: skip
     assert done.returncode == UNFIT, done.stderr  # after so few frames it cannot do its task
-    first, second = done.stdout.splitlines()
+    hint, first, second = done.stdout.splitlines()
+    assert hint.startswith("no --data: no clips are imitated")
     assert first == f"policy: {out / 'joystick.safetensors'}"
     verdict = second.removeprefix("verdict: ")
     assert verdict.partition(":")[0] in (FALLS, STANDS, STRAYS)

@@ -21,7 +21,7 @@ from controller.dynamics.character import Character
 from controller.evaluation import diagnostics
 from controller.model.mixture import MotionVAE, MotionVAEConfig, Variant
 from controller.motion.pose import PoseLayout
-from controller.training import train_encoder, train_mvae
+from controller.training import publish, train_encoder, train_mvae
 from controller.training.config import ENCODER, TrainConfig
 from controller.training.run_folder import RunFolder
 from controller.training.schedules import KlWeight, TeacherForcing
@@ -488,3 +488,25 @@ def test_a_data_set_without_held_out_clips_cannot_be_trained_on() -> None:
     training = replace(data(), clips=tuple(replace(clip, held_out=False) for clip in data().clips))
     with pytest.raises(DataError, match="no held-out clips"):
         Trainer(training, TINY)
+
+
+def test_a_small_body_is_not_taken_for_a_fallen_one() -> None:
+    walks = data()
+    part = walks.layout
+    poses = walks.poses.clone()
+    poses[:, part.positions] *= 0.4  # the hips are below those of any person who stands
+    trainer = Trainer(replace(walks, poses=poses), TINY)
+    captured = trainer.character()
+    assert captured.limits == trainer.limits
+    assert bool(captured.alive(captured.reset(64, torch.Generator().manual_seed(0))).all())
+
+
+def test_a_model_whose_rollouts_all_fall_is_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(data(), TINY)
+    monkeypatch.setattr(publish, "own_poses", lambda character, count: torch.zeros(0, 1))
+    with pytest.raises(DataError, match="no free rollout"):
+        publish.export(trainer, tmp_path / "mvae.safetensors")
+    assert "without a model" in train_mvae.export_or_say(trainer, tmp_path / "mvae.safetensors")
+    assert not list(tmp_path.iterdir())

@@ -28,7 +28,7 @@ from controller.viewer.input.clicks import ClickScript
 from controller.viewer.input.gamepad import Gamepad
 from controller.viewer.input.keys import STEERING_KEYS, KeyScript
 from controller.viewer.input.mouse import CLICK, DOUBLE, Mouse
-from controller.viewer.input.steering import FAST, SLOW, WALK, Controls, Steering, world_stick
+from controller.viewer.input.steering import Controls, Paces, Steering, world_stick
 from controller.viewer.input.window import ORBIT_PER_PIXEL
 from controller.viewer.scene.camera import DISTANCES, ELEVATIONS, MODES, STILL, FollowCamera
 from controller.viewer.scene.clock import FixedStep
@@ -277,7 +277,7 @@ def steer(steering: Steering, keys: set[str], seconds: float = 1.0, azimuth: flo
 def test_keys_point_into_the_world(key: str, way: tuple[float, float]) -> None:
     """For a camera that looks along +Z, left is +X."""
     wish = steer(Steering(), {key})
-    np.testing.assert_allclose(wish.velocity, WALK * np.array(way), atol=1e-2)
+    np.testing.assert_allclose(wish.velocity, PACES.walk * np.array(way), atol=1e-2)
     assert math.cos(wish.facing - math.atan2(*way)) == pytest.approx(1, abs=1e-3)
 
 
@@ -291,7 +291,7 @@ def test_keys_turn_with_the_camera(azimuth: float, key: str) -> None:
 def test_shift_ctrl_and_diagonals_set_the_speed() -> None:
     combinations = ({"w", "shift"}, {"w", "ctrl"}, {"w", "a"}, {"w", "s"})
     speeds = [np.hypot(*steer(Steering(), keys).velocity) for keys in combinations]
-    assert speeds == pytest.approx([FAST, SLOW, WALK, 0.0], abs=1e-2)
+    assert speeds == pytest.approx([PACES.fast, PACES.slow, PACES.walk, 0.0], abs=1e-2)
 
 
 def test_wishes_do_not_jump() -> None:
@@ -334,7 +334,7 @@ def test_with_the_facing_locked_s_walks_backward() -> None:
     assert (
         steering.locked
         and wish.facing == pytest.approx(0.0)
-        and wish.velocity[1] == pytest.approx(-WALK, abs=1e-2)
+        and wish.velocity[1] == pytest.approx(-PACES.walk, abs=1e-2)
     )
     steer(steering, {"f"}, 0.2)
     assert not steering.locked and abs(steer(steering, {"s"}).facing) == pytest.approx(
@@ -675,6 +675,7 @@ def test_quality_suits_the_driver(driver: str, level: quality.Quality) -> None:
 # -- pictures --------------------------------------------------------------------------------------
 
 SIZE = (320, 180)
+PACES = Paces()
 
 
 @pytest.fixture(scope="module")
@@ -884,3 +885,11 @@ def test_the_window_reports_what_the_user_does(screen: Screen) -> None:
     assert result.clicks == [(53, 58)] and result.doubles == []
     assert result.stroke is not None and result.stroke.done and result.stroke.path[0] == (50, 60)
     assert screen.window.poll().keys == frozenset()
+
+
+@given(fastest=st.floats(0.2, 8))
+def test_shift_asks_for_all_that_the_motion_can_do(fastest: float) -> None:
+    paces = Paces.up_to(fastest)
+    speed = np.hypot(*steer(Steering(paces=paces), {"w", "shift"}).velocity)
+    assert speed == pytest.approx(fastest, rel=1e-2)
+    assert 0 < paces.slow < paces.walk < paces.fast

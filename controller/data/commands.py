@@ -93,6 +93,12 @@ class Build:
     skeleton: Path | None = None
     """A data set (.npz), or a motion file or folder, onto whose skeleton all bodies are retargeted.
     By default the body with the most frames stays, and others are left out."""
+    hold_out: tuple[str, ...] = ()
+    """Parts of names of clips to hold out from training, beside the one in ten whose names' hash
+    chooses them."""
+    train_on: tuple[str, ...] = ()
+    """Parts of names of clips to train on even if that hash would hold them out: the only one that
+    runs, say."""
 
     def run(self) -> None:
         require(len(self.source) > 0, "source", self.source, "one or more files or folders")
@@ -118,7 +124,8 @@ class Build:
         if self.labels is not None:
             names = [clip.name for clip in data.clips]
             data = data.labelled(labels.styles_of(names, self.labels, self.merge))
-        data = replace(data, retargeting=transfer.summary(motion.transfers)).trainable()
+        data = replace(data, retargeting=transfer.summary(motion.transfers))
+        data = data.assigned(self.hold_out, self.train_on).trainable()
         for note in (*motion.notes, *data.notes):
             print(note)
         for guess in (roles.stance, *roles.guesses):

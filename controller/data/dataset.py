@@ -117,6 +117,24 @@ class MotionDataset:
         mean[self.layout.style] = 0.0
         return Normalizer(mean, std, poses.amin(dim=0), poses.amax(dim=0))
 
+    def assigned(self, hold_out: Sequence[str], train_on: Sequence[str]) -> MotionDataset:
+        """The same data with the clips that are named held out or trained on, whatever their names'
+        hashes say. Both are parts of names.
+
+        Raises DataError for a part that no clip has, and for a clip that is named on both sides.
+        """
+        for part in (*hold_out, *train_on):
+            if not any(part in clip.name for clip in self.clips):
+                raise DataError(f"the data set {self.source} has no clip named like {part!r}")
+        clips = []
+        for clip in self.clips:
+            held = any(part in clip.name for part in hold_out)
+            trained = any(part in clip.name for part in train_on)
+            if held and trained:
+                raise DataError(f"the clip {clip.name} cannot be both held out and trained on")
+            clips.append(replace(clip, held_out=held or (clip.held_out and not trained)))
+        return replace(self, clips=tuple(clips))
+
     def trainable(self) -> MotionDataset:
         """The same data with clips on both sides. Where the clips' names put all of them on one,
         the end of the longest clip is held out, and everything else is for training."""

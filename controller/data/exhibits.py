@@ -25,6 +25,8 @@ from controller.motion.capture import Capture
 from controller.motion.pose import FPS, root_trajectory
 from controller.motion.skeleton import Skeleton
 
+HEADER = "header"
+"""The array that a built data set has, and a recording has not."""
 ONE_MOTION = (".bvh", ".amc", ".npz")
 """Suffixes of files that hold one motion each, named like the file."""
 
@@ -204,7 +206,7 @@ def is_data_set(path: Path) -> bool:
         return True
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return "header" in archive.files
+            return HEADER in archive.files
     except (OSError, ValueError, zipfile.BadZipFile):
         return True  # whose reader says what is wrong with it
 

@@ -12,6 +12,8 @@ FASTER = 1.25
 """What one press of + multiplies the speed by."""
 HOLD_S = 0.35
 """s that a key must be held before it scrubs."""
+ARROWS = {"left": -1, "right": 1}
+"""Keys that step through the frames, and by how many."""
 NEXT = {"down", "pagedown"}
 PREVIOUS = {"up", "pageup"}
 
@@ -60,21 +62,19 @@ class Playback:
             self.speed = _speed(self.speed / FASTER)
         if "l" in keys:
             self.loop = not self.loop
-        if "right" in keys:
-            self.step(1)
-        if "left" in keys:
-            self.step(-1)
+        for arrow in keys & set(ARROWS):
+            self.step(ARROWS[arrow])
 
     def hold(self, keys: frozenset[str], seconds: float) -> None:
         """Let time pass with these keys down: new ones are pressed; an arrow held longer scrubs at
         the speed of play."""
         self.press(keys - self._held)
-        arrows = keys & {"left", "right"}
-        same = bool(arrows) and arrows == self._held & {"left", "right"}
+        arrows = keys & set(ARROWS)
+        same = bool(arrows) and arrows == self._held & set(ARROWS)
         self._seconds_held = self._seconds_held + seconds if same else 0.0
         self._held = keys
         if self._seconds_held > HOLD_S and len(arrows) == 1:
-            way = 1 if "right" in arrows else -1
+            way = sum(ARROWS[arrow] for arrow in arrows)
             self._go(self.frame + way * seconds * self.fps * self.speed)
 
     def step(self, frames: int) -> None:

@@ -12,7 +12,7 @@ from controller.games.base import Game
 from controller.games.registry import game
 from controller.games.settings import Settings
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
-from controller.viewer.input.steering import Controls, Steering, Wish
+from controller.viewer.input.steering import Controls, Paces, Steering, Wish
 
 
 @game
@@ -26,7 +26,7 @@ class JoystickGame(Game[JoystickGoal]):
         self, character: Character, generator: torch.Generator, settings: Settings
     ) -> None:
         super().__init__(character, generator, settings)
-        self.steering = Steering()
+        self.steering = Steering(paces=Paces.up_to(character.limits.forward_speed))
         self.stick = JoystickConfig()
 
     def use_policy(self, policy: Policy) -> None:

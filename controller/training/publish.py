@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from controller.data.measures import limits
+from controller.core.errors import DataError
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import drawn_latents
 from controller.evaluation import diagnostics
@@ -58,9 +58,15 @@ def figures(trainer: Trainer, character: Character) -> dict[str, Any]:
 
 
 def export(trainer: Trainer, path: Path) -> dict[str, Any]:
-    """Write the trained model as a character to ``path``; returns its figures."""
+    """Write the trained model as a character to ``path``; returns its figures.
+
+    Raises DataError if none of its free rollouts is sane, so that it has no pose to start from.
+    """
     character = trainer.character()
-    character.reset_poses = own_poses(character, RESET_POSES)
+    poses = own_poses(character, RESET_POSES)
+    if not len(poses):
+        raise DataError(f"{path}: not written, since no free rollout of the model stays sane")
+    character.reset_poses = poses
     measured = figures(trainer, character)
     character.save(
         path,
@@ -69,6 +75,6 @@ def export(trainer: Trainer, path: Path) -> dict[str, Any]:
         started_from=trainer.started_from,
         figures=measured,
         captured=captured_figures(trainer.data),
-        limits=limits(trainer.data).to_dict(),
+        limits=trainer.limits.to_dict(),
     )
     return measured

@@ -20,7 +20,7 @@ import torch
 import tyro
 
 from controller.core import files, processes
-from controller.core.errors import ConfigError, ControllerError, first_line, require
+from controller.core.errors import ConfigError, ControllerError, DataError, first_line, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.diagnosis import verdict
@@ -189,11 +189,19 @@ def stopped(trainer: Trainer, folder: RunFolder, fatal: watch.Fatal) -> Controll
     folder.go_back(trainer)
     rest = f"The last good state, of epoch {trainer.epoch}, is in {folder.state_path}"
     if worth_exporting(trainer):
-        rest += f", its model in {folder.model_path}"
-        if processes.speaks():
-            export(trainer, folder.model_path)
+        rest += export_or_say(trainer, folder.model_path)
     processes.meet()  # the first process to leave ends all others
     return ControllerError(f"training stopped after epoch {epoch}: {fatal} {rest}.")
+
+
+def export_or_say(trainer: Trainer, path: Path) -> str:
+    """Export a model, and say where it is, or why it cannot be exported."""
+    if processes.speaks():
+        try:
+            export(trainer, path)
+        except DataError as error:
+            return f", without a model ({error})"
+    return f", its model in {path}"
 
 
 def worth_exporting(trainer: Trainer) -> bool:

@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from controller.core import processes
 from controller.core.errors import DataError
 from controller.core.optimizer_state import load_optimizer, optimizer_tensors
+from controller.data import measures
 from controller.data.dataset import MotionDataset
 from controller.data.windows import Windows
 from controller.dynamics.character import Character
@@ -56,6 +57,7 @@ class Trainer:
         finite are left out and counted. DataError if ``data`` cannot be trained on."""
         config = replace(config, model=replace(config.model, styles=data.layout.styles))
         self.data = data
+        self.limits = measures.limits(data)
         self.config = config
         self.device = torch.device(device)
         self.precision = precision
@@ -283,7 +285,8 @@ class Trainer:
         windows = torch.cat([each.draw(count, generator) for each in every])
         poses = windows[:, self.model.past].to(self.device)
         scores = self.model.normalizer.normalize(poses)
-        return Character(copy.deepcopy(self.model), self.layout, scores)
+        header = {"limits": self.limits.to_dict()}
+        return Character(copy.deepcopy(self.model), self.layout, scores, header)
 
     def start_from(self, character: Character) -> None:
         """Begin with a trained model's weights and statistics; DataError if its skeleton or sizes

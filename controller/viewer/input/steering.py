@@ -5,17 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from controller.viewer.scene.spring import Spring
 
-SLOW = 0.6  # m/s, with Ctrl
-WALK = 1.3  # m/s, with neither Ctrl nor Shift
-FAST = 2.0  # m/s, with Shift
 TURN_RATE = 2.0  # rad/s, while Q or E is down
 HALF_LIFE = 0.08  # s; short enough to feel direct, long enough that the wish never jumps
 DEAD_ZONE = 0.15  # of a stick's deflection
+
+
+Pace = Literal["slow", "walk", "fast"]
+"""With Ctrl, with neither key, and with Shift."""
+
+
+@dataclass(frozen=True)
+class Paces:
+    """m/s at full deflection of the stick, for each :data:`Pace`."""
+
+    slow: float = 0.6
+    walk: float = 1.3
+    fast: float = 2.0
+
+    @classmethod
+    def up_to(cls, fastest: float) -> Paces:
+        """The paces of a character whose motion reaches ``fastest`` m/s: Shift asks for all of it,
+        and one that is slower than a person walks and creeps more slowly, too."""
+        return cls(min(cls.slow, 0.3 * fastest), min(cls.walk, 0.65 * fastest), fastest)
 
 
 @dataclass(frozen=True)
@@ -23,14 +40,14 @@ class Controls:
     """What the user steers with at one moment, relative to the camera.
 
     right, forward  the stick; a length above 1 counts as 1
-    speed           m/s at full deflection
+    pace            how fast to go at full deflection
     turn            +1 turns the desired facing direction to the left, −1 to the right
     lock            whether the key that switches the facing lock is down
     """
 
     right: float = 0.0
     forward: float = 0.0
-    speed: float = WALK
+    pace: Pace = "walk"
     turn: float = 0.0
     lock: bool = False
 
@@ -42,15 +59,15 @@ class Controls:
         def axis(positive: set[str], negative: set[str]) -> float:
             return float(bool(keys & positive)) - float(bool(keys & negative))
 
-        speed = WALK
+        pace: Pace = "walk"
         if "ctrl" in keys:
-            speed = SLOW
+            pace = "slow"
         elif "shift" in keys:
-            speed = FAST
+            pace = "fast"
         return cls(
             right=axis({"d", "right"}, {"a", "left"}) + move[0],
             forward=axis({"w", "up"}, {"s", "down"}) + move[1],
-            speed=speed,
+            pace=pace,
             turn=axis({"q"}, {"e"}),
             lock="f" in keys,
         )
@@ -76,7 +93,8 @@ class Steering:
     it until it is switched off, so that S walks backward.
     """
 
-    def __init__(self, facing: float = 0.0) -> None:
+    def __init__(self, facing: float = 0.0, paces: Paces | None = None) -> None:
+        self.paces = paces or Paces()
         self.locked = False
         self._velocity = Spring((0.0, 0.0), HALF_LIFE)
         self._facing = Spring(0.0, HALF_LIFE)
@@ -108,7 +126,7 @@ class Steering:
             turn = math.remainder(heading - self._target, 2 * math.pi)  # the short way round
             self._target += turn
 
-        self._velocity.step(stick * controls.speed, seconds)
+        self._velocity.step(stick * getattr(self.paces, controls.pace), seconds)
         self._facing.step(self._target, seconds)
         return self.wish()
 
