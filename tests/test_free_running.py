@@ -9,9 +9,10 @@ from synthetic import data, layout, model
 from torch import Tensor
 
 from controller.data.windows import Windows
+from controller.dynamics.style_axes import axes_apart
 from controller.motion.feet import Feet
 from controller.training.free_running import FreeRunning
-from controller.training.sliced_wasserstein import NEAR, SlicedWasserstein, axes_apart
+from controller.training.sliced_wasserstein import NEAR, SlicedWasserstein
 
 POOL = 40
 BATCH = 12

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from controller.core import checkpoint, checks, devices
 from controller.core.errors import ActionError, CheckpointError, ConfigError, first_line
+from controller.dynamics.style_axes import StyleAxes
 from controller.model import variants
 from controller.model.fast import solo
 from controller.model.fast.replay import Replay
@@ -89,6 +90,11 @@ class Character:
     @cached_property
     def _solo(self) -> SoloCharacter:
         return SoloCharacter(self.model, self.layout, self.low, self.high, 1 / self.fps)
+
+    @cached_property
+    def style_axes(self) -> StyleAxes:
+        """How near poses are to its styles, from a second of free rollouts."""
+        return StyleAxes.of(self)
 
     @cached_property
     def _replay(self) -> Replay:

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from controller.data.windows import Windows
 from controller.dynamics.character import RANGE_MARGIN
+from controller.dynamics.style_axes import axes_apart
 from controller.model.mixture import MotionVAE
 from controller.model.normalizer import Normalizer
 from controller.motion.feet import Feet
 from controller.motion.pose import PoseLayout
-from controller.training.sliced_wasserstein import SlicedWasserstein, axes_apart
+from controller.training.sliced_wasserstein import SlicedWasserstein
 
 SAMPLE = 8192
 """Captured poses from which the principal axes are computed."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from controller.dynamics.style_axes import SMALLEST
+
 EXPLAINED = 0.99
 """Share of the captured poses' variance in the principal axes among which slices are drawn."""
-SMALLEST = 0.3
-"""Smallest deviation (of z-scored poses) by which a principal axis is whitened: the finest axes
-would otherwise weigh as much as a stride."""
 NEAR = 0.3
 """Deviations below which the distance counts by its square, so that its gradient vanishes with
 it."""
@@ -26,7 +25,8 @@ class SlicedWasserstein:
     Directions are drawn among the whitened principal axes of ``captured`` z-scored poses (N, D).
     ``watched`` computes a few columns (N, W) of poses which are always compared as well: what
     matters most may be three of some hundred values. So are the projections on the columns of
-    ``apart`` (D, A), along which kinds of captured poses lie apart: see :func:`axes_apart`.
+    ``apart`` (D, A), along which kinds of captured poses lie apart
+    (:mod:`controller.dynamics.style_axes`).
     """
 
     def __init__(
@@ -70,21 +70,6 @@ class SlicedWasserstein:
         if self.apart is not None:
             columns.append((poses - self.centre) @ self.apart)
         return torch.cat(columns, dim=1)
-
-
-def axes_apart(kinds: Sequence[Tensor]) -> Tensor:
-    """``(D, A)``: the axes along which A + 1 kinds of z-scored poses, (N, D) each, lie furthest
-    apart, as columns by which poses are multiplied: Fisher's linear discriminant (Fisher 1936; Rao
-    1948).
-
-    A kind has a deviation of about 1 along them. Deviations below :data:`SMALLEST` count as that.
-    """
-    centres = torch.stack([poses.mean(dim=0) for poses in kinds])
-    within = torch.stack([(poses - poses.mean(dim=0)).T.cov() for poses in kinds]).mean(dim=0)
-    variance, axes = torch.linalg.eigh(within)
-    whitening = axes / variance.clamp(min=0).sqrt().clamp(min=SMALLEST)
-    _, _, directions = torch.linalg.svd((centres - centres.mean(dim=0)) @ whitening)
-    return whitening @ directions[: len(kinds) - 1].T
 
 
 def ascending(columns: Tensor) -> Tensor:
