@@ -3,6 +3,7 @@ is judged."""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from dataclasses import replace
@@ -27,6 +28,7 @@ from controller.data.labels import styles_of
 from controller.data.windows import Windows
 from controller.dynamics.character import KIND, Character, CharacterState
 from controller.dynamics.rollout import drawn_latents, record
+from controller.dynamics.style_axes import StyleAxes
 from controller.evaluation import styles
 from controller.games.player import Player
 from controller.games.styles import StyleChooser
@@ -34,6 +36,7 @@ from controller.model import variants
 from controller.model.mixture import MotionVAE, MotionVAEConfig, Variant
 from controller.motion.feet import Feet
 from controller.tasks.joystick import JoystickTask
+from controller.tasks.penalties import Penalties
 from controller.tasks.random_walk import RandomWalkTask
 from controller.tasks.simulation import Simulation
 from controller.training.config import TrainConfig
@@ -369,6 +372,42 @@ def test_episodes_begin_in_every_style() -> None:
     before = generator.get_state()
     assert tiny().with_drawn_styles(plain, generator) is plain  # it has none, and draws none
     assert torch.equal(generator.get_state(), before)
+
+
+def test_the_distance_from_a_style_is_that_from_its_centre_or_between_two() -> None:
+    axes = StyleAxes(torch.eye(3)[:, :2], torch.tensor([[0.0, 0.0], [6.0, 8.0]]))
+    poses = torch.tensor([[3.0, 4.0, 9.0], [0.0, 0.0, 1.0]])
+    for weights, expected in (([1.0, 0.0], 5.0), ([0.0, 1.0], 5.0), ([0.5, 0.5], 0.0)):
+        found = axes.distance(poses, torch.tensor([weights, weights]))[0]
+        assert float(found) == pytest.approx(expected / 2**0.5, abs=1e-4)
+
+
+def test_a_policy_pays_for_leaving_the_style() -> None:
+    who = copy.copy(character())
+    body = who.layout.body.stop
+    state = who.with_style(who.reset(4, torch.Generator().manual_seed(0)), torch.eye(3)[0])
+    where = state.pose[:, :1].mean()
+    centres = torch.tensor([[0.0], [3.0], [20.0]]) + where
+    vars(who)["style_axes"] = StyleAxes(torch.eye(body)[:, :1], centres)
+    penalties = Penalties(who)
+    costs = []
+    for style in torch.eye(3):
+        asked = who.with_style(state, style)
+        costs.append(float(penalties.terms(asked, torch.zeros(4, 6), asked)["style"].mean()))
+    weight = penalties.weights.style
+    assert costs[0] < 0.5 * weight and costs[1] > weight
+    assert costs[2] == pytest.approx(5 * weight)  # no more than that
+    plain = tiny().reset(4)
+    assert "style" not in Penalties(tiny()).terms(plain, torch.zeros(4, 6), plain)
+
+
+def test_a_character_shows_its_own_styles() -> None:
+    axes = character().style_axes
+    assert axes.axes.shape == (character().layout.body.stop, 2) and axes.centres.shape == (3, 2)
+    again = copy.copy(character())
+    del vars(again)["style_axes"]
+    assert torch.equal(again.style_axes.centres, axes.centres)
+    assert not axes.axes.is_inference()
 
 
 def test_a_checkpoint_keeps_the_names(tmp_path: Path) -> None:

@@ -31,6 +31,12 @@ pose explodes. Inside the data the clamp never acts."""
 
 WEIGHTS_SUM = 1e-3
 """By how much the sum of the weights of styles may miss 1."""
+STYLE_CHARACTERS = 16
+"""Characters of each style whose free rollouts show what the style is."""
+STYLE_FRAMES = 120
+"""Frames of these rollouts, of which the second half counts."""
+STYLE_EVERY = 4
+"""Frames between two poses that count."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,26 @@ class Character:
 
     @cached_property
     def style_axes(self) -> StyleAxes:
-        """How near poses are to its styles, from a second of free rollouts."""
-        return StyleAxes.of(self)
+        """How near poses are to its styles, as its own free rollouts show them."""
+        return StyleAxes.of(self._own_styles())
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _own_styles(self) -> list[Tensor]:
+        """Z-scored poses ``(N, D)`` of each style, without weights: the same ones each time."""
+        device = self.reset_poses.device
+        generator = torch.Generator(device).manual_seed(0)
+        count = len(self.styles)
+        styles = torch.arange(count, device=device).repeat(STYLE_CHARACTERS)
+        state = self.reset(len(styles), generator)
+        state = self.with_style(state, torch.nn.functional.one_hot(styles, count))
+        poses = []
+        for frame in range(STYLE_FRAMES):
+            state = self.step(state, self.draw_latents(len(styles), generator))
+            if frame >= STYLE_FRAMES // 2 and frame % STYLE_EVERY == 0:
+                poses.append(state.pose[:, self.layout.body])
+        parts = torch.stack(poses).unflatten(1, (STYLE_CHARACTERS, count))
+        return list(parts.flatten(0, 1).unbind(1))
 
     @cached_property
     def _replay(self) -> Replay:

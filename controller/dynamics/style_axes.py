@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-
-if TYPE_CHECKING:
-    from controller.dynamics.character import Character
 
 SMALLEST = 0.3
 """Smallest deviation (of z-scored poses) by which a principal axis is whitened: the finest axes
 would otherwise weigh as much as a stride."""
-CHARACTERS = 16
-"""Characters of each style whose free rollouts show what the style is."""
-SETTLING = 60
-FRAMES = 120
-"""Frames of these rollouts before the first pose that counts, and altogether."""
-EVERY = 4
-"""Frames between two poses that count."""
 
 
 def axes_apart(kinds: Sequence[Tensor]) -> Tensor:
@@ -55,21 +43,7 @@ class StyleAxes:
         return (away.square().mean(dim=-1) + 1e-10).sqrt()
 
     @classmethod
-    @torch.inference_mode(False)
-    @torch.no_grad()
-    def of(cls, character: Character) -> StyleAxes:
-        """Those of a character with styles, from its own free rollouts; the same ones each
-        time."""
-        generator = torch.Generator().manual_seed(0)
-        count = len(character.styles)
-        styles = torch.arange(count).repeat(CHARACTERS)
-        state = character.reset(len(styles), generator)
-        state = character.with_style(state, functional.one_hot(styles, count))
-        poses = []
-        for frame in range(FRAMES):
-            state = character.step(state, character.draw_latents(len(styles), generator))
-            if frame >= SETTLING and frame % EVERY == 0:
-                poses.append(state.pose[:, character.layout.body])
-        kinds = torch.stack(poses).unflatten(1, (CHARACTERS, count)).flatten(0, 1).unbind(1)
+    def of(cls, kinds: Sequence[Tensor]) -> StyleAxes:
+        """Those of z-scored poses (N, D) of each style, without weights."""
         axes = axes_apart(kinds)
-        return cls(axes, torch.stack([each.mean(dim=0) for each in kinds]) @ axes)
+        return cls(axes, torch.stack([poses.mean(dim=0) for poses in kinds]) @ axes)
