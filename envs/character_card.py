@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from controller.control.folder import CharacterInfo
-
 from controller.control.policy import KIND
 from controller.core import checkpoint, files, markdown
 from controller.data.dataset import MotionDataset

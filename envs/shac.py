@@ -187,12 +187,14 @@ class ShacTrainer:
             return self.imitate(imitation)
 
         loss, record = self.rollout(scale * config.noise)
-        gradients, norm = self.gradients(loss)
+        gradients, norm = self.gradients(loss, equalize=imitation is not None)
         figures = {"reward": float(record.reward.mean()), "gradient_norm": norm}
         if imitation is not None:
             imitation.practise(self.network, max(1, config.horizon // PRACTICE_ONE_IN))
             loss = imitation.loss(self.network)
-            torch._foreach_add_(gradients, self.gradients(loss)[0], alpha=imitation.config.weight)
+            own, own_norm = self.gradients(loss, equalize=True)
+            torch._foreach_add_(gradients, own, alpha=imitation.config.weight)
+            norm += own_norm
             figures["imitation_loss"] = float(loss.detach())
 
         self.critic_only -= self.frames_per_iteration
@@ -213,13 +215,16 @@ class ShacTrainer:
             total += float(loss.detach()) / steps
         return {"reward": 0.0, "imitation_loss": total}
 
-    def gradients(self, loss: Tensor) -> tuple[list[Tensor], float]:
-        """The gradients of a loss over the learning weights, averaged over the workers and clipped,
-        and their norm before that."""
+    def gradients(self, loss: Tensor, equalize: bool = False) -> tuple[list[Tensor], float]:
+        """The gradients of a loss over the learning weights, averaged over the workers, and their
+        norm. Then they are clipped to the norm of the settings, or scaled to it if ``equalize``:
+        how large a reward's gradient is depends on the motion VAE, and a weight must mean the same
+        for all."""
         gradients = list(torch.autograd.grad(loss, self.learning))
         self.workers.average(gradients)
         norm = torch.nn.utils.get_total_norm(gradients)
-        scale = (self.config.gradient_norm / (norm + 1e-6)).clamp(max=1)
+        scale = self.config.gradient_norm / (norm + 1e-6)
+        scale = scale if equalize else scale.clamp(max=1)
         torch._foreach_mul_(gradients, scale)
         return gradients, float(norm)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,11 @@ class PolicyConfig:
         allowed = "no data with ppo, which does not imitate"
         imitates = self.data is None or self.algorithm == "shac"
         require(imitates, "data", str(self.data), allowed)
+        own = self.characters // self.workers
+        if self.data is not None:
+            allowed = f"a share that leaves both sides some of {own} characters in each worker"
+            both = 0 < self.imitation.followers(own) < own
+            require(both, "imitation.share", self.imitation.share, allowed)
         if self.algorithm == "shac":
             allowed = f"a divisor of characters = {self.characters}"
             require(self.characters % self.workers == 0, "workers", self.workers, allowed)
@@ -130,7 +136,7 @@ class PolicyTraining:
         torch.set_num_threads(config.threads)
         mvae = config.mvae or CharacterFolder.open(config.character).mvae
         own = config.characters // self.workers.count
-        self.followers = 0 if config.data is None else round(config.imitation.share * own)
+        self.followers = 0 if config.data is None else config.imitation.followers(own)
         drawn = own - self.followers
         self.episodes = Episodes.make(
             config.task, drawn, config.episode_frames, mvae, config.device
@@ -183,12 +189,15 @@ class PolicyTraining:
             return None
         character = self.episodes.simulation.character
         settings = config.imitation
-        if config.start is not None:
-            settings = dataclasses.replace(settings, alone=0.0)
+        alone = settings.alone if config.start is None else 0.0
+        share = math.ceil(settings.rows / self.workers.count)
+        settings = dataclasses.replace(settings, alone=alone, rows=share)
         data = MotionDataset.load(config.data)
         self.fingerprint = data.fingerprint()
         captured = Reference.of(data, character, settings.smoothing)
         commands = Commands(captured, character, settings)
+        rows = commands.starts
+        self.episodes.simulation.task.penalties.allow(captured.pose[rows], captured.pose[rows + 1])
         generator = torch.Generator().manual_seed(config.seed + 1_000_003 * self.workers.rank)
         return Imitation(commands, self.episodes, self.followers, generator)
 
@@ -215,11 +224,11 @@ class PolicyTraining:
         """One iteration of the trainer, at the run's present progress."""
         start = time.perf_counter()
         progress = self.frames / self.config.steps
-        penalties = self.episodes.simulation.task.penalties
+        task = self.episodes.simulation.task
         if self.config.data is not None:
-            self.config.imitation.apply(penalties)
+            self.config.imitation.apply(task)
         elif self.config.start is None:
-            self.config.curriculum.apply(penalties, progress)
+            self.config.curriculum.apply(task.penalties, progress)
         figures = self.trainer.iterate(progress)
         self.seconds += time.perf_counter() - start
         self.frames += self.trainer.frames_per_iteration

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import PUPPET_LATENT, character, data, layout, names, puppet, walk
+from test_train_policy import ThreadWorkers
 from torch import Tensor
 
 from controller.control.actors import Actor
@@ -37,7 +40,7 @@ from envs.imitation import (
     Reference,
     expresses,
 )
-from envs.shac import ShacConfig
+from envs.shac import ShacConfig, ShacTrainer
 from envs.train_policy import PolicyConfig, PolicyTraining
 
 
@@ -289,7 +292,7 @@ def config(
     return PolicyConfig(
         steps=384, characters=12, hidden=(16, 8), episode_frames=20, workers=1, mvae=mvae,
         data=data_file, out=tmp_path / "run", shac=ShacConfig(horizon=8, critic_steps=2),
-        imitation=ImitationConfig(rows=32, memory=200, near=100.0),
+        imitation=ImitationConfig(alone=0.25, rows=32, memory=200, near=100.0),
     )  # fmt: skip
 
 
@@ -308,7 +311,8 @@ def test_all_follow_clips_at_first_and_some_afterwards(config: PolicyConfig) -> 
     assert second["critic_loss"] > 0 and second["imitation_loss"] > 0
     assert training.frames == 192
     penalties = training.episodes.simulation.task.penalties
-    assert penalties.ground == penalties.gliding == 0
+    assert penalties.ground == penalties.gliding == 1
+    assert penalties.allowed.glide > 0  # what captured feet do is free
     assert penalties.latent_cost == pytest.approx(0.2 * penalties.weights.latent)
 
 
@@ -323,6 +327,27 @@ def test_the_imitations_weight_is_the_gradients(config: PolicyConfig) -> None:
     assert torch.equal(acts[0], acts[1]) and not torch.equal(acts[0], acts[2])
 
 
+@pytest.mark.parametrize("size", [1e-6, 1e6])
+def test_equal_norms_whatever_the_size_of_the_loss(config: PolicyConfig, size: float) -> None:
+    """Otherwise only large gradients are clipped."""
+    trainer = PolicyTraining(config).trainer
+    assert isinstance(trainer, ShacTrainer)
+    latent = trainer.network(observations(4)).square().sum()
+    for equalize, expected in ((True, 1.0), (False, min(1.0, size))):
+        gradients, norm = trainer.gradients(size * latent, equalize)
+        total = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+        factor = expected if equalize or size > 1 else norm
+        assert float(total) == pytest.approx(factor, rel=0.05)
+        latent = trainer.network(observations(4)).square().sum()
+
+
+def test_both_sides_need_characters(config: PolicyConfig) -> None:
+    with pytest.raises(ConfigError, match=r"imitation.share is 0.01; allowed: a share that leaves"):
+        replace(config, imitation=replace(config.imitation, share=0.01))
+    with pytest.raises(ConfigError, match=r"some of 1 characters in each worker"):
+        replace(config, characters=1)
+
+
 def test_the_same_seed_trains_the_same_policy(config: PolicyConfig, tmp_path: Path) -> None:
     acts = []
     for number, seed in enumerate((1, 1, 2)):
@@ -330,6 +355,24 @@ def test_the_same_seed_trains_the_same_policy(config: PolicyConfig, tmp_path: Pa
         training.run()
         acts.append(training.policy()(observations(8)))
     assert torch.equal(acts[0], acts[1]) and not torch.equal(acts[0], acts[2])
+
+
+def test_two_workers_share_the_rows_and_learn_the_same(config: PolicyConfig) -> None:
+    config = replace(config, workers=2)
+    slots = [torch.empty(0), torch.empty(0)]
+    barrier = threading.Barrier(2, timeout=60)
+    pair = [PolicyTraining(config, ThreadWorkers(rank, slots, barrier)) for rank in (0, 1)]
+    assert [t.trainer.imitation.config.rows for t in pair] == [16, 16]  # type: ignore[union-attr]
+    assert [training.followers for training in pair] == [2, 2]
+
+    def learn(training: PolicyTraining) -> Tensor:
+        for _ in range(3):
+            training.iterate()
+        return training.policy()(observations(8))
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(learn, pair)
+    assert torch.equal(one, other)
 
 
 def test_a_run_is_resumed_with_its_data(config: PolicyConfig, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import PUPPET_LATENT, anywhere, character, latents, layout, puppet, turned
+from synthetic import PUPPET_LATENT, anywhere, character, data, latents, layout, puppet, turned
 from torch import Tensor
 
 from controller.core import batch
@@ -436,3 +436,33 @@ def test_tasks_are_known_by_name() -> None:
     assert task_type("joystick") is JoystickTask
     with pytest.raises(ConfigError, match="task is 'dance'; allowed: joystick, target, "):
         task_type("dance")
+
+
+def test_what_captured_feet_do_in_most_steps_costs_nothing() -> None:
+    who = character()
+    poses = who.model.normalizer.normalize(data().poses[data().clips[0].rows])
+    before = poses[:-1]
+    after = poses[1:]
+    penalties = Penalties(who)
+    penalties.allow(before, after)
+
+    place = torch.zeros(len(before), 2)
+    yaw = torch.zeros(len(before))
+    own = penalties.terms(
+        CharacterState(before, place, yaw),
+        torch.zeros(len(before), who.latent),
+        CharacterState(after, place, yaw),
+    )
+    for name in ("glide", "floating", "sinking"):
+        assert float((own[name] == 0).float().mean()) >= 0.94, name
+    usual = Penalties(who).terms(
+        CharacterState(before, place, yaw),
+        torch.zeros(len(before), who.latent),
+        CharacterState(after, place, yaw),
+    )
+    assert float(own["glide"].mean()) < 0.2 * float(usual["glide"].mean())
+    skate, glide, lower = penalties.ground_motion(before, after)
+    allowed = penalties.allowed
+    assert float((glide > allowed.glide).float().mean()) == pytest.approx(0.05, abs=0.02)
+    assert float((skate > allowed.skate).float().mean()) == pytest.approx(0.05, abs=0.02)
+    assert allowed.low <= float(lower.median()) <= allowed.high

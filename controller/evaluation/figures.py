@@ -70,11 +70,11 @@ def random_figures(
     return run_figures(character, run), run
 
 
-def nearest_pose_cm(
-    data: MotionDataset, normalizer: Any, pose: Tensor, sample: int = 2000, shortlist: int = 32
-) -> float:
-    """Mean joint distance in cm to the nearest captured pose: the median over a sample of z-scored
-    poses ``(..., D)``.
+def nearest_poses_cm(
+    data: MotionDataset, normalizer: Any, pose: Tensor, sample: int, shortlist: int = 32
+) -> Tensor:
+    """Mean joint distances in cm, (at most ``sample``,), from some of the z-scored poses ``(...,
+    D)`` to the nearest captured pose of the training clips.
 
     The search covers the ``shortlist`` poses that are nearest by root-mean-square distance. Mirror
     images count as captured poses.
@@ -90,7 +90,14 @@ def nearest_pose_cm(
         near = rough.topk(count, largest=False).indices
         exact = (chunk[:, None] - captured[near]).norm(dim=-1).mean(dim=-1)
         distances.append(exact.amin(dim=-1))
-    return 100 * float(torch.cat(distances).median())
+    return 100 * torch.cat(distances)
+
+
+def nearest_pose_cm(
+    data: MotionDataset, normalizer: Any, pose: Tensor, sample: int = 2000
+) -> float:
+    """The median of :func:`nearest_poses_cm`."""
+    return float(nearest_poses_cm(data, normalizer, pose, sample).median())
 
 
 def acting(simulation: Simulation, control: Control) -> Act:

@@ -10,7 +10,13 @@ from torch import Tensor
 
 from controller.dynamics.character import Character, CharacterState
 from controller.motion import geometry
-from controller.tasks.tracking import facing_reward, observe_wish, velocity_reward
+from controller.tasks.tracking import (
+    EXACT,
+    Tolerance,
+    facing_reward,
+    observe_wish,
+    velocity_reward,
+)
 
 STOP_WITHIN = 0.1
 """m: nearer to its point than this, a character should stand."""
@@ -87,15 +93,25 @@ def observe_approach(state: CharacterState, point: Tensor, speed: Tensor, facing
 
 
 def approach_reward(
-    character: Character, after: CharacterState, point: Tensor, speed: Tensor, facing: Tensor
+    character: Character,
+    after: CharacterState,
+    point: Tensor,
+    speed: Tensor,
+    facing: Tensor,
+    tolerance: Tolerance = EXACT,
 ) -> dict[str, Tensor]:
     """The reward's terms for going as :func:`approach` says: see :func:`going_reward`."""
     velocity, angle = approach(after, point, speed, facing)
-    return going_reward(character, after, velocity, angle, facing)
+    return going_reward(character, after, velocity, angle, facing, tolerance)
 
 
 def going_reward(
-    character: Character, after: CharacterState, velocity: Tensor, angle: Tensor, facing: Tensor
+    character: Character,
+    after: CharacterState,
+    velocity: Tensor,
+    angle: Tensor,
+    facing: Tensor,
+    tolerance: Tolerance = EXACT,
 ) -> dict[str, Tensor]:
     """The reward's terms for going with a desired velocity (B, 2) in m/s and an ``angle`` (B,) from
     the facing to the desired one: :func:`velocity_reward` and :func:`facing_reward`.
@@ -104,9 +120,10 @@ def going_reward(
     being the turning in rad/s: a character that stands should not turn, either.
     """
     turning = character.root_velocity(after.pose)[:, 2].abs()
+    towards = facing_reward(angle, tolerance)
     return {
-        "velocity": velocity_reward(character.world_velocity(after), velocity),
-        "facing": facing * facing_reward(angle) + (1 - facing) * 0.55 * torch.exp(-turning),
+        "velocity": velocity_reward(character.world_velocity(after), velocity, tolerance),
+        "facing": facing * towards + (1 - facing) * 0.55 * torch.exp(-turning),
     }
 
 

@@ -13,6 +13,7 @@ from controller.core import batch
 from controller.dynamics.character import Character, CharacterState
 from controller.tasks import goals
 from controller.tasks.penalties import Penalties
+from controller.tasks.tracking import EXACT
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -53,6 +54,7 @@ class Task(ABC, Generic[Goal, Config]):
         self.character = character
         self.config: Config = self.default_config() if config is None else config
         self.penalties = Penalties(character)
+        self.tolerance = EXACT
 
     def default_config(self) -> Config:
         """The settings if none are passed: those of ``config_type``, except that a ``speed`` among

@@ -174,7 +174,7 @@ class CrowdTask(Task[CrowdGoal, CrowdConfig]):
         offset = goal.others + goal.paces / self.character.fps - after.position[:, None]
         apart = (offset.square().sum(dim=-1) + 1e-8).sqrt()
         crowding = ((ELBOWS - apart) / (ELBOWS - 2 * TORSO)).clamp(0, 1).sum(dim=-1)
-        terms = going_reward(self.character, after, velocity, angle, facing)
+        terms = going_reward(self.character, after, velocity, angle, facing, self.tolerance)
         terms["crowding"] = -0.5 * crowding
         return self.with_penalties(terms, before, latent, after)
 

@@ -121,9 +121,11 @@ class JoystickTask(Task[JoystickGoal, JoystickConfig]):
         self, before: CharacterState, latent: Tensor, after: CharacterState, goal: JoystickGoal
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """:func:`velocity_reward` and :func:`facing_reward`, minus the :class:`Penalties`."""
+        velocity = self.character.world_velocity(after)
+        angle = geometry.wrap_angle(goal.facing - after.yaw)
         terms = {
-            "velocity": velocity_reward(self.character.world_velocity(after), goal.velocity),
-            "facing": facing_reward(geometry.wrap_angle(goal.facing - after.yaw)),
+            "velocity": velocity_reward(velocity, goal.velocity, self.tolerance),
+            "facing": facing_reward(angle, self.tolerance),
         }
         return self.with_penalties(terms, before, latent, after)
 

@@ -220,7 +220,7 @@ class PathTask(Task[PathGoal, PathConfig]):
         """:func:`approach_reward` for going to the :meth:`waypoint`, minus the
         :class:`Penalties`."""
         point, speed, facing = self.waypoint(goal, goal.nearest(after.position))
-        terms = approach_reward(self.character, after, point, speed, facing)
+        terms = approach_reward(self.character, after, point, speed, facing, self.tolerance)
         return self.with_penalties(terms, before, latent, after)
 
     def off_path(self, state: CharacterState, goal: PathGoal) -> Tensor:

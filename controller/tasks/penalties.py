@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from controller.dynamics.character import Character, CharacterState
 from controller.motion.feet import Feet
-from controller.motion.metrics import contact_weight
+from controller.motion.metrics import contact_weight, quantiles
 
 RANGE = 4.0
 """Standard deviations beyond which a pose's values cost."""
@@ -45,6 +45,17 @@ class PenaltyWeights:
     have none."""
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """What feet may do at no cost, in cm, in each frame: how far the slower one moves, the skate of
+    each, and how high and how low the lower one is."""
+
+    glide: float = 0.0
+    skate: float = 0.0
+    high: float = 1.5
+    low: float = -0.5
+
+
 class Penalties:
     """The penalties of one step.
 
@@ -57,6 +68,7 @@ class Penalties:
         self.weights = weights or PenaltyWeights()
         self.ground = 1.0
         self.gliding = 1.0
+        self.allowed = Allowed()
         self.latent_cost = 0.0 if character.codes is not None else self.weights.latent
         self.feet = Feet(character.layout, character.reset_poses.device)
         normalizer = character.model.normalizer
@@ -69,28 +81,44 @@ class Penalties:
         """Return the weighted penalties by name, each ``(B,)`` and ≥ 0. Differentiable in the
         latent and in both states."""
         weights = self.weights
-        columns = [pose.index_select(-1, self.feet.columns) for pose in (before.pose, after.pose)]
-        feet_before, feet_after = self.feet.place(torch.stack(columns) * self.std + self.mean)
-        velocity = self.character.root_velocity(after.pose)
-        step = self.feet.displacement(feet_before, feet_after, velocity)
-        slide = (step[..., 0].square() + step[..., 2].square() + 1e-10).sqrt()
-
-        height = torch.maximum(feet_before[..., 1], feet_after[..., 1])
-        skate = 100 * slide * contact_weight(height)
-        glide = 100 * slide.amin(dim=-1)
-        lower = 100 * feet_after[..., 1].amin(dim=-1)
+        allowed = self.allowed
+        skate, glide, lower = self.ground_motion(before.pose, after.pose)
+        skate = (skate - allowed.skate).clamp(min=0)
         excess = functional.softshrink(after.pose, RANGE).square().sum(dim=-1)
         terms = {
             "latent": self.latent_cost * latent.square().mean(dim=-1),
             "range": weights.range * excess.clamp(max=50),
             "skate": self.ground * weights.skate * skate.mean(dim=-1).clamp(max=2),
-            "glide": self.gliding * weights.glide * glide.clamp(max=3),
-            "floating": self.ground * weights.floating * (lower - 1.5).clamp(0, 3),
-            "sinking": self.ground * weights.sinking * (-0.5 - lower).clamp(0, 3),
+            "glide": self.gliding * weights.glide * (glide - allowed.glide).clamp(0, 3),
+            "floating": self.ground * weights.floating * (lower - allowed.high).clamp(0, 3),
+            "sinking": self.ground * weights.sinking * (allowed.low - lower).clamp(0, 3),
         }
+<<<<<<< HEAD
         if self.character.styles:
             layout = self.character.layout
             axes = self.character.style_axes
             away = axes.distance(after.pose[:, layout.body], after.pose[:, layout.style])
             terms["style"] = weights.style * (away - 1).clamp(0, 5)
         return terms
+=======
+
+    def ground_motion(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """How feet move over the ground between z-scored poses (B, D), in cm: the skate (B, F) of
+        each foot, the motion (B,) of the slowest one, and the height (B,) of the lowest one."""
+        columns = [pose.index_select(-1, self.feet.columns) for pose in (before, after)]
+        feet_before, feet_after = self.feet.place(torch.stack(columns) * self.std + self.mean)
+        step = self.feet.displacement(feet_before, feet_after, self.character.root_velocity(after))
+        slide = (step[..., 0].square() + step[..., 2].square() + 1e-10).sqrt()
+        height = torch.maximum(feet_before[..., 1], feet_after[..., 1])
+        skate = 100 * slide * contact_weight(height)
+        return skate, 100 * slide.amin(dim=-1), 100 * feet_after[..., 1].amin(dim=-1)
+
+    @torch.no_grad()
+    def allow(self, before: Tensor, after: Tensor) -> None:
+        """Let feet do at no cost what they do in 95 % of captured steps, from z-scored poses
+        ``before`` to ``after`` (N, D)."""
+        skate, glide, lower = self.ground_motion(before, after)
+        low, high = quantiles(lower, (0.05, 0.95))
+        most = quantiles(skate, (0.95,))[0]
+        self.allowed = Allowed(quantiles(glide, (0.95,))[0], most, high, low)
+>>>>>>> main

@@ -121,7 +121,7 @@ class TargetTask(Task[TargetGoal, TargetConfig]):
         distance = distance_to(after, goal.position)
         speed = self.desired_speed(distance)
         facing = facing_weight(distance)
-        terms = approach_reward(self.character, after, goal.position, speed, facing)
+        terms = approach_reward(self.character, after, goal.position, speed, facing, self.tolerance)
         return self.with_penalties(terms, before, latent, after)
 
     def goal_bounds(self) -> list[float]:

@@ -3,6 +3,8 @@
 ``python -m controller evaluate --task joystick --characters 64 --seconds 20 --json``
 
 ``python -m controller evaluate --all --data data/motion.npz --out results/``
+
+``python -m controller evaluate --task joystick --judge --data data/motion.npz``
 """
 
 from __future__ import annotations
@@ -19,11 +21,15 @@ import tyro
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
+from controller.core import files
 from controller.core.errors import ConfigError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.extractor import Extractor
-from controller.evaluation.figures import Control, evaluate
+from controller.evaluation.figures import Control, acting, evaluate
+from controller.evaluation.judge import pairs, report
+from controller.evaluation.judge.judging import Judge, check_task
+from controller.evaluation.judge.settings import JudgeConfig
 from controller.evaluation.results import suite, write
 from controller.evaluation.results.suite import SuiteConfig
 from controller.tasks import task_type
@@ -69,11 +75,19 @@ class Options:
     """With --all: the folder for results.json, results.md and pictures."""
     quick: bool = False
     """With --all: measure very little, only to show that everything runs."""
+    judge: bool = False
+    """Judge how natural a joystick policy moves: whether a small network can tell its motion along
+    captured clips from the captured motion."""
+    pairs: Path | None = None
+    """Draw captured and generated motion along the same clips, side by side, into this folder.
+    key.json there says which is which."""
+    judging: JudgeConfig = field(default_factory=JudgeConfig)
+    """With --judge or --pairs: how much is judged, and how."""
     suite: SuiteConfig = field(default_factory=SuiteConfig)
     """With --all: how much to measure, with numbers of characters and seconds of its own."""
     write: Path | None = None
     """With --all: the page whose block <!-- results --> gets the tables. The pictures are written
-    beside it."""
+    beside it. With --judge: the page whose block <!-- judge --> gets the tables."""
     readme: Path | None = None
     """With --all: the page whose block <!-- tasks --> gets a line for each task."""
 
@@ -86,8 +100,14 @@ class Options:
         """Raise :class:`ConfigError` about options that contradict each other. This is not done on
         construction because tyro would print such an error as a box of many lines."""
         for name in ("out", "quick", "write", "readme"):
-            if getattr(self, name) and not self.all:
+            if getattr(self, name) and not self.all and not (self.judge and name == "write"):
                 raise ConfigError(f"--{name} needs --all")
+        for name in ("judge", "pairs"):
+            if getattr(self, name) and (self.all or self.control != "policy" or not self.data):
+                raise ConfigError(
+                    f"--{name} needs --data, for the captured clips, and a policy, and cannot go "
+                    "with --all"
+                )
         if self.all and self.out is None:
             raise ConfigError("--all needs --out, the folder for its files")
         if self.all and (self.policy or self.control != "policy"):
@@ -117,6 +137,32 @@ def measure(options: Options) -> dict[str, Any]:
         path = options.policy or folder.policy(kind.name)
         control, simulation = Policy.load_at_task(path, character, kind)
     return evaluate(simulation, control, options.characters, options.seconds, options.seed, data)
+
+
+def judge(options: Options) -> dict[str, Any]:
+    """The judgement of the options' policy, if it is asked for, and the key of the pairs."""
+    assert options.data is not None
+    kind = task_type(options.task)
+    check_task(kind)
+    if options.pairs:
+        pairs.check_folder(options.pairs)
+    if options.write:
+        files.split_block(options.write, report.BLOCK)
+    folder = CharacterFolder.open(options.character)
+    character = Character.load(options.mvae or folder.mvae)
+    path = options.policy or folder.policy(kind.name)
+    policy, simulation = Policy.load_at_task(path, character, kind)
+    data = MotionDataset.load(options.data)
+    bench = Judge(character, data, options.judging, options.seed)
+    act = acting(simulation, policy)
+    results: dict[str, Any] = {}
+    if options.judge:
+        results = {"task": kind.name, "policy": str(path), **bench.judge(act)}
+    if options.pairs:
+        results["pairs"] = pairs.draw_pairs(bench, act, options.pairs)
+    if options.write:
+        report.fill_page(results, options.write)
+    return results
 
 
 def measure_all(options: Options) -> dict[str, Any]:
@@ -171,6 +217,11 @@ def main() -> None:
     if options.all:
         results = measure_all(options)
         print(json.dumps(results) if options.json else f"{options.out}")
+        return
+    if options.judge or options.pairs:
+        results = judge(options)
+        said = report.text(results) if options.judge else f"{options.pairs}"
+        print(json.dumps(results, allow_nan=False) if options.json else said)
         return
     figures = measure(options)
     print(json.dumps(figures) if options.json else table(figures))
