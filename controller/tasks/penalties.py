@@ -93,14 +93,12 @@ class Penalties:
             "floating": self.ground * weights.floating * (lower - allowed.high).clamp(0, 3),
             "sinking": self.ground * weights.sinking * (allowed.low - lower).clamp(0, 3),
         }
-<<<<<<< HEAD
         if self.character.styles:
             layout = self.character.layout
             axes = self.character.style_axes
             away = axes.distance(after.pose[:, layout.body], after.pose[:, layout.style])
             terms["style"] = weights.style * (away - 1).clamp(0, 5)
         return terms
-=======
 
     def ground_motion(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """How feet move over the ground between z-scored poses (B, D), in cm: the skate (B, F) of
@@ -121,4 +119,3 @@ class Penalties:
         low, high = quantiles(lower, (0.05, 0.95))
         most = quantiles(skate, (0.95,))[0]
         self.allowed = Allowed(quantiles(glide, (0.95,))[0], most, high, low)
->>>>>>> main
