@@ -312,7 +312,8 @@ class Session:
         if count > 1:  # two of them may have the same name
             policy = f"P {policy} ({player.chosen + 1}/{count})"
         name = f"{GAMES.key(game.name)} {game.title}".strip()
-        return "   ".join(filter(None, (self.who(), name, game.status, policy)))
+        style = player.style.status if player.style else ""
+        return "   ".join(filter(None, (self.who(), name, game.status, policy, style)))
 
     def who(self) -> str:
         """The character, and its licence if that forbids commercial use."""

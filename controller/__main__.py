@@ -46,6 +46,10 @@ COMMANDS = {
         "controller.evaluation.diagnosis.diagnose:main",
         "report whether a motion VAE is healthy, and why",
     ),
+    "styles": Command(
+        "controller.evaluation.styles:main",
+        "measure whether a motion VAE moves in the styles that it is asked for",
+    ),
     "evaluate": Command(
         "controller.evaluation.results.evaluate:main",
         "measure policies and motion at one task or at all",

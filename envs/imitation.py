@@ -126,7 +126,7 @@ class Reference(NamedTuple):
     def of(cls, data: MotionDataset, character: Character, smoothing: float) -> Reference:
         """The training clips of ``data`` and their mirror images, with velocities smoothed over
         ``smoothing`` frames. Raises DataError if the data are of another skeleton."""
-        data.require_skeleton(character.skeleton, "the motion VAE")
+        data.require_layout(character.layout, "the motion VAE")
         poses, clips = data.split(held_out=False)
         parts = []
         for clip in clips:

@@ -9,6 +9,7 @@ from synthetic import data, layout, model
 from torch import Tensor
 
 from controller.data.windows import Windows
+from controller.dynamics.style_axes import axes_apart
 from controller.motion.feet import Feet
 from controller.training.free_running import FreeRunning
 from controller.training.sliced_wasserstein import NEAR, SlicedWasserstein
@@ -83,6 +84,27 @@ def test_following_its_gradient_brings_a_set_to_the_other() -> None:
     torch.testing.assert_close(ours.detach().std(dim=0), cloud().std(dim=0), rtol=0.15, atol=0)
 
 
+def test_axes_apart_are_those_by_which_kinds_differ() -> None:
+    """Three kinds that differ along the first two of four axes, the second of which is wide."""
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.tensor([[-4.0, 0, 0, 0], [4.0, 0, 0, 0], [0.0, 6, 0, 0]])
+    deviations = torch.tensor([1.0, 2.0, 3.0, 0.5])
+    kinds = [c + deviations * torch.randn(4000, 4, generator=generator) for c in centres]
+    axes = axes_apart(kinds)
+    assert axes.shape == (4, 2)
+    torch.testing.assert_close((kinds[0] @ axes).std(dim=0), torch.ones(2), atol=0.05, rtol=0)
+    assert abs(float(axes[0, 0])) == pytest.approx(1.0, abs=0.05)
+    assert abs(float(axes[1, 1])) == pytest.approx(0.5, abs=0.05)
+    assert float(axes[2:].abs().max()) < 0.05
+
+    measure = SlicedWasserstein(cloud(4000), lambda poses: poses[:, 2:], torch.eye(3)[:, :1])
+    slices = measure.slices(16, torch.Generator().manual_seed(1))
+    shift = torch.tensor([2.0, 0.0, 0.0])
+    plain = distance()(cloud() + shift, cloud(), slices)
+    both = measure(cloud() + shift, cloud(), slices)
+    assert float(both - plain) == pytest.approx(2 - NEAR / 2, abs=1e-4)
+
+
 # -- the pool --------------------------------------------------------------------------------------
 
 
@@ -105,7 +127,8 @@ def test_poses_drawn_go_on_and_the_rest_stay() -> None:
         BATCH,
         model().config.latent,
     )
-    assert len(free.captured) == len(free.rest) + 2 * BATCH == POOL + BATCH
+    assert free.captured.shape[1] == free.rest.shape[1] + 2 * BATCH == POOL + BATCH
+    assert len(free.captured) == len(free.rest) == 1  # a single group, without styles
     pool.put_back(free.scores + 0.125, STEPS)
     moved = (pool.poses != before).any(dim=1)
     assert int(moved.sum()) == BATCH and set(moved.nonzero().flatten().tolist()) == set(

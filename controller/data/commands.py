@@ -17,7 +17,7 @@ import tyro
 
 from controller.core import files
 from controller.core.errors import DataError, require
-from controller.data import catalogue, contact_sheet, fetch, sources, target, transfer
+from controller.data import catalogue, contact_sheet, fetch, labels, sources, target, transfer
 from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import ClipEntry, MotionDataset, build
 from controller.data.measures import captured_figures
@@ -84,6 +84,12 @@ class Build:
     """A .toml or .json file with a table `roles` that says what joints are, such as
     `joint_7 = "left_leg_upper"`. It wins over what the names and the skeleton suggest. All roles
     are in `controller/motion/overrides.py`."""
+    labels: str | None = None
+    """A regular expression whose group `style` finds the style of each clip in its name, such as
+    `walk_(?P<style>[a-z]+)_`. A model that is trained on labelled clips moves in any of their
+    styles."""
+    merge: tuple[str, ...] = ()
+    """Styles with two names, such as `elderly=old`: what is found as the first gets the second."""
     skeleton: Path | None = None
     """A data set (.npz), or a motion file or folder, onto whose skeleton all bodies are retargeted.
     By default the body with the most frames stays, and others are left out."""
@@ -100,6 +106,8 @@ class Build:
         require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
         allowed = "frames a second, 1 to 1000"
         require(self.fps is None or 1 <= self.fps <= 1000, "fps", self.fps, allowed)
+        allowed = "nothing without --labels"
+        require(self.labels is not None or not self.merge, "merge", self.merge, allowed)
         overrides = RoleOverrides() if self.roles is None else load_overrides(self.roles)
         settings = CanonicalSettings(
             self.up, self.forward, self.unit, self.height, overrides, self.keep_fingers
@@ -113,6 +121,9 @@ class Build:
         roles = Roles.of(skeleton)
         name = ", ".join(path.resolve().name for path in self.source)
         data = build(motion.clips, name, skeleton, motion.trips)
+        if self.labels is not None:
+            names = [clip.name for clip in data.clips]
+            data = data.labelled(labels.styles_of(names, self.labels, self.merge))
         data = replace(data, retargeting=transfer.summary(motion.transfers))
         data = data.assigned(self.hold_out, self.train_on).trainable()
         for note in (*motion.notes, *data.notes):
@@ -136,6 +147,7 @@ class Build:
             f"({_minutes(held_out):.1f} held out), "
             f"{len(data.layout.skeleton)} joints, {data.layout.size} values a pose"
         )
+        print_styles(data)
 
     @staticmethod
     def print_retargeting(data: MotionDataset) -> None:
@@ -180,6 +192,7 @@ class Info:
         print(f"joints: {', '.join(skeleton.names)}")
         held_out = [clip.name for clip in data.select(held_out=True)]
         print(f"held out: {', '.join(held_out) or 'none'}")
+        print_styles(data)
         self.print_figures(data)
         if self.sheet:
             contact_sheet.draw(data, chosen, self.sheet)
@@ -219,6 +232,18 @@ class Info:
             return [clip for clip in data.clips if any(name in clip.name for name in self.clips)]
         step = max(1, len(data.clips) // 8)
         return list(data.clips[::step][:8])
+
+
+def print_styles(data: MotionDataset) -> None:
+    """Print the number of clips and the minutes of each style, in a line; nothing without
+    labels."""
+    clips = list(zip(data.clips, data.labels(), strict=False))
+    parts = []
+    for number, name in enumerate(data.layout.styles):
+        lengths = [clip.length for clip, label in clips if label == number]
+        parts.append(f"{name} {len(lengths)} ({_minutes(sum(lengths)):.1f} min)")
+    if parts:
+        print(f"styles: {', '.join(parts)}")
 
 
 def _minutes(poses: int) -> float:

@@ -25,6 +25,7 @@ from controller.data.cleaning import (
     symmetric_skeleton,
 )
 from controller.data.roundtrip import RoundTrip, summary
+from controller.model.mixture import check_styles
 from controller.model.normalizer import Normalizer
 from controller.motion.pose import FPS, PoseLayout, encode
 from controller.motion.skeleton import Clip, Skeleton
@@ -61,6 +62,9 @@ class MotionDataset:
 
     source  name of the folder that they were built from
     notes   a sentence for each clip that was left out or cut
+
+    If the layout names styles, each clip's poses end with the weights of its own style: 1, and 0
+    for the others.
     """
 
     layout: PoseLayout
@@ -109,6 +113,8 @@ class MotionDataset:
             part = getattr(self.layout, name)
             std[part] = std[part].clamp(min=floor)
         mean = poses.double().mean(dim=0).float()
+        std[self.layout.style] = 1.0  # weights are seen as they are
+        mean[self.layout.style] = 0.0
         return Normalizer(mean, std, poses.amin(dim=0), poses.amax(dim=0))
 
     def assigned(self, hold_out: Sequence[str], train_on: Sequence[str]) -> MotionDataset:
@@ -152,7 +158,23 @@ class MotionDataset:
         same model."""
         digest = hashlib.sha256(self.poses.numpy().tobytes())
         digest.update(json.dumps([self.clip_rows(), self.layout.skeleton.to_dict()]).encode())
+        digest.update(json.dumps(self.layout.styles).encode() if self.layout.styles else b"")
         return digest.hexdigest()
+
+    def labels(self) -> list[int]:
+        """The number of each clip's style, from 0; empty without styles."""
+        if not self.layout.styles:
+            return []
+        return [int(self.poses[clip.start, self.layout.style].argmax()) for clip in self.clips]
+
+    def labelled(self, names: Sequence[str]) -> MotionDataset:
+        """The same data with the name of a style for each clip. Raises ConfigError unless there
+        are two or more different ones."""
+        styles = check_styles(sorted(set(names)))
+        layout = PoseLayout(self.layout.skeleton, styles)
+        numbers = [styles.index(name) for name in names]
+        poses = with_labels(self.poses[:, layout.body], self.clips, numbers, len(styles))
+        return replace(self, layout=layout, poses=poses)
 
     def clip_rows(self) -> list[list[str | int | bool]]:
         """The clips as plain lists, for JSON."""
@@ -162,6 +184,14 @@ class MotionDataset:
         """Raise DataError unless the data are of this skeleton; ``whose`` names its owner."""
         if self.layout.skeleton.to_dict() != skeleton.to_dict():
             raise DataError(f"the data {self.source} are of another skeleton than {whose}")
+
+    def require_layout(self, layout: PoseLayout, whose: str) -> None:
+        """Raise DataError unless the data are of this layout's skeleton and styles."""
+        self.require_skeleton(layout.skeleton, whose)
+        if self.layout.styles != layout.styles:
+            ours = ", ".join(self.layout.styles) or "no styles"
+            theirs = ", ".join(layout.styles) or "none"
+            raise DataError(f"the data {self.source} have {ours}, but {whose} has {theirs}")
 
     def save(self, path: Path) -> None:
         """Write an ``.npz`` without pickles, whole or not at all. Roles that were stated for the
@@ -176,8 +206,11 @@ class MotionDataset:
             "round_trip": self.round_trip,
             "retargeting": self.retargeting,
         }
+        if self.layout.styles:
+            header |= {"styles": self.layout.styles, "labels": self.labels()}
+        poses = self.poses[:, self.layout.body].numpy()
         with files.atomic(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, header=np.array(json.dumps(header)), poses=self.poses.numpy())
+            np.savez_compressed(file, header=np.array(json.dumps(header)), poses=poses)
 
     @classmethod
     def load(cls, path: Path) -> MotionDataset:
@@ -196,12 +229,14 @@ class MotionDataset:
                     f"{path}: format {header['format']!r} found; {FORMAT!r} expected; build it "
                     "again"
                 )
-            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
+            styles = check_styles(header.get("styles", ()))
+            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]), styles)
             clips = tuple(ClipEntry(*entry) for entry in header["clips"])
             source = header["source"]
             notes = tuple(header["notes"])
             round_trip = dict(header.get("round_trip", {}))
             retargeting = dict(header.get("retargeting", {}))
+            labels = [int(label) for label in header["labels"]] if styles else []
         except DataError:
             raise
         except Exception as error:
@@ -209,12 +244,30 @@ class MotionDataset:
                 f"{path}: not a motion data set ({type(error).__name__}: {first_line(error)})"
             ) from error
         rows = sum(clip.length for clip in clips)
-        if poses.shape != (rows, layout.size):
+        if poses.shape != (rows, layout.body.stop):
             raise DataError(
-                f"{path}: poses of shape {tuple(poses.shape)} found; ({rows}, {layout.size}) "
+                f"{path}: poses of shape {tuple(poses.shape)} found; ({rows}, {layout.body.stop}) "
                 "expected"
             )
+        if styles:
+            if len(labels) != len(clips) or not set(labels) <= set(range(len(styles))):
+                raise DataError(
+                    f"{path}: its labels are not one of {len(styles)} styles for each of its "
+                    f"{len(clips)} clips; build it again"
+                )
+            poses = with_labels(poses, clips, labels, len(styles))
         return cls(layout, poses, clips, source, notes, round_trip, retargeting)
+
+
+def with_labels(
+    poses: Tensor, clips: Sequence[ClipEntry], labels: Sequence[int], count: int
+) -> Tensor:
+    """``(N, D + count)``: poses ``(N, D)`` with the weights of ``count`` styles, of which each clip
+    has the one with its label, a number from 0."""
+    weights = poses.new_zeros(len(poses), count)
+    for clip, label in zip(clips, labels, strict=True):
+        weights[clip.rows, label] = 1.0
+    return torch.cat((poses, weights), dim=1)
 
 
 def is_held_out(name: str, one_in: int = HELD_OUT_ONE_IN) -> bool:

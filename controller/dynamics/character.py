@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from controller.core import checkpoint, checks, devices
-from controller.core.errors import CheckpointError, ConfigError, first_line
+from controller.core.errors import ActionError, CheckpointError, ConfigError, first_line
+from controller.dynamics.style_axes import StyleAxes
 from controller.model import variants
 from controller.model.fast import solo
 from controller.model.fast.replay import Replay
@@ -28,12 +29,21 @@ RANGE_MARGIN = 1.0
 the clamp, a policy that finds a way out of the data also leaves what the model has learned, and the
 pose explodes. Inside the data the clamp never acts."""
 
+WEIGHTS_SUM = 1e-3
+"""By how much the sum of the weights of styles may miss 1."""
+STYLE_CHARACTERS = 16
+"""Characters of each style whose free rollouts show what the style is."""
+STYLE_FRAMES = 120
+"""Frames of these rollouts, of which the second half counts."""
+STYLE_EVERY = 4
+"""Frames between two poses that count."""
+
 
 @dataclass(frozen=True)
 class CharacterState:
     """B characters at one moment.
 
-    pose      (B, D) z-scored
+    pose      (B, D) z-scored; the weights of styles, if the model has any, are its last columns
     position  (B, 2) metres, (x, z) of the hips' projection on the ground
     yaw       (B,) radians, the direction each faces
     """
@@ -55,6 +65,8 @@ class Character:
     fps          steps a second
     latent       size of the latent z
     codes        (K, latent) the vectors that z may be; None if z may be any vector
+    styles       names of the styles by whose weights it moves, the last columns of a pose; none
+                 for a model of motion without labels
     reset_poses  (R, D) z-scored poses to start from
     low, high    (D,) the range that poses are clamped to, z-scored
     header       of the checkpoint: configuration, provenance, figures
@@ -77,12 +89,36 @@ class Character:
         self.fps = FPS
         self.latent = model.config.latent
         self.codes = model.codes
+        self.styles = layout.styles
         self.low = model.normalizer.normalize(model.normalizer.low) - RANGE_MARGIN
         self.high = model.normalizer.normalize(model.normalizer.high) + RANGE_MARGIN
 
     @cached_property
     def _solo(self) -> SoloCharacter:
         return SoloCharacter(self.model, self.layout, self.low, self.high, 1 / self.fps)
+
+    @cached_property
+    def style_axes(self) -> StyleAxes:
+        """How near poses are to its styles, as its own free rollouts show them."""
+        return StyleAxes.of(self._own_styles())
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _own_styles(self) -> list[Tensor]:
+        """Z-scored poses ``(N, D)`` of each style, without weights: the same ones each time."""
+        device = self.reset_poses.device
+        generator = torch.Generator(device).manual_seed(0)
+        count = len(self.styles)
+        styles = torch.arange(count, device=device).repeat(STYLE_CHARACTERS)
+        state = self.reset(len(styles), generator)
+        state = self.with_style(state, torch.nn.functional.one_hot(styles, count))
+        poses = []
+        for frame in range(STYLE_FRAMES):
+            state = self.step(state, self.draw_latents(len(styles), generator))
+            if frame >= STYLE_FRAMES // 2 and frame % STYLE_EVERY == 0:
+                poses.append(state.pose[:, self.layout.body])
+        parts = torch.stack(poses).unflatten(1, (STYLE_CHARACTERS, count))
+        return list(parts.flatten(0, 1).unbind(1))
 
     @cached_property
     def _replay(self) -> Replay:
@@ -105,6 +141,34 @@ class Character:
         """Draw ``(count, latent)`` latents for a random walk: from N(0, I), or codes as often as
         they occur in captured motion."""
         return self.model.draw_latents(count, generator)
+
+    def style(self, state: CharacterState) -> Tensor:
+        """The weights ``(B, S)`` of the styles in which characters are asked to move."""
+        return state.pose[:, self.layout.style]
+
+    def with_style(self, state: CharacterState, weights: Tensor) -> CharacterState:
+        """The same characters, asked to move in other styles: weights ``(S,)`` or ``(B, S)``, none
+        negative, each row with a sum of 1. Raises ActionError for any other weights."""
+        weights = weights.to(state.pose)
+        if weights.dim() == 1:
+            weights = weights.expand(len(state), -1)
+        checks.check_rows("style", weights, len(state), len(self.styles), state.pose.dtype)
+        good = (weights >= 0).all() and ((weights.sum(dim=-1) - 1).abs() < WEIGHTS_SUM).all()
+        if not bool(good):
+            raise ActionError("style has weights that are negative, or whose sum is not 1")
+        pose = torch.cat((state.pose[:, self.layout.body], weights), dim=-1)
+        return replace(state, pose=pose)
+
+    def with_drawn_styles(
+        self, state: CharacterState, generator: torch.Generator
+    ) -> CharacterState:
+        """The same characters, each asked for one style drawn at random, whatever its pose; as they
+        are, with nothing drawn, if the model has no styles."""
+        if not self.styles:
+            return state
+        count = len(self.styles)
+        chosen = torch.randint(count, (len(state),), generator=generator, device=generator.device)
+        return self.with_style(state, torch.nn.functional.one_hot(chosen, count))
 
     def step(self, state: CharacterState, latent: Tensor) -> CharacterState:
         """The next state, 1/30 s later, for latents ``(B, latent)``.
@@ -191,9 +255,10 @@ class Character:
         device = devices.find(device)
         header, tensors = checkpoint.load(path, KIND)
         try:
-            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
+            config = MotionVAEConfig(**header["config"])
+            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]), config.styles)
             reset_poses = tensors.pop("reset_poses")
-            model = variants.build(layout.size, MotionVAEConfig(**header["config"]))
+            model = variants.build(layout.size, config)
             checks.check_tensors(path, KIND, tensors, model.state_dict())
             checks.check_reset_poses(path, KIND, reset_poses, layout.size)
             model.load_state_dict(tensors)

@@ -161,7 +161,7 @@ def evaluate(
     """
     character = simulation.character
     if data is not None:
-        data.require_skeleton(character.skeleton, "the character")
+        data.require_layout(character.layout, "the character")
     figures: dict[str, Any] = {
         "task": simulation.task.name,
         "characters": characters,

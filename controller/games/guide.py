@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.games import styles
 from controller.games.registry import GAMES
 from controller.motion.limits import Limits
 
@@ -22,6 +23,7 @@ def window_help(limits: Limits) -> str:
             "mouse drag, wheel\tturn the camera, zoom; the right button where the left one draws",
             "C\tcamera: orbit, chase (behind its back), above, all",
             "P\tthe next policy, if there are several",
+            styles.PAGE,
             "Space, R\tpause, reset",
             "game pad\tsticks walk and look, triggers fast and slow, shoulders turn, Back as Tab",
             "F1, Esc\tthis help, quit",

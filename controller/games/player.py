@@ -18,6 +18,7 @@ from controller.games.base import Game
 from controller.games.named_policy import NamedPolicy
 from controller.games.registry import GAMES
 from controller.games.settings import Settings
+from controller.games.styles import StyleChooser
 from controller.motion import geometry
 from controller.viewer.input.steering import Controls
 from controller.viewer.scene.pose import Pose
@@ -42,6 +43,7 @@ class Player:
     game        what is played
     policies    the policies that can play it
     chosen      the index of the policy that acts
+    style       the style of the one that is followed; None for a character without styles
     complaint   why the game or character chosen last does not play; empty if it does
     settings    of the games
     """
@@ -66,6 +68,7 @@ class Player:
         self._policies: dict[str, list[NamedPolicy]] = {}
         self._keys: Set[str] = frozenset()
         self.chosen = 0
+        self.style = StyleChooser(character.styles) if character.styles else None
         self.complaint = ""
         self.state = character.reset(1, self._random)
         self._play(task)
@@ -252,6 +255,9 @@ class Player:
             if name is not None:
                 self.choose(name)
 
+        if self.style is not None:
+            self.style.step(pressed, keys, self.seconds)
+            self.state = self._in_style(self.style)
         self.game.press(pressed)
         self.game.steer(Controls.of(keys, move), azimuth)
         self.state = self.game.step(self.state)
@@ -263,6 +269,12 @@ class Player:
         if self.game is not game or self.game.followed != followed:
             self._cut()
         return None
+
+    def _in_style(self, style: StyleChooser) -> CharacterState:
+        """The newest states, with the one that is followed asked for the chosen style."""
+        weights = self.character.style(self.state).clone()
+        weights[self.game.followed] = style.weights
+        return self.character.with_style(self.state, weights)
 
     def _update_scene(self) -> None:
         """Make the scene of the newest state."""

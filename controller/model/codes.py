@@ -38,7 +38,7 @@ class CodeEncoder(StepFeatures):
 
     def __init__(self, pose: int, config: MotionVAEConfig) -> None:
         super().__init__(pose, config)
-        self.output = Linear(pose + config.hidden, config.latent)
+        self.output = Linear(self.width, config.latent)
 
     def forward(self, previous: Tensor, following: Tensor) -> Tensor:
         return on_sphere(self.output(self.features(previous, following)))
@@ -78,7 +78,7 @@ class CodeVAE(MotionVAE):
 
     def encode(self, previous: Tensor, encoder_input: Tensor) -> tuple[Tensor, Tensor]:
         """The code of the step, ``(B, latent)``. It is certain: its log-variance is −∞."""
-        numbers = self.nearest(self.encoder(previous, encoder_input))
+        numbers = self.nearest(self.encoder(self.unstyled(previous), encoder_input))
         code = functional.embedding(numbers, self.codes)
         return code, torch.full_like(code, -torch.inf)
 
@@ -97,7 +97,7 @@ class CodeVAE(MotionVAE):
         together (sg: no gradient; van den Oord et al. 2017, equation 3), the pull of idle codes,
         and −log of the prior of the selected codes. All are means over latent units, as the KL is.
         """
-        vector = self.encoder(previous, encoder_input)
+        vector = self.encoder(self.unstyled(previous), encoder_input)
         numbers = self.nearest(vector)
         codes = self.codes
         code = functional.embedding(numbers, codes)

@@ -8,6 +8,7 @@ protocol: ``encoder_input``, ``encode``, ``decode``, ``loss``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -25,6 +26,20 @@ ROWS = 256
 times as wide as a layer's inputs; those of more characters do not fit the caches."""
 
 Variant = Literal["mixture", "plain", "specialists", "codes", "window"]
+
+
+MOST_STYLES = 256
+
+
+def check_styles(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of styles as a tuple; ConfigError unless they are none, or two or more different
+    ones, each a word of at most 40 characters."""
+    names = tuple(names)
+    words = all(isinstance(name, str) and 0 < len(name) <= 40 for name in names)
+    allowed = f"no names, or 2 to {MOST_STYLES} different ones of at most 40 characters"
+    good = words and len(set(names)) == len(names) and len(names) != 1
+    require(good and len(names) <= MOST_STYLES, "styles", names, allowed)
+    return names
 
 
 @dataclass(frozen=True)
@@ -57,8 +72,12 @@ class MotionVAEConfig:
     latent_once: bool = False
     """Whether z enters only the first layer of the decoder of a plain or window variant, where it
     is easily ignored."""
+    styles: tuple[str, ...] = ()
+    """Names of the styles by whose weights motion is conditioned: those of the data that it is
+    trained on, not a setting."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "styles", check_styles(self.styles))
         variants = get_args(Variant)
         require(self.variant in variants, "variant", self.variant, ", ".join(variants))
         require(2 <= self.codes <= 4096, "codes", self.codes, "2 to 4096")
@@ -71,21 +90,30 @@ class MotionVAEConfig:
         can_skip = self.variant in ("plain", "window")
         allowed = f"False with the variant {self.variant!r}"
         require(can_skip or not self.latent_once, "latent_once", True, allowed)
+        allowed = "none with the variant 'window'"
+        require(not self.styles or self.variant != "window", "styles", self.styles, allowed)
+
+    @property
+    def controls(self) -> int:
+        """Width of what enters every layer of a decoder: z and the weights of styles."""
+        return self.latent + len(self.styles)
 
 
 class StepFeatures(nn.Module):
-    """(previous pose, next pose) → ``(B, pose + hidden)``: the next pose, and the output of two
-    layers that see both poses.
+    """(previous pose, next pose) → ``(B, pose + S + hidden)``: the next pose with the weights of S
+    styles, and the output of two layers that see both poses.
 
-    ``linear`` is the class of the layers.
+    ``pose`` is the width of a pose without the weights. ``linear`` is the class of the layers.
     """
 
     def __init__(
         self, pose: int, config: MotionVAEConfig, linear: type[nn.Linear] = Linear
     ) -> None:
         super().__init__()
-        self.first = linear(2 * pose, config.hidden)
-        self.second = linear(pose + config.hidden, config.hidden)
+        following = pose + len(config.styles)
+        self.first = linear(following + pose, config.hidden)
+        self.second = linear(following + config.hidden, config.hidden)
+        self.width = following + config.hidden
 
     def features(self, previous: Tensor, following: Tensor) -> Tensor:
         hidden = functional.elu(self.first(torch.cat((following, previous), dim=-1)), inplace=True)
@@ -94,15 +122,15 @@ class StepFeatures(nn.Module):
 
 
 class Encoder(StepFeatures):
-    """(previous pose, next pose) → mean and log-variance of z, ``(B, latent)``. The next pose
-    enters every layer."""
+    """(previous pose, next pose) → mean and log-variance of z, ``(B, latent)``. The next pose, and
+    with it the weights of styles, enters every layer."""
 
     def __init__(
         self, pose: int, config: MotionVAEConfig, linear: type[nn.Linear] = Linear
     ) -> None:
         super().__init__(pose, config, linear)
-        self.mean = linear(pose + config.hidden, config.latent)
-        self.log_variance = linear(pose + config.hidden, config.latent)
+        self.mean = linear(self.width, config.latent)
+        self.log_variance = linear(self.width, config.latent)
 
     def forward(self, previous: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(previous, following)
@@ -125,7 +153,7 @@ class ExpertLinear(nn.Module):
 
 class Decoder(nn.Module):
     """(z, previous pose) → next pose. z enters every layer of every expert, so that it cannot be
-    ignored.
+    ignored. If there are styles, z is followed by their weights: ``(B, latent + S)``.
 
     ``linear`` is the class of the gate's layers, ``expert_linear`` that of the experts'.
     """
@@ -139,15 +167,16 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         self.gate = nn.Sequential(
-            linear(config.latent + pose, config.gate_hidden),
+            linear(config.controls + pose, config.gate_hidden),
             nn.ELU(inplace=True),
             linear(config.gate_hidden, config.gate_hidden),
             nn.ELU(inplace=True),
             linear(config.gate_hidden, config.experts),
         )
-        self.first = expert_linear(config.experts, config.latent + pose, config.hidden)
-        self.second = expert_linear(config.experts, config.latent + config.hidden, config.hidden)
-        self.output = expert_linear(config.experts, config.latent + config.hidden, pose)
+        controls = config.controls
+        self.first = expert_linear(config.experts, controls + pose, config.hidden)
+        self.second = expert_linear(config.experts, controls + config.hidden, config.hidden)
+        self.output = expert_linear(config.experts, controls + config.hidden, pose)
 
     def blend(self, latent: Tensor, previous: Tensor) -> Tensor:
         """The experts' shares ``(B, E)`` of the next pose: none is negative, and they sum to 1."""
@@ -176,7 +205,9 @@ class StepLoss(NamedTuple):
 
 
 class MotionVAE(nn.Module):
-    """Encoder, decoder and statistics, for poses of ``pose`` values.
+    """Encoder, decoder and statistics, for poses of ``pose`` values, the last of which are the
+    weights of the styles, if the configuration names any. A decoded pose has the weights of the
+    pose before it.
 
     ``past`` and ``future`` say how many captured poses before and after the current one the encoder
     may see. Here it sees one, the next pose, which it encodes.
@@ -191,8 +222,9 @@ class MotionVAE(nn.Module):
         super().__init__()
         self.config = config
         self.normalizer = normalizer or Normalizer.blank(pose)
-        self.encoder = self.make_encoder(pose)
-        self.decoder = self.make_decoder(pose)
+        self.body = pose - len(config.styles)
+        self.encoder = self.make_encoder(self.body)
+        self.decoder = self.make_decoder(self.body)
 
     def make_encoder(self, pose: int) -> nn.Module:
         return Encoder(pose, self.config)
@@ -222,14 +254,30 @@ class MotionVAE(nn.Module):
     def encode(self, previous: Tensor, encoder_input: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean and log-variance ``(B, latent)`` of the step from z-scored poses
         ``previous`` (B, D)."""
-        return self.encoder(previous, encoder_input)
+        return self.encoder(self.unstyled(previous), encoder_input)
 
     def decode(self, latent: Tensor, previous: Tensor) -> Tensor:
-        """The next z-scored pose ``(B, D)``."""
+        """The next z-scored pose ``(B, D)``, with the weights of styles that ``previous`` has."""
         if torch.is_grad_enabled() or len(latent) <= ROWS or latent.device.type != "cpu":
-            return self.decoder(latent, previous)
+            return self.styled(self.decoder(*self.inputs(latent, previous)), previous)
         parts = zip(latent.split(ROWS), previous.split(ROWS), strict=True)
-        return torch.cat([self.decoder(z, pose) for z, pose in parts])
+        return torch.cat(
+            [self.styled(self.decoder(*self.inputs(z, pose)), pose) for z, pose in parts]
+        )
+
+    # -- styles ------------------------------------------------------------------------------------
+
+    def unstyled(self, pose: Tensor) -> Tensor:
+        """Poses ``(..., D)`` without the weights of styles."""
+        return pose[..., : self.body] if self.config.styles else pose
+
+    def styled(self, body: Tensor, pose: Tensor) -> Tensor:
+        """Poses without weights of styles, with those of ``pose`` (..., D)."""
+        return torch.cat((body, pose[..., self.body :]), dim=-1) if self.config.styles else body
+
+    def inputs(self, latent: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
+        """What a decoder takes: z with the weights of styles, and the pose without them."""
+        return self.styled(latent, previous), self.unstyled(previous)
 
     def loss(
         self,
@@ -253,7 +301,7 @@ class MotionVAE(nn.Module):
         """The predicted next pose (B, D), and the loss of its difference from the captured
         ``following`` one."""
         predicted = self.decode(latent, previous)
-        return predicted, functional.mse_loss(predicted, following)
+        return predicted, functional.mse_loss(self.unstyled(predicted), self.unstyled(following))
 
     def draw_latents(self, count: int, generator: torch.Generator) -> Tensor:
         """``(count, latent)`` latents for a random walk, drawn from the prior."""
@@ -266,7 +314,9 @@ class MotionVAE(nn.Module):
 
     def blend(self, latent: Tensor, previous: Tensor) -> Tensor | None:
         """Shares ``(B, E)`` of the experts, or specialists, in the next pose; None without them."""
-        return self.decoder.blend(latent, previous) if isinstance(self.decoder, Decoder) else None
+        if not isinstance(self.decoder, Decoder):
+            return None
+        return self.decoder.blend(*self.inputs(latent, previous))
 
     def information(self, mean: Tensor, log_variance: Tensor) -> Tensor:
         """How much z says about a step, in nats: the KL of posteriors ``(B, latent)`` from the

@@ -17,8 +17,8 @@ class PlainDecoder(nn.Module):
 
     def __init__(self, pose: int, config: MotionVAEConfig) -> None:
         super().__init__()
-        self.later_latent = 0 if config.latent_once else config.latent
-        self.first = Linear(config.latent + pose, config.hidden)
+        self.later_latent = 0 if config.latent_once else config.controls
+        self.first = Linear(config.controls + pose, config.hidden)
         self.second = Linear(self.later_latent + config.hidden, config.hidden)
         self.output = Linear(self.later_latent + config.hidden, pose)
 

@@ -64,10 +64,11 @@ class SpecialistsVAE(MotionVAE):
         learns more from the kinds of step in which its coefficient is larger (Jacobs et al. 1991,
         equation 1.2).
         """
-        coefficients = self.decoder.coefficients(latent, previous)
-        poses = self.decoder.every(latent, previous)
-        errors = (poses - following[:, None]).square().mean(dim=-1)
+        inputs = self.inputs(latent, previous)
+        coefficients = self.decoder.coefficients(*inputs)
+        poses = self.decoder.every(*inputs)
+        errors = (poses - self.unstyled(following)[:, None]).square().mean(dim=-1)
 
         rows = torch.arange(len(poses), device=poses.device)
         selected = poses[rows, coefficients.argmax(dim=-1)]
-        return selected, (coefficients * errors).sum(dim=-1).mean()
+        return self.styled(selected, previous), (coefficients * errors).sum(dim=-1).mean()

@@ -12,6 +12,8 @@ the ground; +Z: the way it faces; +X: its left; Ling et al. 2020, section 3):
 |               |       |            | the facing frame of t                                     |
 | orientations  | 6·J   | –          | joint orientations in the facing frame of t, as 6D (Zhou  |
 |               |       |            | et al. 2019)                                              |
+| style         | S     | –          | weights of S styles, with a sum of 1, for motion whose    |
+|               |       |            | clips are labelled; what is asked for, never predicted    |
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ class PoseLayout:
     parts are slices."""
 
     skeleton: Skeleton
+    styles: tuple[str, ...] = ()
+    """Names of the styles whose weights are at the end of each pose; none without labels."""
 
     @cached_property
     def roles(self) -> Roles:
@@ -55,7 +59,7 @@ class PoseLayout:
     @cached_property
     def size(self) -> int:
         """The width of a pose vector, D."""
-        return 3 + 12 * self.joints
+        return self.style.stop
 
     root_velocity = slice(0, 3)
 
@@ -75,6 +79,17 @@ class PoseLayout:
     @cached_property
     def orientations(self) -> slice:
         return slice(3 + 6 * self.joints, 3 + 12 * self.joints)
+
+    @cached_property
+    def style(self) -> slice:
+        """The weights of :attr:`styles`."""
+        start = self.orientations.stop
+        return slice(start, start + len(self.styles))
+
+    @cached_property
+    def body(self) -> slice:
+        """All columns but the weights of styles: what a motion VAE predicts."""
+        return slice(0, self.orientations.stop)
 
     @cached_property
     def feet(self) -> tuple[int, ...]:
@@ -121,6 +136,7 @@ class PoseLayout:
         # column.
         six = pose[..., self.orientations].unflatten(-1, (self.joints, 6))[..., swap, :]
         parts.append((six * torch.cat((-sign, sign))).flatten(-2))
+        parts.append(pose[..., self.style])
         return torch.cat(parts, dim=-1)
 
 
@@ -163,7 +179,8 @@ def encode(layout: PoseLayout, clip: Clip) -> Tensor:
     """The T−1 poses ``(T−1, D)`` of a clip of T frames; the first frame only gives the second its
     velocities.
 
-    The clip must be in metres, with the floor at y = 0. Raises DataError if its joints are not
+    The clip must be in metres, with the floor at y = 0. Weights of styles are not among the
+    columns. Raises DataError if its joints are not
     those of the layout.
     """
     if clip.skeleton.names != layout.skeleton.names:

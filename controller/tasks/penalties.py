@@ -39,6 +39,10 @@ class PenaltyWeights:
     hovering."""
     sinking: float = 0.06
     """On how far the lower foot is below −0.5 cm, in cm, at most 3."""
+    style: float = 0.5
+    """On how far the pose is from the style that is asked for, beyond one deviation, in deviations,
+    at most 5. z can undo a style, and a policy without this penalty does. Characters without styles
+    have none."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Penalties:
         skate, glide, lower = self.ground_motion(before.pose, after.pose)
         skate = (skate - allowed.skate).clamp(min=0)
         excess = functional.softshrink(after.pose, RANGE).square().sum(dim=-1)
-        return {
+        terms = {
             "latent": self.latent_cost * latent.square().mean(dim=-1),
             "range": weights.range * excess.clamp(max=50),
             "skate": self.ground * weights.skate * skate.mean(dim=-1).clamp(max=2),
@@ -89,6 +93,12 @@ class Penalties:
             "floating": self.ground * weights.floating * (lower - allowed.high).clamp(0, 3),
             "sinking": self.ground * weights.sinking * (allowed.low - lower).clamp(0, 3),
         }
+        if self.character.styles:
+            layout = self.character.layout
+            axes = self.character.style_axes
+            away = axes.distance(after.pose[:, layout.body], after.pose[:, layout.style])
+            terms["style"] = weights.style * (away - 1).clamp(0, 5)
+        return terms
 
     def ground_motion(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """How feet move over the ground between z-scored poses (B, D), in cm: the skate (B, F) of

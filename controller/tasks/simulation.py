@@ -56,8 +56,10 @@ class Simulation(Generic[Goal]):
 
     def reset(self, batch: int, generator: torch.Generator) -> tuple[CharacterState, Goal]:
         """Return fresh states, at the origin unless the task places them elsewhere, and goals for
-        them."""
-        state = self.task.begin(self.character.reset(batch, generator), generator)
+        them. Styles, if the character has any, are drawn at random: a policy must also bring it
+        from the pose of one style to another."""
+        fresh = self.character.with_drawn_styles(self.character.reset(batch, generator), generator)
+        state = self.task.begin(fresh, generator)
         return state, self.task.draw_goal(state, generator)
 
     def observe(self, state: CharacterState, goal: Goal) -> Tensor:

@@ -66,6 +66,9 @@ class FreeSteps:
     free_renewal: float = 0.003
     """The chance per step that a captured pose replaces a pose of the pool: 0.003 is once in 11
     s."""
+    free_restyle: float = 0.01
+    """With styles, the chance per step that a pose of the pool is replaced by one that is asked to
+    move in another style than before, to learn the way from style to style."""
     free_from_epoch: int = 30
     """Epochs after which free steps begin. From them, a model that does not walk yet learns to
     stand."""
@@ -77,8 +80,9 @@ class FreeSteps:
         _require_at_least(self, 0, "free_steps")
         allowed = f"free_batch ({self.free_batch}) or more"
         require(self.free_pool >= self.free_batch, "free_pool", self.free_pool, allowed)
-        chance = 0 <= self.free_renewal <= 1
-        require(chance, "free_renewal", self.free_renewal, "a chance from 0 to 1")
+        for name in ("free_renewal", "free_restyle"):
+            chance = getattr(self, name)
+            require(0 <= chance <= 1, name, chance, "a chance from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,9 @@ class TrainConfig:
     balance: float = 0.3
     """How much more often rare speeds and turns are drawn: a window's weight is (count of its bin
     in a histogram)^−balance."""
+    style_balance: float = 0.5
+    """How much more often rare styles are drawn: a style's weight is (its share of the data)^(1 −
+    style_balance)."""
     seed: int = 1
     """Seed of initialisation, windows, coins and noise."""
 
@@ -143,6 +150,8 @@ class TrainConfig:
         _require_at_least(self, 1, "epochs", "rollouts_per_epoch", "rollout", "batch")
         allowed = "0 (as captured) to 1 (all speeds and turns equally often)"
         require(0 <= self.balance <= 1, "balance", self.balance, allowed)
+        allowed = "0 (as captured) to 1 (all styles equally often)"
+        require(0 <= self.style_balance <= 1, "style_balance", self.style_balance, allowed)
         self.teacher.check(self.epochs)
         self.kl.check(self.epochs)
 

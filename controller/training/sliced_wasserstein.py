@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from controller.dynamics.style_axes import SMALLEST
+
 EXPLAINED = 0.99
 """Share of the captured poses' variance in the principal axes among which slices are drawn."""
-SMALLEST = 0.3
-"""Smallest deviation (of z-scored poses) by which a principal axis is whitened: the finest axes
-would otherwise weigh as much as a stride."""
 NEAR = 0.3
 """Deviations below which the distance counts by its square, so that its gradient vanishes with
 it."""
@@ -25,11 +24,19 @@ class SlicedWasserstein:
 
     Directions are drawn among the whitened principal axes of ``captured`` z-scored poses (N, D).
     ``watched`` computes a few columns (N, W) of poses which are always compared as well: what
-    matters most may be three of some hundred values.
+    matters most may be three of some hundred values. So are the projections on the columns of
+    ``apart`` (D, A), along which kinds of captured poses lie apart
+    (:mod:`controller.dynamics.style_axes`).
     """
 
-    def __init__(self, captured: Tensor, watched: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        captured: Tensor,
+        watched: Callable[[Tensor], Tensor],
+        apart: Tensor | None = None,
+    ) -> None:
         self.watched = watched
+        self.apart = apart
         self.deviation = watched(captured).std(dim=0)
         self.centre = captured.mean(dim=0)
 
@@ -53,11 +60,16 @@ class SlicedWasserstein:
         theirs = ascending(self._columns(captured, slices))
         distance = functional.smooth_l1_loss(ours, theirs, reduction="none", beta=NEAR).mean(dim=0)
         count = slices.shape[1]
-        return distance[:count].mean() + distance[count:].mean()
+        watched = count + len(self.deviation)
+        total = distance[:count].mean() + distance[count:watched].mean()
+        return total if self.apart is None else total + distance[watched:].mean()
 
     def _columns(self, poses: Tensor, slices: Tensor) -> Tensor:
         projected = (poses - self.centre) @ slices
-        return torch.cat((projected, self.watched(poses) / self.deviation), dim=1)
+        columns = [projected, self.watched(poses) / self.deviation]
+        if self.apart is not None:
+            columns.append((poses - self.centre) @ self.apart)
+        return torch.cat(columns, dim=1)
 
 
 def ascending(columns: Tensor) -> Tensor:

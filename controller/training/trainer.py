@@ -55,6 +55,7 @@ class Trainer:
         """``precision`` bf16 lets torch compute in bfloat16 where that is known to be safe;
         ``compiled`` compiles the networks; with ``skips``, rollouts whose loss or gradient is not
         finite are left out and counted. DataError if ``data`` cannot be trained on."""
+        config = replace(config, model=replace(config.model, styles=data.layout.styles))
         self.data = data
         self.limits = measures.limits(data)
         self.config = config
@@ -76,7 +77,13 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed)
 
         length = self.model.past + config.rollout + self.model.future
-        self.windows = Windows(*data.split(held_out=False), length, config.balance)
+        self.windows = Windows(
+            *data.split(held_out=False),
+            length,
+            config.balance,
+            len(self.layout.styles),
+            config.style_balance,
+        )
         self.held_out = Windows(*data.split(held_out=True), length)
         self.free_running = self._free_running()
         self.unroll = Unroll(self.model, self.layout, self.device, self.free_running.distance)
@@ -104,13 +111,18 @@ class Trainer:
         generator = self.generator.manual_seed(self.config.seed)
         feet = Feet(self.layout, self.device)
         free = self.config.free
+        styles = self.layout.styles
+        # Each style's part of the pool has as many poses again as are drawn from it.
+        size = max(free.free_pool, 2 * free.free_batch * len(styles))
         return FreeRunning(
             self.windows,
             self.model.normalizer,
             feet,
-            free.free_pool,
+            size,
             free.free_renewal,
             generator,
+            styles,
+            free.free_restyle,
         )
 
     def _renew_free_running(self) -> None:
@@ -265,8 +277,12 @@ class Trainer:
         return self.model.normalizer.normalize(windows.to(self.device))
 
     def character(self) -> Character:
-        """The model as a character that starts from held-out captured poses."""
-        windows = self.held_out.draw(256, torch.Generator().manual_seed(0))
+        """The model as a character that starts from held-out captured poses; with styles, from as
+        many poses of each, since some may have no clip that is held out."""
+        generator = torch.Generator().manual_seed(0)
+        every = self.free_running.of_style if self.layout.styles else [self.held_out]
+        count = math.ceil(256 / len(every))
+        windows = torch.cat([each.draw(count, generator) for each in every])
         poses = windows[:, self.model.past].to(self.device)
         scores = self.model.normalizer.normalize(poses)
         header = {"limits": self.limits.to_dict()}
@@ -275,7 +291,7 @@ class Trainer:
     def start_from(self, character: Character) -> None:
         """Begin with a trained model's weights and statistics; DataError if its skeleton or sizes
         are others."""
-        self.data.require_skeleton(character.skeleton, "the model to start from")
+        self.data.require_layout(character.layout, "the model to start from")
         if character.model.config != self.config.model:
             raise DataError(
                 f"the model to start from has {character.model.config}, not {self.config.model}"

@@ -117,7 +117,7 @@ class Unroll(nn.Module):
             # Only some of the compared poses have a gradient, and they must move as if they were
             # all of them. With several processes the share is smaller, as is the mean of their
             # gradients.
-            share = len(free.scores) / len(free.captured)
+            share = len(free.scores) / len(free.captured.flatten(0, 1))
             total = (
                 total
                 + weights.slip_weight * free_terms["slip"]
@@ -192,7 +192,7 @@ class Unroll(nn.Module):
 
         ``slip`` is the mean slip of standing feet in (cm)². ``spread`` is the distance between two
         distributions: the poses halfway and at the end, with the rest of the pool, and the captured
-        ones.
+        ones; with styles, its mean over those of the batch.
 
         The encoder's latents fill only a part of N(0, I). These terms keep the feet in place for
         the rest of it, and keep the model from drifting, such as ever faster forward. Nothing else
@@ -214,10 +214,13 @@ class Unroll(nn.Module):
 
         halfway = processes.gathered(scores[len(scores) // 2])
         end = processes.gathered(scores[-1])
-        own = torch.cat((halfway, end, free.rest))
+        groups = (len(free.rest), -1)
+        parts = (halfway.unflatten(0, groups), end.unflatten(0, groups), free.rest)
+        pairs = zip(torch.cat(parts, dim=1), free.captured, strict=True)
+        spread = [self.distance(own, captured, free.slices) for own, captured in pairs]
         terms = {
             "slip": slip,
-            "spread": self.distance(own, free.captured, free.slices),
+            "spread": torch.stack(spread).mean(),
             "free_bones": loss.bone_loss(joints, self.parents, self.lengths),
         }
         return terms, end

@@ -106,7 +106,7 @@ def measure(
     Raises DataError if ``data`` are of another skeleton or have no held-out clip.
     """
     if data is not None:
-        data.require_skeleton(character.skeleton, "the motion VAE")
+        data.require_layout(character.layout, "the motion VAE")
     free, run = rollout_figures(character)
     if data is not None:
         held_out = data_figures(character, data, run, extractor)

@@ -55,7 +55,7 @@ class Judge:
     def __init__(
         self, character: Character, data: MotionDataset, config: JudgeConfig, seed: int
     ) -> None:
-        data.require_skeleton(character.skeleton, "the character")
+        data.require_layout(character.layout, "the character")
         self.character = character
         self.data = data.trainable()  # as training does, so that the same clips are held out
         self.config = config

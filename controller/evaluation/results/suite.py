@@ -133,11 +133,11 @@ class Reference:
         """Prepare the comparison with ``data``. Without an extractor, or with another skeleton than
         its own, there will be no Fréchet distance.
 
-        Raises DataError if the data have another skeleton than the character.
+        Raises DataError if the data have another skeleton or other styles than the character.
         """
         if data is None:
             return cls()
-        data.require_skeleton(character.skeleton, "the character")
+        data.require_layout(character.layout, "the character")
         reference = cls(data, rates=rates.captured_rates(data))
         if extractor and extractor.layout.skeleton.to_dict() == data.layout.skeleton.to_dict():
             reference.extractor = extractor

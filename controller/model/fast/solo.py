@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -70,6 +71,8 @@ class SoloCharacter:
         self._seconds = seconds
         self._latent_shape = (1, model.config.latent)
         self._pose_shape = (1, layout.size)
+        self._body = layout.body.stop
+        self._styled = bool(layout.styles)
 
     def step(
         self, latent: Tensor, pose: Tensor, position: Tensor, yaw: Tensor
@@ -80,16 +83,27 @@ class SoloCharacter:
         if arrays[0].shape != self._latent_shape or not self._kernels.is_finite(arrays[0]):
             checks.check_rows("latent", latent, 1, self._latent_shape[1], torch.float32)
         following, moved, turned = self._kernels.step(
-            *self._weights, *self._statistics, self._seconds, *arrays
+            *self._weights, *self._statistics, self._seconds, *self._inputs(*arrays)
         )
+        if self._styled:
+            following = np.concatenate((following, arrays[1][:, self._body :]), axis=1)
         return torch.from_numpy(following), torch.from_numpy(moved), torch.from_numpy(turned)
 
     def joints(self, pose: Tensor, position: Tensor, yaw: Tensor) -> tuple[Tensor, Tensor]:
         """World root position (1, 3) and joint rotations (1, J, 3, 3)."""
         arrays = _array(pose), _array(position), _array(yaw)
         self._check_state(arrays, pose, position, yaw)
+        arrays = (arrays[0][:, : self._body], *arrays[1:]) if self._styled else arrays
         root, rotations = self._kernels.joints(*self._statistics, *self._columns, *arrays)
         return torch.from_numpy(root), torch.from_numpy(rotations)
+
+    def _inputs(self, latent: Any, pose: Any, position: Any, yaw: Any) -> tuple[Any, ...]:
+        """What the compiled step takes: the weights of styles follow z, as in
+        :meth:`controller.model.mixture.MotionVAE.inputs`."""
+        if self._styled:
+            latent = np.concatenate((latent, pose[:, self._body :]), axis=1)
+            pose = pose[:, : self._body]
+        return latent, pose, position, yaw
 
     def _check_state(self, arrays: tuple[Any, ...], *state: Tensor) -> None:
         """Raise ActionError unless the arrays of a state have the shapes that the compiled code
