@@ -54,8 +54,8 @@ class Effort:
     policy_minutes: float
 
 
-QUICK = Effort(2400, 600, 0, 900_000, 5, 0.5, 0, 5)
-FULL = Effort(15_000, 4_000, 1_500, 4_500_000, 26, 4, 3, 16)
+QUICK = Effort(2400, 600, 0, 1_200_000, 8, 1, 0, 5)
+FULL = Effort(9_000, 3_000, 1_500, 3_000_000, 29, 3, 3, 10)
 EPOCHS = 60
 """Epochs of both trainings of the motion VAE: :class:`controller.training.config.TrainConfig`'s."""
 
