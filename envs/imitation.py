@@ -10,7 +10,7 @@ and Bagnell, AISTATS 2011).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from controller.core import batch
 from controller.core.errors import DataError, require
 from controller.data.dataset import MotionDataset
+from controller.data.hindsight import FASTEST, Reference, command, reference
 from controller.dynamics.character import Character, CharacterState
-from controller.motion.pose import gaussian_smooth, root_trajectory
 from controller.tasks.base import Task
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.tracking import Tolerance, observe_wish
@@ -105,40 +105,11 @@ class ImitationConfig:
         penalties.latent_cost = self.latent * penalties.weights.latent
 
 
-class Reference(NamedTuple):
-    """N captured poses, clip by clip, and what a character in each of them was about to do. Each
-    clip begins at the origin, facing +Z.
-
-    pose      (N, D) z-scored
-    position  (N, 2) metres, as (x, z), and ``yaw`` (N,) radians of the root
-    velocity  (N, 2) m/s, as (x, z): the root's, smoothed
-    first     (N,) the first row of the same clip, and ``last`` (N,) the last one
-    """
-
-    pose: Tensor
-    position: Tensor
-    yaw: Tensor
-    velocity: Tensor
-    first: Tensor
-    last: Tensor
-
-    @classmethod
-    def of(cls, data: MotionDataset, character: Character, smoothing: float) -> Reference:
-        """The training clips of ``data`` and their mirror images, with velocities smoothed over
-        ``smoothing`` frames. Raises DataError if the data are of another skeleton."""
-        data.require_layout(character.layout, "the motion VAE")
-        poses, clips = data.split(held_out=False)
-        parts = []
-        for clip in clips:
-            own = poses[clip.rows]
-            position, yaw = root_trajectory(own)
-            moved = torch.diff(position, dim=0, prepend=torch.zeros(1, 2)) * character.fps
-            velocity = gaussian_smooth(moved, smoothing)
-            bounds = torch.tensor([clip.start, clip.start + clip.length - 1])
-            parts.append((position, yaw, velocity, *bounds.expand(clip.length, 2).unbind(-1)))
-        device = character.reset_poses.device
-        pose = character.model.normalizer.normalize(poses.to(device))
-        return cls(pose, *(torch.cat(column).to(device) for column in zip(*parts, strict=True)))
+def training_clips(data: MotionDataset, character: Character, smoothing: float) -> Reference:
+    """The training clips of ``data`` and their mirror images, with velocities smoothed over
+    ``smoothing`` frames. Raises DataError if the data are of another skeleton."""
+    data.require_layout(character.layout, "the motion VAE")
+    return reference(*data.split(held_out=False), character.model.normalizer, smoothing)
 
 
 class Commands:
@@ -151,7 +122,7 @@ class Commands:
         self.reference = reference
         self.character = character
         self.config = config
-        self.fastest = 1.1 * character.limits.forward_speed
+        self.fastest = FASTEST * character.limits.forward_speed
         model = character.model
         rows = torch.arange(len(reference.pose), device=reference.pose.device)
         later = rows + max(model.future, config.ahead[1]) <= reference.last
@@ -173,13 +144,10 @@ class Commands:
 
         The velocity is the clip's, plus a pull towards its place; the facing is the clip's.
         """
-        captured = self.reference
-        later = torch.minimum(rows + ahead, captured.last[rows])
-        back = self.config.pull * (captured.position[rows] - state.position)
-        velocity = captured.velocity[later] + back
-        speed = velocity.square().sum(dim=-1, keepdim=True).clamp(min=1e-12).sqrt()
-        velocity = velocity * (self.fastest / speed).clamp(max=1)
-        return observe_wish(velocity, captured.yaw[later], state.yaw)
+        velocity, facing = command(
+            self.reference, rows, ahead, state.position, self.config.pull, self.fastest
+        )
+        return observe_wish(velocity, facing, state.yaw)
 
     def targets(self, pose: Tensor, rows: Tensor) -> Tensor:
         """(B, latent): the latents that lead from ``pose`` (B, D) towards the captured poses after

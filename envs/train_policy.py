@@ -32,7 +32,7 @@ from controller.evaluation.trials.verdict import GOOD, judge_policy
 from controller.tasks.joystick import JoystickTask
 from envs.curriculum import Curriculum
 from envs.episodes import Episodes
-from envs.imitation import Commands, Imitation, ImitationConfig, Reference, expresses
+from envs.imitation import Commands, Imitation, ImitationConfig, expresses, training_clips
 from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
 
@@ -194,7 +194,7 @@ class PolicyTraining:
         settings = dataclasses.replace(settings, alone=alone, rows=share)
         data = MotionDataset.load(config.data)
         self.fingerprint = data.fingerprint()
-        captured = Reference.of(data, character, settings.smoothing)
+        captured = training_clips(data, character, settings.smoothing)
         commands = Commands(captured, character, settings)
         rows = commands.starts
         self.episodes.simulation.task.penalties.allow(captured.pose[rows], captured.pose[rows + 1])

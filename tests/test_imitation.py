@@ -37,8 +37,8 @@ from envs.imitation import (
     Imitation,
     ImitationConfig,
     Memory,
-    Reference,
     expresses,
+    training_clips,
 )
 from envs.shac import ShacConfig, ShacTrainer
 from envs.train_policy import PolicyConfig, PolicyTraining
@@ -47,7 +47,7 @@ from envs.train_policy import PolicyConfig, PolicyTraining
 def commands(who: Character | None = None, **settings: Any) -> Commands:
     who = who or character()
     config = ImitationConfig(**settings)
-    return Commands(Reference.of(data(), who, config.smoothing), who, config)
+    return Commands(training_clips(data(), who, config.smoothing), who, config)
 
 
 def practice(who: Character | None = None, task: type[Task] = JoystickTask) -> Episodes[Any]:
@@ -61,7 +61,7 @@ def one_walk(speed: float, turn: float, aside: float) -> Commands:
     people."""
     clip = walk(next(names(held_out=False)), seconds=4, speed=speed, turn=turn, aside=aside, sway=0)
     built = dataset.build([clip], "one walk", data().layout.skeleton)
-    return Commands(Reference.of(built, character(), 6.0), character(), ImitationConfig())
+    return Commands(training_clips(built, character(), 6.0), character(), ImitationConfig())
 
 
 # -- commands in hindsight -------------------------------------------------------------------------

@@ -29,10 +29,11 @@ from synthetic import (
 from torch import Tensor
 
 from controller.core.errors import ConfigError, DataError
+from controller.data import hindsight
 from controller.data.dataset import ClipEntry
 from controller.dynamics.character import CharacterState
 from controller.evaluation.figures import acting
-from controller.evaluation.judge import classifier, clips, measures, pairs, report
+from controller.evaluation.judge import classifier, measures, pairs, report
 from controller.evaluation.judge.bodies import Anatomy, Bodies
 from controller.evaluation.judge.classifier import Verdict, folds, scores, verdict
 from controller.evaluation.judge.court import Court
@@ -228,21 +229,23 @@ def test_legs_of_a_quadruped_are_all_that_stand() -> None:
 
 def test_a_command_is_the_clips_own_way_and_a_pull_towards_it() -> None:
     normalizer = puppet().model.normalizer
-    captured = clips.reference(data().poses, list(data().clips), normalizer, 6.0)
+    captured = hindsight.reference(data().poses, list(data().clips), normalizer, 6.0)
     entry = data().clips[1]  # straight ahead at 1.2 m/s
     rows = torch.tensor([entry.start + 40])
     ahead = torch.tensor([6])
     beside = captured.position[rows]
-    velocity, facing = clips.command(captured, rows, ahead, beside, 0.5, 2.0)
+    velocity, facing = hindsight.command(captured, rows, ahead, beside, 0.5, 2.0)
     assert torch.allclose(velocity, torch.tensor([[0.0, 1.2]]), atol=0.05)
     assert float(facing) == pytest.approx(0, abs=0.05)
-    pulled, _ = clips.command(captured, rows, ahead, beside - torch.tensor([0.2, 0.0]), 0.5, 2.0)
+    pulled, _ = hindsight.command(
+        captured, rows, ahead, beside - torch.tensor([0.2, 0.0]), 0.5, 2.0
+    )
     assert torch.allclose(pulled - velocity, torch.tensor([[0.1, 0.0]]), atol=1e-5)
-    slow, _ = clips.command(captured, rows, ahead, beside, 0.5, 0.3)
+    slow, _ = hindsight.command(captured, rows, ahead, beside, 0.5, 0.3)
     assert float(slow.norm()) == pytest.approx(0.3, abs=1e-4)
     # At the end of a clip the next one does not count.
     last = torch.tensor([entry.start + entry.length - 1])
-    end, _ = clips.command(captured, last, ahead, captured.position[last], 0.5, 2.0)
+    end, _ = hindsight.command(captured, last, ahead, captured.position[last], 0.5, 2.0)
     assert torch.allclose(end, captured.velocity[last])
 
 

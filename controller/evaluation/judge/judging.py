@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from controller.core.errors import ConfigError, DataError
+from controller.data import hindsight
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character, CharacterState
 from controller.dynamics.rollout import Act, record
@@ -62,7 +63,7 @@ class Judge:
         self.seed = seed
         normalizer = character.model.normalizer
         entries = list(self.data.clips)
-        self.reference = clips.reference(self.data.poses, entries, normalizer, config.smoothing)
+        self.reference = hindsight.reference(self.data.poses, entries, normalizer, config.smoothing)
         self.segments = choose(entries, config, seed)
         self.captured = clips.replay(self.reference, self.segments)
         self.windows = windows(self.segments.frames, config.stride)

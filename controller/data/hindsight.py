@@ -1,0 +1,69 @@
+"""Commands in hindsight: what a joystick must have asked for in captured clips.
+
+All functions are pure. Training and the judge of naturalness share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from controller.data.dataset import ClipEntry
+from controller.model.normalizer import Normalizer
+from controller.motion.pose import FPS, gaussian_smooth, root_trajectory
+
+FASTEST = 1.1
+"""Commands are at most this many times as fast as the character's fastest captured second."""
+
+
+class Reference(NamedTuple):
+    """N captured poses, clip by clip. Each clip begins at the origin and faces +Z.
+
+    pose      (N, D) z-scored
+    position  (N, 2) metres, as (x, z), and ``yaw`` (N,) radians of the root
+    velocity  (N, 2) m/s, as (x, z): the root's, smoothed
+    first     (N,) the first row of the same clip, and ``last`` (N,) the last one
+    """
+
+    pose: Tensor
+    position: Tensor
+    yaw: Tensor
+    velocity: Tensor
+    first: Tensor
+    last: Tensor
+
+
+def reference(
+    poses: Tensor, clips: Sequence[ClipEntry], normalizer: Normalizer, smoothing: float
+) -> Reference:
+    """Poses ``(N, D)`` in their own units, which ``clips`` cover in order, with velocities smoothed
+    over ``smoothing`` frames, so that commands have no sway of the hips. All is on the device of
+    the ``normalizer``."""
+    device = normalizer.mean.device
+    parts = []
+    for clip in clips:
+        position, yaw = root_trajectory(poses[clip.rows])
+        moved = torch.diff(position, dim=0, prepend=torch.zeros(1, 2)) * FPS
+        bounds = torch.tensor([clip.start, clip.start + clip.length - 1])
+        ends = bounds.expand(clip.length, 2).unbind(-1)
+        parts.append((position, yaw, gaussian_smooth(moved, smoothing), *ends))
+    columns = (torch.cat(column).to(device) for column in zip(*parts, strict=True))
+    return Reference(normalizer.normalize(poses.to(device)), *columns)
+
+
+def command(
+    captured: Reference, rows: Tensor, ahead: Tensor, position: Tensor, pull: float, fastest: float
+) -> tuple[Tensor, Tensor]:
+    """Desired velocities (S, 2) in m/s and facings (S,) in radians of characters at ``position``
+    (S, 2) that should be where the clips are at ``rows`` (S,).
+
+    The velocity and the facing are the clip's, ``ahead`` (S,) frames later. ``pull`` m/s lead back
+    to the clip's place for each metre away from it. No velocity is above ``fastest`` m/s.
+    """
+    later = torch.minimum(rows + ahead, captured.last[rows])
+    velocity = captured.velocity[later] + pull * (captured.position[rows] - position)
+    speed = velocity.square().sum(dim=-1, keepdim=True).clamp(min=1e-12).sqrt()
+    return velocity * (fastest / speed).clamp(max=1), captured.yaw[later]
