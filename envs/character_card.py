@@ -114,7 +114,7 @@ def abilities(character: Character) -> list[str]:
     """What the captured motion can do, and what it cannot, one sentence each."""
     limits = character.limits
     lines = [f"up to {limits.forward_speed:.1f} m/s ahead"]
-    if limits.forward_speed < RUN:
+    if limits.forward_speed < RUN and character.layout.roles.kind == "biped":
         lines[0] += ": it does not run, since nobody runs in the captured motion"
     directions = (("backward", limits.backward_speed), ("sideways", limits.sideways_speed))
     for name, speed in directions:

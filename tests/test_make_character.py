@@ -162,6 +162,7 @@ def test_the_card_says_what_the_motion_cannot_do() -> None:
     assert "does not run" in text
     assert "not backward" in text
     assert "0.5 m/s sideways" in text
+    assert "run" not in "\n".join(character_card.abilities(synthetic.dog()))
 
 
 def test_the_command_ends_with_the_status_of_the_stage_that_failed(
