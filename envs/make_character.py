@@ -54,7 +54,7 @@ class Effort:
     policy_minutes: float
 
 
-QUICK = Effort(2400, 600, 0, 1_200_000, 8, 1, 0, 5)
+QUICK = Effort(2_100, 600, 0, 1_200_000, 7, 1, 0, 5)
 FULL = Effort(9_000, 3_000, 1_500, 3_000_000, 29, 3, 3, 10)
 EPOCHS = 60
 """Epochs of both trainings of the motion VAE: :class:`controller.training.config.TrainConfig`'s."""
