@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from controller.control.folder import CharacterInfo
 from controller.control.policy import KIND
@@ -14,6 +13,7 @@ from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.trials.base import TRIALS
 from controller.motion.pose import FPS
+from envs.recipe import Recipe
 from envs.stages import Chain
 
 CARD = "README.md"
@@ -37,27 +37,13 @@ MODEL = (
 """Figures of ``diagnose``: their names, what they are, and how they are printed."""
 
 
-class Made(Protocol):
-    """Where the parts of a finished character are."""
-
-    @property
-    def data(self) -> Path: ...
-    @property
-    def work(self) -> Path: ...
-    @property
-    def mvae(self) -> Path: ...
-    def policy(self, task: str) -> Path: ...
-    def figures(self, task: str) -> Path: ...
-
-
-def write_card(
-    folder: Path, info: CharacterInfo, made: Made, chain: Chain, tasks: Sequence[str]
-) -> None:
-    """Write ``README.md`` into a character's folder. Raises ControllerError if a part of it is
-    missing or damaged."""
-    character = Character.load(made.mvae)
-    data = MotionDataset.load(made.data)
-    diagnosis = json.loads((made.work / "diagnosis.json").read_text(encoding="utf-8"))
+def write_card(recipe: Recipe, chain: Chain) -> None:
+    """Write ``README.md`` into the folder of a finished character. Raises ControllerError if a part
+    of it is missing or damaged."""
+    info = recipe.options.info()
+    character = Character.load(recipe.mvae)
+    data = MotionDataset.load(recipe.data)
+    diagnosis = json.loads(recipe.diagnosed.read_text(encoding="utf-8"))
     sections = [
         f"# {info.name}",
         f"{info.title}.",
@@ -73,11 +59,11 @@ def write_card(
         "## Motion VAE",
         model_text(diagnosis),
     ]
-    for task in tasks:
-        path = made.policy(task)
-        figures = json.loads(made.figures(task).read_text(encoding="utf-8"))
+    for task in recipe.options.task:
+        path = recipe.policy(task)
+        figures = json.loads(recipe.figures(task).read_text(encoding="utf-8"))
         sections += [f"## Policy: {path.stem}", policy_text(path, figures)]
-    files.write(folder / CARD, "\n\n".join(sections) + "\n")
+    files.write(recipe.options.out / CARD, "\n\n".join(sections) + "\n")
 
 
 def data_text(data: MotionDataset) -> str:
@@ -153,7 +139,7 @@ def policy_text(path: Path, figures: dict[str, Any]) -> str:
     if path.stem in TRIALS:
         for metric in TRIALS[path.stem].metrics:
             if metric.key in figures:
-                rows.append((metric.title, f"{metric.text(figures[metric.key])}"))
+                rows.append((metric.title, metric.text(figures[metric.key])))
     rows.append(("foot skate", f"{figures['foot_skate_cm_per_frame']:.3f} cm/frame"))
     rows.append(("characters that do not fall", f"{figures['alive_fraction']:.1%}"))
     return markdown.table(["what", "figure"], rows)

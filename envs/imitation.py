@@ -72,8 +72,8 @@ class ImitationConfig:
     """Scale of the penalty on large latents, in place of 1, for drawn goals."""
     feet: float = 1.0
     """Scale of the penalties on the feet, in place of the curriculum's, for drawn goals. They begin
-    where feet do what they do in only 5 % of captured steps, so that a captured gait pays next to
-    nothing. Without them, drawn goals are reached by skating along."""
+    where most captured steps end, so that a captured gait pays next to nothing. Without them,
+    characters skate towards drawn goals."""
 
     def __post_init__(self) -> None:
         for name in ("alone", "noisy", "captured", "correction"):

@@ -105,15 +105,14 @@ class Chain:
     def run(self) -> None:
         """Run what is not done yet. Raises StageError about the first stage that fails."""
         files.make_folder(self.folder)
-        redo = False
         for number, stage in enumerate(self.stages, 1):
             place = f"[{number}/{len(self.stages)}] {stage.does}"
-            if self.is_done(stage) and not redo:
+            if self.is_done(stage):
                 print(f"{place}: done before", flush=True)
                 continue
+            self._forget(self.stages[number:])
             left = f", about {self.minutes_left():.0f} min left in all" if stage.minutes else ""
             print(f"{place}{left}", flush=True)
-            redo = True  # what follows was made from an older product
             started = time.perf_counter()
             status = self._start(stage)
             if status not in stage.statuses:
@@ -129,6 +128,15 @@ class Chain:
                 raise StageError(f"stopped after {stage.does}: {fault}", UNFIT)
             self.seconds[stage.name] = round(time.perf_counter() - started, 1)
             self._write()
+
+    def _forget(self, stages: Sequence[Stage]) -> None:
+        """Begin these stages anew, whatever is left of them: an earlier product is about to
+        change."""
+        for stage in stages:
+            self.seconds.pop(stage.name, None)
+            if stage.state is not None:
+                stage.state.unlink(missing_ok=True)
+        self._write()
 
     def _start(self, stage: Stage) -> int:
         """Run a stage's command and return its exit status."""

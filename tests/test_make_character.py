@@ -19,8 +19,8 @@ from controller.evaluation.diagnosis import diagnose
 from controller.evaluation.results import evaluate
 from controller.games.player import Player
 from controller.training import train_encoder, train_extractor, train_mvae
-from envs import character_card, make_character, train_policy
-from envs.make_character import Options, Recipe
+from envs import character_card, make_character, recipe, train_policy
+from envs.recipe import Options, Recipe
 from envs.stages import Chain, Stage
 from tests import synthetic
 
@@ -87,7 +87,7 @@ def test_a_motion_vae_of_no_use_stops_it(
 ) -> None:
     path = tmp_path / "diagnosis.json"
     path.write_text(json.dumps({"findings": [finding(name) for name in names]}))
-    fault = make_character.unusable(path)
+    fault = recipe.unusable(path)
     assert bool(fault) == stops
     assert not stops or names[-1] in fault
 
@@ -99,6 +99,7 @@ def test_a_motion_vae_of_no_use_stops_it(
         ({"source": ()}, "SOURCE"),
         ({"task": ("juggling",)}, "juggling"),
         ({"task": ()}, "task"),
+        ({"task": ("maze",)}, "task is 'maze'; allowed: joystick, or a task that extends it"),
         ({"seed": -1}, "seed is -1"),
         ({"licence": ""}, "licence"),
     ],
@@ -114,40 +115,39 @@ def test_options_are_checked_before_anything_is_done(
 
 def finished(folder: Path) -> Recipe:
     """A recipe whose stages are all done, with made-up weights."""
-    recipe = Recipe(Options((folder / "walks",), folder / "mine", quick=True, licence="CC0-1.0"))
-    work = recipe.work
-    recipe.mvae.parent.mkdir(parents=True)
-    recipe.policy("joystick").parent.mkdir()
-    synthetic.data().save(recipe.data)
+    made = Recipe(Options((folder / "walks",), folder / "mine", quick=True, licence="CC0-1.0"))
+    work = made.work
+    made.mvae.parent.mkdir(parents=True)
+    made.policy("joystick").parent.mkdir()
+    synthetic.data().save(made.data)
     who = synthetic.puppet()
-    who.save(recipe.mvae, **who.header)
-    synthetic.strings_policy(who).save(recipe.policy("joystick"))
+    who.save(made.mvae, **who.header)
+    synthetic.strings_policy(who).save(made.policy("joystick"))
     (work / "diagnosis.json").write_text(
         json.dumps({"verdict": "healthy", "findings": [], "one_step_mm": 3.14159})
     )
     figures = {"alive_fraction": 1.0, "foot_skate_cm_per_frame": 0.1, "response_s": 0.75}
-    recipe.figures("joystick").write_text(json.dumps(figures))
-    for stage in recipe.stages():
+    made.figures("joystick").write_text(json.dumps(figures))
+    for stage in made.stages():
         stage.product.parent.mkdir(exist_ok=True)
         stage.product.touch()
     record = {
-        stage.name: {"arguments": list(stage.arguments), "seconds": 30.0}
-        for stage in recipe.stages()
+        stage.name: {"arguments": list(stage.arguments), "seconds": 30.0} for stage in made.stages()
     }
     (work / "stages.json").write_text(json.dumps(record))
-    return recipe
+    return made
 
 
 def test_the_folder_plays_and_its_card_says_what_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = finished(tmp_path)
-    chain = Chain(recipe.work, list(recipe.stages()))
+    made = finished(tmp_path)
+    chain = Chain(made.work, list(made.stages()))
     chain.run()  # nothing is left to do
-    monkeypatch.setattr(make_character, "film", lambda recipe: None)
-    make_character.publish(recipe, chain)
+    monkeypatch.setattr(make_character, "film", lambda made: None)
+    make_character.publish(made, chain)
 
-    folder = CharacterFolder.open(recipe.options.out)
+    folder = CharacterFolder.open(made.options.out)
     Player.load(folder.mvae, folder.policies("joystick")).step({"w"})
     card = (folder.path / character_card.CARD).read_text()
     for text in ("3.1 mm", "0.75 s", "CC0-1.0", "healthy", "--rollouts-per-epoch", "m/s ahead"):
@@ -175,3 +175,9 @@ def test_the_command_ends_with_the_status_of_the_stage_that_failed(
     assert make_character.main() == 2
     assert "stopped at stage 1" in capsys.readouterr().out
     assert not (out / "character.toml").exists()
+
+
+def test_a_character_that_it_did_not_make_is_left_alone(tmp_path: Path) -> None:
+    folder = synthetic.folder_of(synthetic.puppet(), tmp_path / "theirs")
+    with pytest.raises(ConfigError, match=r"out is .*theirs"):
+        Options((tmp_path,), folder.path).check()

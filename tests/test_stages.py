@@ -3,6 +3,7 @@ continues."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,18 @@ def test_a_fault_of_the_product_stops_the_chain_and_is_found_again(tmp_path: Pat
             Chain(tmp_path, [stage, appending(tmp_path, "b")]).run()
         assert caught.value.status == 1
     assert not (tmp_path / "b").exists()
+
+
+def test_a_new_product_makes_what_was_begun_from_the_old_one_begin_anew(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    first = appending(tmp_path, "a")
+    second = appending(tmp_path, "b")
+    last = appending(tmp_path, "c", state=state)
+    Chain(tmp_path, [first, second, last]).run()
+    state.touch()
+    first.product.unlink()
+    with pytest.raises(StageError):  # the last stage is not reached
+        Chain(tmp_path, [first, replace(second, fault=lambda path: "bad"), last]).run()
+    assert not state.exists()
+    Chain(tmp_path, [first, second, last]).run()
+    assert last.product.read_text() == "||"  # made again, and not with --resume
