@@ -126,7 +126,8 @@ class Build:
             data = data.labelled(labels.styles_of(names, self.labels, self.merge))
         data = replace(data, retargeting=transfer.summary(motion.transfers))
         data = data.assigned(self.hold_out, self.train_on).trainable()
-        for note in (*motion.notes, *data.notes):
+        data = replace(data, notes=(*motion.notes, *data.notes))
+        for note in data.notes:
             print(note)
         for guess in (roles.stance, *roles.guesses):
             if guess.role != "none" and guess.confidence < UNSURE:
