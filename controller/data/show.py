@@ -25,7 +25,7 @@ class Show:
     """A motion file of any format that `build` reads, a folder with such files, a .zip archive of
     them, or the .npz that `build` wrote."""
     source: Path | None = None
-    """The files of which an .npz was built, to see them beside it."""
+    """The files from which an .npz was built, to see them beside it."""
     clip: str = ""
     """Show only clips whose names have this in them."""
     up: str | None = None

@@ -2,8 +2,8 @@
 FILE.safetensors``.
 
 It is the encoder of an autoencoder of captured windows and their mirror images; training takes a
-few minutes on one core. The shipped one (``assets/extractor.safetensors``) should stay as it is:
-with another, the figures differ.
+few minutes on one core. The shipped one (``assets/characters/woody/extractor.safetensors``) should
+stay as it is: with another, the figures differ.
 """
 
 from __future__ import annotations
