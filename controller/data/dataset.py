@@ -25,6 +25,7 @@ from controller.data.cleaning import (
     symmetric_skeleton,
 )
 from controller.data.roundtrip import RoundTrip, summary
+from controller.data.tempo import original
 from controller.model.mixture import check_styles
 from controller.model.normalizer import Normalizer
 from controller.motion.pose import FPS, PoseLayout, encode
@@ -314,7 +315,8 @@ def build(
                 continue
             poses = encode(layout, piece)
             tables.append(poses)
-            entries.append(ClipEntry(piece.name, start, len(poses), is_held_out(clip.name)))
+            held_out = is_held_out(original(clip.name))
+            entries.append(ClipEntry(piece.name, start, len(poses), held_out))
             start += len(poses)
     if layout is None or not tables:
         raise DataError("\n  ".join([f"{source}: no usable motion in it", *notes]))

@@ -1,0 +1,46 @@
+"""Copies of clips that are played faster or slower, so that a few captured seconds cover a range of
+speeds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from controller.core.errors import DataError, require
+from controller.motion.skeleton import Clip
+
+LIMITS = (0.5, 2.0)
+"""Allowed factors: beyond them a body falls and swings as no body does."""
+_MARK = "@"
+
+
+def parse(tempos: Sequence[str]) -> list[tuple[str, float]]:
+    """Part of a clip's name and factor of each ``NAME=FACTOR``. Raises SettingsError if one is not
+    of that form, or if its factor is not within :data:`LIMITS`."""
+    pairs = []
+    low, high = LIMITS
+    for tempo in tempos:
+        match = re.fullmatch(r"(.+)=(\d*\.?\d+)", tempo)
+        factor = float(match[2]) if match else 0.0
+        allowed = f"NAME=FACTOR with a factor of {low:g} to {high:g}"
+        require(low <= factor <= high, "tempo", tempo, allowed)
+        pairs.append((tempo.rpartition("=")[0], factor))
+    return pairs
+
+
+def original(name: str) -> str:
+    """The name of the clip that a clip is a copy of; its own if it is no copy."""
+    return name.split(_MARK)[0]
+
+
+def with_copies(clips: Sequence[Clip], tempos: Sequence[tuple[str, float]]) -> Iterator[Clip]:
+    """The clips, then for every part of a name and factor a copy of each clip whose name contains
+    it, played that many times as fast. Raises DataError for a name that fits no clip."""
+    yield from clips
+    for part, factor in tempos:
+        chosen = [clip for clip in clips if part in clip.name]
+        if not chosen:
+            raise DataError(f"no clip is named like {part!r}, of which --tempo wants a copy")
+        for clip in chosen:
+            yield replace(clip, name=f"{clip.name}{_MARK}{factor:g}", fps=clip.fps * factor)
