@@ -26,6 +26,7 @@ VARIABLE = "MOTION_VAE_CHARACTERS"
 INFO = "character.toml"
 MVAE = "mvae.safetensors"
 EXTRACTOR = "extractor.safetensors"
+BODY = "body.safetensors"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class CharacterInfo:
 class CharacterFolder:
     """A folder with ``character.toml`` and ``mvae.safetensors``. It may also have policies
     (``TASK.safetensors``, the best one, and ``TASK_NAME.safetensors``), a feature extractor
-    (``extractor.safetensors``), cards, a licence and pictures.
+    (``extractor.safetensors``), a skinned body (``body.safetensors``), cards, a licence and
+    pictures.
 
     path  where it is
     info  what ``character.toml`` says
@@ -141,6 +143,12 @@ class CharacterFolder:
     def extractor(self) -> Path | None:
         """The feature extractor; None if it has none of its own."""
         path = self.path / EXTRACTOR
+        return path if path.is_file() else None
+
+    @property
+    def body(self) -> Path | None:
+        """The skinned body; None if it has none."""
+        path = self.path / BODY
         return path if path.is_file() else None
 
     def policy(self, task: str) -> Path:
