@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -53,19 +54,23 @@ class SkinnedBody:
     rotations: np.ndarray
     levels: tuple[Level, ...]
 
+    @cached_property
+    def _unbound(self) -> np.ndarray:
+        """(J, 3, 3) the inverses of the bound rotations."""
+        return np.ascontiguousarray(self.rotations.transpose(0, 2, 1), np.float32)
+
+    @cached_property
+    def _bound(self) -> np.ndarray:
+        """(J, 3) the bound positions in the joints' own frames."""
+        return np.einsum("jki,jk->ji", self.rotations, self.positions).astype(np.float32)
+
     def place(self, positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
         """The transforms (..., J, 3, 4) float32 from the bound pose to the world, for joint
         positions (..., J, 3) in metres and global rotations (..., J, 3, 3)."""
         placed = np.empty((*rotations.shape[:-1], 4), dtype=np.float32)
         np.matmul(rotations, self._unbound, out=placed[..., :3])
-        placed[..., 3] = positions - (placed[..., :3] @ self.positions[:, :, None])[..., 0]
+        placed[..., 3] = positions - np.einsum("...jik,jk->...ji", rotations, self._bound)
         return placed
-
-    def __post_init__(self) -> None:
-        transposed = np.ascontiguousarray(self.rotations.transpose(0, 2, 1), np.float32)
-        object.__setattr__(self, "_unbound", transposed)
-
-    _unbound = np.zeros(0, np.float32)
 
     def fits(self, skeleton: Skeleton) -> bool:
         """Whether it was made for this skeleton."""

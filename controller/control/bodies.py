@@ -11,6 +11,7 @@ from controller.body.make import make
 from controller.control import folder
 from controller.control.folder import BODY, CharacterFolder
 from controller.core import checkpoint
+from controller.core.errors import ConfigError, DataError
 from controller.motion.skeleton import Skeleton
 
 
@@ -42,6 +43,16 @@ def write(mvae: Path, path: Path) -> str:
     counts = ", ".join(f"{len(level.triangles):,}" for level in body.levels)
     size = path.stat().st_size / 1000
     return f"{path}: levels of {counts} triangles, {size:.0f} kB"
+
+
+def attempt(mvae: Path, path: Path) -> str:
+    """As :func:`write`, for a character that may do without: if no body can be made, an older one
+    is removed, and the reason is returned."""
+    try:
+        return write(mvae, path)
+    except (ConfigError, DataError) as error:
+        path.unlink(missing_ok=True)
+        return f"{path}: not made, the character plays as capsules ({error})"
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from controller.viewer.gl.body import Body
 from controller.viewer.gl.instances import Capsules
 from controller.viewer.gl.program import Program
 from controller.viewer.gl.quality import Quality
-from controller.viewer.gl.skin import UNIT, Skins
+from controller.viewer.gl.skin import UNIT, Bones, Skins
 
 
 class Drawn(Protocol):
@@ -65,33 +65,43 @@ class Look(NamedTuple):
 
     body       places them
     programs   draw them
-    character  the one that the camera follows
+    shadow     of the one that the camera follows; it is placed with that one
+    character  that one itself
     fine       others near the camera
     coarse     the rest
+    owned      transforms that these share
     """
 
     body: Placed
     programs: Programs
+    shadow: Drawn
     character: Drawn
     fine: Drawn
     coarse: Drawn
+    owned: tuple[Bones, ...] = ()
 
     @classmethod
     def capsules(cls, body: Body, quality: Quality, programs: Programs) -> Look:
         """Characters made of capsules."""
-        segments = (quality.segments, quality.segments, quality.crowd_segments)
-        return cls(body, programs, *(Capsules(body.looks, count) for count in segments))
+        character, fine = (Capsules(body.looks, quality.segments) for _ in range(2))
+        coarse = Capsules(body.looks, quality.crowd_segments)
+        return cls(body, programs, character, character, fine, coarse)
 
     @classmethod
     def skinned(cls, body: SkinnedBody, quality: Quality, programs: Programs) -> Look:
         """Characters with a skin."""
         joints = len(body.skeleton)
+        programs.tell(joints)
         last = len(body.levels) - 1
         levels = [body.levels[min(level, last)] for level in quality.skin_levels]
-        programs.tell(joints)
-        return cls(body, programs, *(Skins(level, joints) for level in levels))
+        bones = [Bones(joints) for _ in range(3)]
+        of_drawn = (bones[0], *bones)  # the shadow is that of the same pose
+        drawn = (Skins(level, own) for level, own in zip(levels, of_drawn, strict=True))
+        return cls(body, programs, *drawn, owned=tuple(bones))
 
     def delete(self) -> None:
         """Free the graphics memory."""
-        for drawn in (self.character, self.fine, self.coarse):
+        for drawn in {self.shadow, self.character, self.fine, self.coarse}:
             drawn.delete()
+        for bones in self.owned:
+            bones.delete()

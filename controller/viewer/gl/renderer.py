@@ -125,7 +125,7 @@ class Renderer:
         self._shadow_map.bind()
         GL.glClear(GL.GL_DEPTH_BUFFER_BIT)
         self.look.programs.shadow.use()
-        self.look.character.draw()
+        self.look.shadow.draw()
 
         self._canvas.bind()
         GL.glClear(GL.GL_DEPTH_BUFFER_BIT)

@@ -13,17 +13,49 @@ UNIT = 1
 """The texture unit of the joints' transforms; unit 0 has the shadow map."""
 
 
-class Skins:
-    """One level of a skinned body, once for each of N characters.
+class Bones:
+    """The transforms (3, 4) from the bound pose to the world of the ``joints`` joints of each of N
+    characters, in a buffer that vertex shaders read as a texture. Needs a current OpenGL
+    context."""
 
-    Has the methods of :class:`controller.viewer.gl.instances.Instances`. A row is the transform
-    (3, 4) from the bound pose to the world of one of a character's ``joints`` joints; they lie in a
-    buffer that the vertex shader reads as a texture. Needs a current OpenGL context.
+    def __init__(self, joints: int) -> None:
+        self.joints = joints
+        self.characters = 0
+        self._rows = GL.glGenBuffers(1)
+        GL.glBindBuffer(GL.GL_TEXTURE_BUFFER, self._rows)
+        GL.glBufferData(GL.GL_TEXTURE_BUFFER, 48 * joints, None, GL.GL_STREAM_DRAW)
+        self._texture = GL.glGenTextures(1)
+        GL.glBindTexture(GL.GL_TEXTURE_BUFFER, self._texture)
+        GL.glTexBuffer(GL.GL_TEXTURE_BUFFER, GL.GL_RGBA32F, self._rows)
+
+    def send(self, rows: np.ndarray) -> None:
+        """Use these transforms (N·J, 3, 4) of float32 from now on."""
+        self.characters = len(rows) // self.joints
+        if self.characters:
+            GL.glBindBuffer(GL.GL_TEXTURE_BUFFER, self._rows)
+            GL.glBufferData(GL.GL_TEXTURE_BUFFER, rows.nbytes, rows, GL.GL_STREAM_DRAW)
+
+    def bind(self) -> None:
+        """Let the shaders read these transforms."""
+        GL.glActiveTexture(GL.GL_TEXTURE0 + UNIT)
+        GL.glBindTexture(GL.GL_TEXTURE_BUFFER, self._texture)
+        GL.glActiveTexture(GL.GL_TEXTURE0)
+
+    def delete(self) -> None:
+        """Free the graphics memory."""
+        GL.glDeleteTextures(1, [self._texture])
+        GL.glDeleteBuffers(1, [self._rows])
+
+
+class Skins:
+    """One level of a skinned body, once for each character that has its ``bones`` there.
+
+    Has the methods of :class:`controller.viewer.gl.instances.Instances`; a row is a transform of
+    the bones. Needs a current OpenGL context.
     """
 
-    def __init__(self, level: Level, joints: int) -> None:
-        self.joints = joints
-        self.count = 0
+    def __init__(self, level: Level, bones: Bones) -> None:
+        self.bones = bones
         self._array = GL.glGenVertexArrays(1)
         GL.glBindVertexArray(self._array)
         vertices = _vertices(level)
@@ -37,38 +69,24 @@ class Skins:
         GL.glBindBuffer(GL.GL_ELEMENT_ARRAY_BUFFER, elements)
         GL.glBufferData(GL.GL_ELEMENT_ARRAY_BUFFER, triangles.nbytes, triangles, GL.GL_STATIC_DRAW)
         self._corners = triangles.size
-
-        self._rows = GL.glGenBuffers(1)
-        GL.glBindBuffer(GL.GL_TEXTURE_BUFFER, self._rows)
-        GL.glBufferData(GL.GL_TEXTURE_BUFFER, 48 * joints, None, GL.GL_STREAM_DRAW)
-        self._texture = GL.glGenTextures(1)
-        GL.glBindTexture(GL.GL_TEXTURE_BUFFER, self._texture)
-        GL.glTexBuffer(GL.GL_TEXTURE_BUFFER, GL.GL_RGBA32F, self._rows)
-        self._buffers = [corners, elements, self._rows]
+        self._buffers = [corners, elements]
 
     def send(self, rows: np.ndarray) -> None:
         """Draw characters with these transforms (N·J, 3, 4) of float32 from now on."""
-        self.count = len(rows) // self.joints
-        if self.count:
-            GL.glBindBuffer(GL.GL_TEXTURE_BUFFER, self._rows)
-            GL.glBufferData(GL.GL_TEXTURE_BUFFER, rows.nbytes, rows, GL.GL_STREAM_DRAW)
+        self.bones.send(rows)
 
     def draw(self) -> None:
         """Draw all characters with the program in use."""
-        if not self.count:
-            return
-        GL.glBindVertexArray(self._array)
-        GL.glActiveTexture(GL.GL_TEXTURE0 + UNIT)
-        GL.glBindTexture(GL.GL_TEXTURE_BUFFER, self._texture)
-        GL.glActiveTexture(GL.GL_TEXTURE0)
-        GL.glDrawElementsInstanced(
-            GL.GL_TRIANGLES, self._corners, GL.GL_UNSIGNED_INT, None, self.count
-        )
+        if self.bones.characters:
+            self.bones.bind()
+            GL.glBindVertexArray(self._array)
+            GL.glDrawElementsInstanced(
+                GL.GL_TRIANGLES, self._corners, GL.GL_UNSIGNED_INT, None, self.bones.characters
+            )
 
     def delete(self) -> None:
-        """Free the graphics memory."""
+        """Free the graphics memory, except the bones'."""
         GL.glDeleteVertexArrays(1, [self._array])
-        GL.glDeleteTextures(1, [self._texture])
         GL.glDeleteBuffers(len(self._buffers), self._buffers)
 
 
