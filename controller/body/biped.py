@@ -65,10 +65,10 @@ def parts(roles: Roles, binding: Binding, scale: float) -> list[Part]:
     made = [_trunk(roles, binding, scale), _head(roles, binding, scale)]
     for limb in roles.limbs:
         build = _leg if limb.region == "leg" else _arm
-        volumes = build(roles, limb, binding, scale)
+        volumes, floor = build(roles, limb, binding, scale)
         if volumes:
-            blend = 0.05 if limb.region == "leg" else 0.045
-            made.append(Part(f"{limb.side}_{limb.region}", tuple(volumes), blend * scale))
+            name = f"{limb.side}_{limb.region}"
+            made.append(Part(name, tuple(volumes), 0.05 * scale, floor))
     return made
 
 
@@ -122,20 +122,24 @@ def _head(roles: Roles, binding: Binding, scale: float) -> Part:
     return Part("head", volumes, 0.045 * scale)
 
 
-def _leg(roles: Roles, limb: Limb, binding: Binding, scale: float) -> list[Volume]:
+def _leg(
+    roles: Roles, limb: Limb, binding: Binding, scale: float
+) -> tuple[list[Volume], float | None]:
+    """The volumes of a leg, and the height of its sole."""
     places = binding.positions
     volumes = []
     if limb.upper is not None and limb.middle is not None:
         volumes.append(bone(places[limb.upper], places[limb.middle], THIGH, scale=scale))
     if limb.middle is not None and limb.end is not None:
         volumes.append(bone(places[limb.middle], places[limb.end], SHIN, blend=0.02, scale=scale))
-    if limb.end is not None:
-        volumes += _foot(roles, limb, binding, scale)
-    return volumes
+    if limb.end is None:
+        return volumes, None
+    foot, sole = _foot(roles, limb, binding, scale)
+    return volumes + foot, sole
 
 
-def _foot(roles: Roles, limb: Limb, binding: Binding, scale: float) -> list[Volume]:
-    """Heel, instep and toes on a flat sole."""
+def _foot(roles: Roles, limb: Limb, binding: Binding, scale: float) -> tuple[list[Volume], float]:
+    """Heel, instep and toes, and the height of the sole."""
     assert limb.end is not None
     ankle = binding.positions[limb.end]
     if limb.toe is not None:
@@ -162,15 +166,18 @@ def _foot(roles: Roles, limb: Limb, binding: Binding, scale: float) -> list[Volu
     toe = ((0.0, 0.044, 0.028), (0.5, 0.045, 0.024), (1.0, 0.034, 0.017))
     high = (ankle[1] - sole) / scale
     instep = ((0.0, 0.033, 0.036), (0.5, 0.034, 0.032), (1.0, 0.034, 0.020))
-    make = partial(bone, front=UP, floor=sole, scale=scale)
-    return [
+    make = partial(bone, front=UP, scale=scale)
+    volumes = [
         make(at(ankle, -0.022, 0.026), at(ball, 0.0, 0.022), heel, blend=0.025),
         make(at(ankle, 0.002, high), at(ball, -0.01, 0.028), instep, blend=0.03),
         make(at(ball, -0.012, 0.020), at(ball, toes - 0.030, 0.012), toe, blend=0.02),
     ]
+    return volumes, sole
 
 
-def _arm(roles: Roles, limb: Limb, binding: Binding, scale: float) -> list[Volume]:
+def _arm(
+    roles: Roles, limb: Limb, binding: Binding, scale: float
+) -> tuple[list[Volume], float | None]:
     places = binding.positions
     volumes = []
     if limb.upper is not None and limb.middle is not None:
@@ -183,7 +190,7 @@ def _arm(roles: Roles, limb: Limb, binding: Binding, scale: float) -> list[Volum
         volumes.append(bone(*ends, FOREARM, front=front, blend=0.016, scale=scale))
     if limb.end is not None:
         volumes += _hand(roles, limb, binding, scale)
-    return volumes
+    return volumes, None
 
 
 def _hand(roles: Roles, limb: Limb, binding: Binding, scale: float) -> list[Volume]:

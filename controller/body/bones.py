@@ -22,7 +22,6 @@ def bone(
     caps: tuple[float, float] | None = None,
     power: float = 2.0,
     blend: float = 0.03,
-    floor: float | None = None,
     scale: float = 1.0,
 ) -> Volume:
     """A volume from ``start`` to ``end`` (3,).
@@ -50,7 +49,7 @@ def bone(
     else:
         ends = (caps[0] * scale, caps[1] * scale)
     reach = length * float(rows[-1, 0] - rows[0, 0]) if length > 1e-6 else 0.0
-    return Volume(first, frame(along, front), reach, table, ends, power, blend * scale, floor)
+    return Volume(first, frame(along, front), reach, table, ends, power, blend * scale)
 
 
 def ellipsoid(

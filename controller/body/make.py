@@ -10,6 +10,7 @@ from controller.body.mesh import Level, SkinnedBody
 from controller.body.size import REACH, reach
 from controller.body.volumes import Part
 from controller.core.errors import DataError
+from controller.motion.rest import Rest
 from controller.motion.roles import Roles
 from controller.motion.skeleton import Skeleton
 
@@ -30,11 +31,11 @@ def make(skeleton: Skeleton) -> SkinnedBody:
     ConfigError without the packages that mesh a surface.
     """
     roles = Roles.of(skeleton)
-    binding = bind(skeleton, roles)
-    if not _stands(roles, binding):
+    if not _stands(roles):
         raise DataError(
             "the skeleton's rest pose does not stand, so that no body can be made for it"
         )
+    binding = bind(skeleton, roles)
     if roles.kind == "quadruped":
         scale = quadruped.size(roles, binding)
         parts = quadruped.parts(roles, binding, scale)
@@ -59,11 +60,12 @@ def make(skeleton: Skeleton) -> SkinnedBody:
     )
 
 
-def _stands(roles: Roles, binding: Binding) -> bool:
-    """Whether the legs go down."""
+def _stands(roles: Roles) -> bool:
+    """Whether the legs go down in the rest pose."""
+    rest = Rest(roles.skeleton)
     for leg in roles.legs:
-        way = binding.positions[leg.start] - binding.tip(roles.skeleton, leg.contact)
-        if not way[1] > 0.5 * np.linalg.norm(way):
+        way = rest.joints[leg.start] - rest.tips[leg.contact]
+        if not float(way[1]) > 0.5 * float(way.norm()):
             return False
     return True
 

@@ -147,8 +147,8 @@ def _border(
     first = inside[edges[:, 0]]
     within = np.where(first[:, None], vertices[edges[:, 0]], vertices[edges[:, 1]])
     without = np.where(first[:, None], vertices[edges[:, 1]], vertices[edges[:, 0]])
-    low = np.full((len(edges), 1), 0.02)  # of the way: cut no slivers
-    high = np.full((len(edges), 1), 0.98)
+    low = np.full((len(edges), 1), 0.1)  # of the way: cut no slivers
+    high = np.full((len(edges), 1), 0.9)
     for _ in range(BISECTIONS):
         share = (low + high) / 2
         positive = (field(within + share * (without - within)) > 0)[:, None]

@@ -58,7 +58,9 @@ def parts(roles: Roles, binding: Binding, scale: float) -> list[Part]:
         build = _hind if limb.region == "leg" else _fore
         volumes = build(roles, limb, binding, scale)
         if volumes:
-            made.append(Part(f"{limb.side}_{limb.region}", tuple(volumes), 0.035 * scale))
+            sole = float(binding.positions[limb.contact][1]) - PAW * scale
+            name = f"{limb.side}_{limb.region}"
+            made.append(Part(name, tuple(volumes), 0.035 * scale, sole))
     return made
 
 
@@ -142,5 +144,5 @@ def _paw(contact: np.ndarray, scale: float) -> tuple[Volume, Volume]:
     paw = ((0.0, 0.020, 0.020), (0.6, 0.026, 0.019), (1.0, 0.023, 0.013))
     return (
         ellipsoid(contact + 0.010 * scale * UP, (0.017, 0.022, 0.018), blend=0.02, scale=scale),
-        bone(heel, toes, paw, front=UP, blend=0.02, floor=sole, scale=scale),
+        bone(heel, toes, paw, front=UP, blend=0.02, scale=scale),
     )

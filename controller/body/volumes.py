@@ -11,6 +11,8 @@ FAR = np.float32(1.0)
 """m: the distance that counts as "nowhere near"; larger than any blend."""
 STATIONS = 48
 """Rows of a volume's table after interpolation."""
+EDGE = 0.005
+"""m: the radius, about, of the edge of a sole."""
 TINY = 1e-6
 
 
@@ -26,7 +28,6 @@ class Volume:
     caps   metres that the volume extends beyond its start and its end
     power  exponent of the sections: 2 an ellipse, more is boxier
     blend  metres over which it melts into the volumes before it in its part
-    floor  height in metres below which it is cut off flat; None for none
     """
 
     start: np.ndarray
@@ -36,7 +37,6 @@ class Volume:
     caps: tuple[float, float]
     power: float = 2.0
     blend: float = 0.03
-    floor: float | None = None
 
     def box(self, margin: float) -> tuple[np.ndarray, np.ndarray]:
         """The lower and upper corner (3,) of a box around it, ``margin`` metres wider."""
@@ -73,8 +73,6 @@ class Volume:
         distance = size * (size - 1) / np.maximum(slope, TINY)
         inside = np.minimum(width, depth)
         distance = np.maximum(distance, -inside)
-        if self.floor is not None:
-            distance = -smooth_minimum(-distance, points[:, 1] - self.floor, 0.006)
         return distance.astype(np.float32)
 
 
@@ -85,11 +83,20 @@ class Part:
     name     "trunk", "head", "left_leg", …
     volumes  that melt into one another, each by its own blend
     blend    metres over which the part melts into those before it
+    floor    height in metres below which it is cut off flat; None for none
     """
 
     name: str
     volumes: tuple[Volume, ...]
     blend: float
+    floor: float | None = None
+
+    def cut(self, distance: np.ndarray, height: np.ndarray) -> np.ndarray:
+        """Distances to the part without what is below its floor, for points at this height in
+        metres."""
+        if self.floor is None:
+            return distance
+        return -smooth_minimum(-distance, height - self.floor, EDGE)
 
 
 def smooth_minimum(one: np.ndarray, other: np.ndarray, width: float) -> np.ndarray:
@@ -107,7 +114,7 @@ def part_distances(parts: Sequence[Part], points: np.ndarray) -> np.ndarray:
         total = part.volumes[0].distance(points)
         for volume in part.volumes[1:]:
             total = smooth_minimum(total, volume.distance(points), volume.blend)
-        rows.append(total)
+        rows.append(part.cut(total, points[:, 1]))
     return np.stack(rows)
 
 
@@ -139,7 +146,9 @@ def sample(parts: Sequence[Part], step: float) -> tuple[np.ndarray, np.ndarray]:
         lower = np.min([volume.box(part.blend + step)[0] for volume in part.volumes], axis=0)
         upper = np.max([volume.box(part.blend + step)[1] for volume in part.volumes], axis=0)
         cells = _cells(lower, upper, low, step, shape)
-        total[cells] = smooth_minimum(total[cells], own[cells], part.blend)
+        height = low[1] + step * np.arange(cells[1].start, cells[1].stop)[:, None]
+        own_cells = part.cut(own[cells], height.astype(np.float32))
+        total[cells] = smooth_minimum(total[cells], own_cells, part.blend)
     return total, low
 
 
