@@ -71,8 +71,8 @@ class Options:
     seed: int = 0
     """Seed of the starting pose."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """File to record to: .bvh (centimetres), .npz, .png (the last frame), .gif or .mp4. For several
-    files, separate them with commas or repeat the option."""
+    """File to record to: .glb (with the body), .bvh (centimetres), .npz, .png (the last frame),
+    .gif or .mp4. For several files, separate them with commas or repeat the option."""
     size: str = "960x540"
     """Width and height of the picture in pixels."""
     camera: Literal["orbit", "chase", "above", "all", "still"] = "orbit"
@@ -361,7 +361,9 @@ def main() -> None:
         options.settings,
     )
     character = cast.player.character
-    with Recording(options.files, character.skeleton, character.fps) as record:
+    body = cast.player.skin
+    terms = cast.info.notice if cast.info else ""
+    with Recording(options.files, character.skeleton, character.fps, body, terms) as record:
         cast.refusal = ONE_SKELETON if record.wants_motion else ""
         cast.strict = options.headless
         if options.headless:

@@ -43,6 +43,7 @@ COMMANDS = {
     ),
     "characters": Command("controller.control.characters:main", "list the characters"),
     "body": Command("controller.control.bodies:main", "make a character's skinned body"),
+    "export": Command("controller.export.commands:main", "write a character for other programs"),
     "diagnose": Command(
         "controller.evaluation.diagnosis.diagnose:main",
         "report whether a motion VAE is healthy, and why",

@@ -67,6 +67,11 @@ class CharacterInfo:
         """The licence, and whether it forbids commercial use, in a few words."""
         return f"{self.licence}: non-commercial" if self.non_commercial else self.licence
 
+    @property
+    def notice(self) -> str:
+        """Whom to name and the licence, in one line."""
+        return " ".join(" ".join((self.attribution, f"Licence: {self.terms}.")).split())
+
     @classmethod
     def load(cls, file: Path) -> CharacterInfo:
         """Read a ``character.toml``. Raises CheckpointError, which names the file and the field."""
