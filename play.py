@@ -262,6 +262,8 @@ class Session:
                 return
             self.apply(inputs)
             steps = 0 if self.paused else self.clock.advance(seconds)
+            if self.length is not None:
+                steps = min(steps, self.length - self.played)  # several if a picture took long
             self.keys |= inputs.keys  # a tap between two steps counts in the next
             for _ in range(steps):
                 self.step(inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from functools import cache
 from pathlib import Path
@@ -15,8 +16,9 @@ import torch
 from controller.body.colours import BLUE, CORAL
 from controller.body.make import make
 from controller.body.mesh import Level, SkinnedBody
+from controller.control import bodies
 from controller.control.folder import CharacterFolder
-from controller.core.errors import CheckpointError, DataError
+from controller.core.errors import CheckpointError, ConfigError, DataError
 from controller.motion.roles import Roles
 from controller.motion.skeleton import Skeleton, to_global
 
@@ -229,3 +231,30 @@ def test_a_skeleton_that_does_not_stand_is_refused() -> None:
     )
     with pytest.raises(DataError):
         make(lying)
+
+
+def test_without_the_packages_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "skimage" else find(name)
+    )
+    with pytest.raises(ConfigError, match="extra body"):
+        make(skeletons.quadruped())
+    path = tmp_path / "body.safetensors"
+    path.write_bytes(b"an older one")
+    assert "plays as capsules" in bodies.attempt(CharacterFolder.open().mvae, path)
+    assert not path.exists()
+
+
+def test_the_command_makes_it_for_a_character(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = tmp_path / "body.safetensors"
+    bodies.Make(out=path).run()
+    assert "triangles" in capsys.readouterr().out
+    shape = SkinnedBody.load(path)
+    shipped = body("biped")
+    assert shape.fits(shipped.skeleton)
+    assert abs(len(shape.levels[0].triangles) - len(shipped.levels[0].triangles)) < 300

@@ -30,6 +30,7 @@ def make(skeleton: Skeleton) -> SkinnedBody:
     Raises DataError if its rest pose does not stand, or no legs can be made out in it, and
     ConfigError without the packages that mesh a surface.
     """
+    surface.check_packages()
     roles = Roles.of(skeleton)
     if not _stands(roles):
         raise DataError(

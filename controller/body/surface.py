@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,16 +17,20 @@ OPENNESS = (0.012, 0.03, 0.06, 0.11)
 """m above the surface where it is asked how far the body is."""
 
 
+def check_packages() -> None:
+    """Raise ConfigError, which says what to install, without the packages that mesh a surface."""
+    for name in ("scipy", "skimage", "fast_simplification"):
+        if importlib.util.find_spec(name) is None:
+            raise ConfigError(MISSING)
+
+
 def mesh(parts: Sequence[Part], step: float) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (V, 3) in metres and triangles (T, 3), counter-clockwise from outside, of the whole
     body, sampled with this ``step`` in metres.
 
-    Raises ConfigError without scikit-image, and DataError if the body falls apart.
+    Raises DataError if the body falls apart.
     """
-    try:
-        from skimage.measure import marching_cubes
-    except ImportError as error:
-        raise ConfigError(MISSING) from error
+    from skimage.measure import marching_cubes
 
     field, low = sample(parts, step)
     # A surface that almost meets a grid point has slivers there, which survive simplification.
@@ -43,13 +48,11 @@ def simplify(
     vertices: np.ndarray, triangles: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The same surface with at most ``count`` triangles (Garland and Heckbert, "Surface
-    Simplification Using Quadric Error Metrics"). Raises ConfigError without fast-simplification."""
+    Simplification Using Quadric Error Metrics")."""
     if len(triangles) <= count:
         return vertices, triangles
-    try:
-        import fast_simplification
-    except ImportError as error:
-        raise ConfigError(MISSING) from error
+    import fast_simplification
+
     points, faces = fast_simplification.simplify(
         vertices.astype(np.float32), triangles.astype(np.int32), target_count=count, agg=5
     )
