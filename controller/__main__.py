@@ -42,6 +42,8 @@ COMMANDS = {
         "train the feature extractor of the Fréchet distance",
     ),
     "characters": Command("controller.control.characters:main", "list the characters"),
+    "body": Command("controller.control.bodies:main", "make a character's skinned body"),
+    "export": Command("controller.export.commands:main", "write a character for other programs"),
     "diagnose": Command(
         "controller.evaluation.diagnosis.diagnose:main",
         "report whether a motion VAE is healthy, and why",

@@ -1,0 +1,22 @@
+"""Write a character for other programs: ``python -m controller export glb``.
+
+See docs/own-body.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tyro
+
+from controller.export.glb import Glb
+
+SUBCOMMANDS: dict[str, Any] = {"glb": Glb}
+"""What ``export`` can write, by the word on the command line: dataclasses of options that can
+``run``."""
+
+
+def main() -> None:
+    """Run one of the subcommands."""
+    command = tyro.extras.subcommand_cli_from_dict(SUBCOMMANDS, description=__doc__)
+    command.run()
