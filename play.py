@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import tyro
 
-from controller.control import folder
+from controller.control import folder, worn
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.core.errors import ConfigError, require, run_command
 from controller.core.registry import load_plugins
@@ -86,6 +86,11 @@ class Options:
     look: Literal["body", "capsules"] = "body"
     """What characters look like: the body in their folder, or capsules. A character without a body
     is made of capsules."""
+    body: Path | None = None
+    """A rigged mesh (.glb, .gltf) that the character wears; Tab's others wear their own. By
+    default body.glb in its folder, or the body that was made for it."""
+    roles: Path | None = None
+    """A file that states roles of joints of --body (TOML or JSON); the others are guessed."""
     fps_report: bool = False
     """Print how many pictures per second were played and drawn. Only with --headless."""
     character: str = folder.DEFAULT
@@ -125,6 +130,9 @@ class Options:
             raise ConfigError(f"--keys has {SWITCH!r}, but {ONE_SKELETON}")
         sides_fit = all(16 <= side <= 8192 for side in self.pixels)
         require(sides_fit, "--size", self.size, "16x16 to 8192x8192")
+        require(
+            self.roles is None or self.body is not None, "--roles", str(self.roles), "with --body"
+        )
         GAMES.find(self.task)
 
     @cached_property
@@ -363,7 +371,9 @@ def main() -> None:
         options.settings,
     )
     character = cast.player.character
-    body = cast.player.skin
+    if options.body is not None:
+        cast.player.skin = worn.load(options.body, character.skeleton, options.roles)
+    body = cast.player.made_skin
     terms = cast.info.notice if cast.info else ""
     with Recording(options.files, character.skeleton, character.fps, body, terms) as record:
         cast.refusal = ONE_SKELETON if record.wants_motion else ""

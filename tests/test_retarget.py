@@ -19,13 +19,13 @@ from controller.data.anatomy import find_anatomy
 from controller.data.bodies import bring_onto, find_bodies
 from controller.data.canonical import CanonicalSettings
 from controller.data.cleaning import levelled
-from controller.data.correspondence import joint_pairs
 from controller.data.dataset import MotionDataset, build
 from controller.data.exhibits import exhibits
 from controller.data.formats import bvh
 from controller.data.retarget import Retargeter, Target, require_alike
 from controller.data.transfer import Transfer
 from controller.motion.geometry import axis_rotation
+from controller.motion.midline import joint_pairs
 from controller.motion.roles import Limb, Roles
 from controller.motion.skeleton import Clip, Skeleton, to_local
 

@@ -1,9 +1,15 @@
 in vec3 point;
 in vec3 direction;
-flat in vec4 paint;  // colour, and the distance along the part up to which its cuff is dark
-#if SKINNED
+#if TEXTURED
+in vec4 paint;  // colour, and the alpha that is still drawn
+in vec2 uv;
+uniform sampler2D picture;
+const float open = 1.0;
+#elif SKINNED
+flat in vec4 paint;  // colour
 in float open;  // the part of the sky that is not hidden by the body itself
 #else
+flat in vec4 paint;  // colour, and the distance along the part up to which its cuff is dark
 in float along;
 const float open = 1.0;
 #endif
@@ -13,12 +19,20 @@ const vec3 GRAPHITE = vec3(0.05, 0.055, 0.065);
 
 void main() {
     vec3 albedo = paint.rgb;
+#if TEXTURED
+    vec4 texel = texture(picture, uv);
+    if (texel.a < paint.a) discard;
+    albedo *= texel.rgb;
+#endif
 #if !SKINNED
     float cuff = paint.w < 0.0 ? 0.0
         : clamp(0.5 + (paint.w - along) / max(fwidth(along), 1e-5), 0.0, 1.0);
     albedo = mix(albedo, GRAPHITE, cuff);
 #endif
     vec3 normal = normalize(direction);
+#if TEXTURED
+    if (!gl_FrontFacing) normal = -normal;
+#endif
     vec3 to_eye = eye.xyz - point;
     float distance = length(to_eye);
     to_eye /= distance;

@@ -4,7 +4,11 @@ layout(location = 0) in vec3 vertex;     // in the bound pose
 layout(location = 1) in vec3 outward;    // the normal there
 layout(location = 2) in uvec4 followed;  // joints
 layout(location = 3) in vec4 weights;    // their sum is 1
-layout(location = 4) in vec4 colour;     // square roots of red, green and blue; openness to the sky
+layout(location = 4) in vec4 colour;     // square roots of red, green and blue; openness to the sky,
+                                         // or of textured bodies the alpha that is still drawn
+#if TEXTURED
+layout(location = 5) in vec2 place_in_picture;
+#endif
 uniform samplerBuffer bones;             // bound pose → world, a 3×4 matrix in rows for each joint
 uniform int joints;                      // of one character
 

@@ -64,6 +64,11 @@ class SkinnedBody:
         """(J, 3) the bound positions in the joints' own frames."""
         return np.einsum("jki,jk->ji", self.rotations, self.positions).astype(np.float32)
 
+    @property
+    def bones(self) -> int:
+        """How many transforms draw it."""
+        return len(self.skeleton)
+
     def place(self, positions: np.ndarray, rotations: np.ndarray) -> np.ndarray:
         """The transforms (..., J, 3, 4) float32 from the bound pose to the world, for joint
         positions (..., J, 3) in metres and global rotations (..., J, 3, 3)."""

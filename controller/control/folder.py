@@ -27,6 +27,8 @@ INFO = "character.toml"
 MVAE = "mvae.safetensors"
 EXTRACTOR = "extractor.safetensors"
 BODY = "body.safetensors"
+OWN_BODY = "body.glb"
+OWN_ROLES = "body.toml"
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,20 @@ class CharacterFolder:
 
     @property
     def body(self) -> Path | None:
-        """The skinned body; None if it has none."""
+        """The skinned body that was made; None if it has none."""
         path = self.path / BODY
+        return path if path.is_file() else None
+
+    @property
+    def own_body(self) -> Path | None:
+        """The rigged mesh that is drawn instead; None if it has none."""
+        path = self.path / OWN_BODY
+        return path if path.is_file() else None
+
+    @property
+    def own_roles(self) -> Path | None:
+        """The roles of that mesh's joints; None if they are to be guessed."""
+        path = self.path / OWN_ROLES
         return path if path.is_file() else None
 
     def policy(self, task: str) -> Path:

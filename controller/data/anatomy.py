@@ -49,7 +49,6 @@ class Anatomy:
     standing  (J, 3, 3) float64: rotations relative to the parents when the body stands; those of
               the root relative to where it faces
     hinges    limb → its hinge (3,), in the frame of its upper joint
-    carrier   the joint that carries the arms, or the last one of the spine
     leg       metres from the hip joint along the bones to the ankle
     """
 
@@ -58,7 +57,6 @@ class Anatomy:
     axes: Tensor
     standing: Tensor
     hinges: dict[Limb, Tensor]
-    carrier: int
     leg: float
 
     def segment(self, start: int, end: int) -> Tensor:
@@ -115,26 +113,13 @@ def find_anatomy(skeleton: Skeleton, clips: Sequence[Clip], roles: Roles) -> Ana
     for joint, parent in enumerate(skeleton.parents):
         if parent >= 0:
             local[joint] = standing[parent].T @ standing[joint]
-    draft = Anatomy(skeleton, roles, axes, local, hinges, carrier_of(skeleton, roles), 1.0)
+    draft = Anatomy(skeleton, roles, axes, local, hinges, 1.0)
     for limb in roles.limbs:
         if has_two_bones(limb):
             _limb_axes(draft, limb, sample)
         if limb.grounded and limb.end is not None:
             _foot_axes(draft, limb, sample)
-    return Anatomy(skeleton, roles, axes, local, hinges, draft.carrier, _leg(draft))
-
-
-def carrier_of(skeleton: Skeleton, roles: Roles) -> int:
-    """The joint on the midline from which the arms go off; without arms, the end of the spine."""
-    trunk = (roles.hips, *roles.spine, *roles.neck)
-    if roles.arms is None:
-        return roles.spine[-1] if roles.spine else roles.hips
-    joint = roles.arms[0].joints[0]
-    while joint not in trunk:
-        joint = skeleton.parents[joint]
-        if joint < 0:
-            return roles.spine[-1] if roles.spine else roles.hips
-    return joint
+    return Anatomy(skeleton, roles, axes, local, hinges, _leg(draft))
 
 
 @dataclass(frozen=True, eq=False)

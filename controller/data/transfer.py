@@ -17,9 +17,9 @@ from torch import Tensor
 
 from controller.core.errors import DataError
 from controller.data.cleaning import levelled
-from controller.data.correspondence import joint_pairs
 from controller.data.retarget import Retargeter
 from controller.motion.metrics import foot_skate
+from controller.motion.midline import joint_pairs
 from controller.motion.pose import FPS
 from controller.motion.roles import Roles
 from controller.motion.skeleton import Clip

@@ -57,7 +57,7 @@ class Glb:
         skeleton = player.character.skeleton
         clips = [recorded(path, skeleton) for path in self.motion] or [self.played(player)]
         files.make_folder(self.out.parent)
-        body = player.skin
+        body = player.made_skin
         gltf_writing.write(
             self.out, clips, body, root_bone=self.root == "bone", copyright=own.info.notice
         )

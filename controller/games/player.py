@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from controller.body.mesh import SkinnedBody
+from controller.body.own import OwnBody
+from controller.control import worn
 from controller.control.folder import CharacterFolder
 from controller.core import batch
 from controller.core.errors import CheckpointError
@@ -106,8 +108,20 @@ class Player:
         self._begin(self._followed())
 
     @cached_property
-    def skin(self) -> SkinnedBody | None:
-        """The skinned body in its folder; None without one for its skeleton.
+    def skin(self) -> SkinnedBody | OwnBody | None:
+        """What it looks like: the rigged mesh in its folder, or else the body that was made for it;
+        None without either.
+
+        Raises ControllerError if the mesh cannot be read or driven, or the body is damaged.
+        """
+        path = self._folder.own_body if self._folder else None
+        if self._folder is None or path is None:
+            return self.made_skin
+        return worn.load(path, self.character.skeleton, self._folder.own_roles)
+
+    @cached_property
+    def made_skin(self) -> SkinnedBody | None:
+        """The skinned body in its folder that was made; None without one for its skeleton.
 
         Raises CheckpointError if the file is damaged.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from controller.body.mesh import SkinnedBody
+from controller.body.own import OwnBody
 from controller.core.errors import DisplayError
 from controller.motion.skeleton import Skeleton
 from controller.viewer.gl.quality import Quality
@@ -30,7 +31,7 @@ class Screen:
         headless: bool = False,
         resizable: bool = True,
         quality: Quality | None = None,
-        skin: SkinnedBody | None = None,
+        skin: SkinnedBody | OwnBody | None = None,
     ) -> None:
         self.window = Window(
             size, headless=headless, resizable=resizable, title="Motion VAE controller"
@@ -46,7 +47,7 @@ class Screen:
         self.camera = FollowCamera()
 
     def show_skeleton(
-        self, skeleton: Skeleton, hips: float, skin: SkinnedBody | None = None
+        self, skeleton: Skeleton, hips: float, skin: SkinnedBody | OwnBody | None = None
     ) -> None:
         """Draw characters with this skeleton from now on, with this ``skin`` or else as capsules.
         Its hips are about so many metres above the ground."""

@@ -328,6 +328,18 @@ class Gltf:
                 self.fail(where, "more data", f"at most {MAX_BYTES // 2**20} MiB in all buffers")
         return self._buffers[number]
 
+    def image(self, number: int) -> bytes:
+        """The bytes of an image: those of a buffer view, a data URI's, or a file's."""
+        owner = self.table("images")[number]
+        where = f"images[{number}]"
+        uri = owner.get("uri")
+        if uri is None:
+            view = self._view(self.index(owner, "bufferView", where, "bufferViews"), 1)
+            return bytes(view[0])
+        if not isinstance(uri, str):
+            self.wrong(f"{where}.uri", uri, "text")
+        return self._data_uri(uri, where) if uri.startswith("data:") else self._file(uri, where)
+
     def _data_uri(self, uri: str, where: str) -> bytes:
         head, _, data = uri.partition(",")
         if not head.endswith(";base64"):

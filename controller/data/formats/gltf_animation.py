@@ -99,7 +99,7 @@ def read_captures(path: Path, fps: float | None = None) -> Reading:
         for number, animation in enumerate(document.table("animations"))
     ]
     moving = {node for curves in animations for node, path in curves if path != "scale"}
-    joints, remarks = _joints(document, moving)
+    joints, remarks = skeleton_nodes(document, moving)
     check_size(path, 1, len(joints))
     chain = [*_above(document, joints[0]), *joints]
     movers = set(chain)
@@ -206,7 +206,7 @@ def _above(document: Gltf, node: int) -> list[int]:
     return above[::-1]
 
 
-def _joints(document: Gltf, moving: set[int]) -> tuple[list[int], list[str]]:
+def skeleton_nodes(document: Gltf, moving: set[int]) -> tuple[list[int], list[str]]:
     """The joints of the skeleton with the most ``moving`` nodes, parents first, and remarks.
 
     Skins that share joints are of one skeleton. The first joint is the lowest that all others hang
@@ -287,7 +287,7 @@ def _capture(
     place_of = {node: number for number, node in enumerate(joints)}
     return Capture(
         name,
-        _joint_names(document, joints),
+        joint_names(document, joints),
         (-1, *(place_of[document.nodes[node].parent] for node in joints[1:])),
         places[:, -len(joints) :].clone(),
         rotations,
@@ -327,7 +327,7 @@ def _world(
     return linear, places
 
 
-def _joint_names(document: Gltf, joints: list[int]) -> tuple[str, ...]:
+def joint_names(document: Gltf, joints: list[int]) -> tuple[str, ...]:
     names: list[str] = []
     for node in joints:
         name = document.nodes[node].name

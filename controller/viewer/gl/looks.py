@@ -8,11 +8,17 @@ import numpy as np
 from OpenGL import GL
 
 from controller.body.mesh import SkinnedBody
+from controller.body.own import OwnBody, TexturedLevel
+from controller.viewer.gl import skin, textures
 from controller.viewer.gl.body import Body
 from controller.viewer.gl.instances import Capsules
 from controller.viewer.gl.program import Program
 from controller.viewer.gl.quality import Quality
-from controller.viewer.gl.skin import UNIT, Bones, Skins
+from controller.viewer.gl.skin import Bones, Skins
+from controller.viewer.gl.textures import Textures, TexturedSkins
+
+Skin = SkinnedBody | OwnBody
+"""What a character may wear."""
 
 
 class Drawn(Protocol):
@@ -53,10 +59,12 @@ class Programs(NamedTuple):
         )
 
     def tell(self, joints: int) -> None:
-        """Tell programs of skinned bodies where transforms are, and how many a character has."""
+        """Tell programs of skinned bodies where transforms and pictures are, and how many
+        transforms a character has."""
         for program in self:
             program.use()
-            GL.glUniform1i(program.uniform("bones"), UNIT)
+            GL.glUniform1i(program.uniform("bones"), skin.UNIT)
+            GL.glUniform1i(program.uniform("picture"), textures.UNIT)
             GL.glUniform1i(program.uniform("joints"), joints)
 
 
@@ -69,7 +77,7 @@ class Look(NamedTuple):
     character  that one itself
     fine       others near the camera
     coarse     the rest
-    owned      transforms that these share
+    owned      transforms and textures that these share
     """
 
     body: Placed
@@ -78,7 +86,7 @@ class Look(NamedTuple):
     character: Drawn
     fine: Drawn
     coarse: Drawn
-    owned: tuple[Bones, ...] = ()
+    owned: tuple[Bones | Textures, ...] = ()
 
     @classmethod
     def capsules(cls, body: Body, quality: Quality, programs: Programs) -> Look:
@@ -88,22 +96,26 @@ class Look(NamedTuple):
         return cls(body, programs, character, character, fine, coarse)
 
     @classmethod
-    def skinned(cls, body: SkinnedBody, quality: Quality, programs: Programs) -> Look:
-        """Characters with a skin."""
-        joints = len(body.skeleton)
-        programs.tell(joints)
+    def skinned(cls, body: Skin, quality: Quality, programs: Programs) -> Look:
+        """Characters with a skin, which needs programs for textures if it has those."""
+        programs.tell(body.bones)
         last = len(body.levels) - 1
         levels = [body.levels[min(level, last)] for level in quality.skin_levels]
-        bones = [Bones(joints) for _ in range(3)]
+        bones = [Bones(body.bones) for _ in range(3)]
         placed_by = (bones[0], *bones)  # the shadow has the character's pose
+        worn = Textures(body.pictures) if isinstance(body, OwnBody) else None
         shadow, character, fine, coarse = (
-            Skins(level, own) for level, own in zip(levels, placed_by, strict=True)
+            TexturedSkins(level, own, worn)
+            if isinstance(level, TexturedLevel) and worn
+            else Skins(level, own)
+            for level, own in zip(levels, placed_by, strict=True)
         )
-        return cls(body, programs, shadow, character, fine, coarse, tuple(bones))
+        owned = (*bones, *([worn] if worn else []))
+        return cls(body, programs, shadow, character, fine, coarse, owned)
 
     def delete(self) -> None:
         """Free the graphics memory."""
         for drawn in {self.shadow, self.character, self.fine, self.coarse}:
             drawn.delete()
-        for bones in self.owned:
-            bones.delete()
+        for each in self.owned:
+            each.delete()

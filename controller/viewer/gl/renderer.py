@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from OpenGL import GL
 
-from controller.body.mesh import SkinnedBody
+from controller.body.own import OwnBody
 from controller.core.errors import DisplayError
 from controller.motion.skeleton import Skeleton, forward_kinematics
 from controller.viewer.gl import flag, sticks, sun, walls
@@ -17,7 +17,7 @@ from controller.viewer.gl import quality as qualities
 from controller.viewer.gl.body import Body
 from controller.viewer.gl.framebuffer import Framebuffer
 from controller.viewer.gl.instances import Capsules, Instances
-from controller.viewer.gl.looks import Look, Programs
+from controller.viewer.gl.looks import Look, Programs, Skin
 from controller.viewer.gl.marks import CLOCK, PLAIN, SOFT, WEDGED, crowd_marks, ground_marks
 from controller.viewer.gl.program import FRAME_BINDING, Program
 from controller.viewer.gl.quality import Quality
@@ -64,7 +64,7 @@ class Renderer:
         skeleton: Skeleton,
         size: tuple[int, int],
         quality: Quality | None = None,
-        skin: SkinnedBody | None = None,
+        skin: Skin | None = None,
     ) -> None:
         self.driver = GL.glGetString(GL.GL_RENDERER).decode()
         version = GL.glGetIntegerv(GL.GL_MAJOR_VERSION), GL.glGetIntegerv(GL.GL_MINOR_VERSION)
@@ -80,7 +80,7 @@ class Renderer:
         self._framebuffers: list[Framebuffer] = []
         self.resize(size)
 
-    def use_skeleton(self, skeleton: Skeleton, skin: SkinnedBody | None = None) -> None:
+    def use_skeleton(self, skeleton: Skeleton, skin: Skin | None = None) -> None:
         """Draw characters with this skeleton from now on: with this ``skin``, or else as
         capsules."""
         if self._look is not None:
@@ -90,7 +90,7 @@ class Renderer:
         if skin is None:
             self._look = Look.capsules(self.body, self.quality, self._capsule_programs)
         else:
-            self._look = Look.skinned(skin, self.quality, self._skin_programs)
+            self._look = Look.skinned(skin, self.quality, self._programs_for(skin))
         self.frame["soles"] = 0.0
 
     @property
@@ -269,9 +269,12 @@ class Renderer:
             "GROUND_BLUR": spread,
             "BODY_BLUR": max(0.6 * spread, 1 / side),
         }
-        plain = constants | {"SKINNED": 0}
+        plain = constants | {"SKINNED": 0, "TEXTURED": 0}
         self._capsule_programs = Programs.build("capsule.glsl", "body.vert", plain)
-        self._skin_programs = Programs.build("skin.glsl", "skin.vert", constants | {"SKINNED": 1})
+        skinned = constants | {"SKINNED": 1, "TEXTURED": 0}
+        self._skin_programs = Programs.build("skin.glsl", "skin.vert", skinned)
+        self._textured = skinned | {"TEXTURED": 1}
+        self._textured_programs: Programs | None = None
         surface = ("shadow.glsl", "body.frag")
         self._face_program = Program(("face.vert",), surface, plain | {"SHADED": 0})
 
@@ -283,6 +286,14 @@ class Renderer:
         mark = ("mark.vert",), ("shadow.glsl", "mark.frag")
         self._mark_program = Program(*mark, constants | kinds)
         GL.glBlendColor(0.0, 0.0, 0.0, 0.3)
+
+    def _programs_for(self, skin: Skin) -> Programs:
+        """The programs that draw a skin; those for textures are built when they are needed."""
+        if not isinstance(skin, OwnBody):
+            return self._skin_programs
+        if self._textured_programs is None:
+            self._textured_programs = Programs.build("skin.glsl", "skin.vert", self._textured)
+        return self._textured_programs
 
     def _make_buffers(self) -> None:
         # Shaders compute the ground's corners, but core OpenGL requires a bound vertex array.

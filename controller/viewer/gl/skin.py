@@ -8,6 +8,7 @@ import numpy as np
 from OpenGL import GL
 
 from controller.body.mesh import Level
+from controller.body.own import TexturedLevel
 
 UNIT = 1
 """The texture unit of the joints' transforms; unit 0 has the shadow map."""
@@ -68,7 +69,7 @@ class Skins:
         triangles = np.ascontiguousarray(level.triangles, np.uint32)
         GL.glBindBuffer(GL.GL_ELEMENT_ARRAY_BUFFER, elements)
         GL.glBufferData(GL.GL_ELEMENT_ARRAY_BUFFER, triangles.nbytes, triangles, GL.GL_STATIC_DRAW)
-        self._corners = triangles.size
+        self._triangles = len(triangles)
         self._buffers = [corners, elements]
 
     def send(self, rows: np.ndarray) -> None:
@@ -80,9 +81,17 @@ class Skins:
         if self.bones.characters:
             self.bones.bind()
             GL.glBindVertexArray(self._array)
-            GL.glDrawElementsInstanced(
-                GL.GL_TRIANGLES, self._corners, GL.GL_UNSIGNED_INT, None, self.bones.characters
-            )
+            self._draw_triangles(0, self._triangles)
+
+    def _draw_triangles(self, start: int, end: int) -> None:
+        """Draw some triangles of all characters."""
+        GL.glDrawElementsInstanced(
+            GL.GL_TRIANGLES,
+            3 * (end - start),
+            GL.GL_UNSIGNED_INT,
+            ctypes.c_void_p(12 * start),
+            self.bones.characters,
+        )
 
     def delete(self) -> None:
         """Free the graphics memory, except the bones'."""
@@ -98,6 +107,7 @@ def _vertices(level: Level) -> np.ndarray:
         ("joints", np.uint16, 4),
         ("weights", np.uint8, 4),
         ("colours", np.uint8, 4),
+        *([("uvs", np.float32, 2)] if isinstance(level, TexturedLevel) else []),
     ]
     vertices = np.zeros(len(level.positions), dtype=layout)
     vertices["position"] = level.positions
@@ -105,6 +115,8 @@ def _vertices(level: Level) -> np.ndarray:
     vertices["joints"] = level.joints
     vertices["weights"] = level.weights
     vertices["colours"] = level.colours
+    if isinstance(level, TexturedLevel):
+        vertices["uvs"] = level.uvs
     return vertices
 
 
