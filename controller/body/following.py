@@ -79,10 +79,10 @@ class Follower:
         ]
         self._longer = np.array(lengths, np.float32)
         legs = fit.ours.roles.legs
-        starts = fit.ours.joints[[leg.upper for leg in legs]]
+        starts = fit.ours.joints[[leg.start for leg in legs]]
         middle = starts.mean(axis=0) - self.places[self._hips]
         self._middle = middle.astype(np.float32)
-        self._their_starts = [leg.upper for leg in fit.theirs.roles.legs]
+        self._their_starts = [leg.start for leg in fit.theirs.roles.legs]
 
     def follow(self, positions: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions (..., D, 3) and rotations (..., D, 3, 3) from the rest pose of the driven

@@ -15,7 +15,7 @@ from controller.body.thinning import thinned
 from controller.motion.skeleton import Skeleton
 
 INFLUENCES = 4
-COARSER = (2200, 600)
+COARSER = (4000, 600)
 """Triangles, about, of the coarser levels of detail, as of the bodies that are made."""
 
 

@@ -104,13 +104,15 @@ class Look(NamedTuple):
         bones = [Bones(body.bones) for _ in range(3)]
         placed_by = (bones[0], *bones)  # the shadow has the character's pose
         worn = Textures(body.pictures) if isinstance(body, OwnBody) else None
+        if worn:
+            levels[0] = levels[1]  # a rougher surface would cast shadows on the finer one
         shadow, character, fine, coarse = (
             TexturedSkins(level, own, worn)
             if isinstance(level, TexturedLevel) and worn
             else Skins(level, own)
             for level, own in zip(levels, placed_by, strict=True)
         )
-        owned = (*bones, *([worn] if worn else []))
+        owned: tuple[Bones | Textures, ...] = (*bones, *([worn] if worn else []))
         return cls(body, programs, shadow, character, fine, coarse, owned)
 
     def delete(self) -> None:
