@@ -38,7 +38,7 @@ class Follower:
         self._follow_legs(fit, number)
 
     def _follow_bones(self, fit: Fit, number: dict[int, int]) -> None:
-        """Which joint's rotation turns the bone to each driven joint, and which bones lead there."""
+        """Which joint turns the bone to each driven joint, and which bones lead there."""
         parents = fit.ours.skeleton.parents
         count = len(fit.drives)
         self._above = np.full(count, self._hips)
@@ -132,7 +132,7 @@ class Follower:
         theirs = positions[..., self._theirs, :]
         bones = np.sqrt(np.square(np.diff(theirs, axis=-2)).sum(axis=-1)).sum(axis=-1)
         whole = np.sqrt(np.square(theirs[..., 2, :] - theirs[..., 0, :]).sum(axis=-1))
-        stretch = np.clip(whole / bones, REACH, LONGEST)
+        stretch = np.clip(whole / np.maximum(bones, 1e-6), REACH, LONGEST)
         reach = self._lengths.sum(axis=-1) * stretch
         way = starts - ankles
         side = np.square(way[..., 0]) + np.square(way[..., 2])

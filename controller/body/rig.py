@@ -1,4 +1,4 @@
-"""A rigged mesh from elsewhere: its skeleton and vertices in its rest pose, as a file gives them."""
+"""A rigged mesh from a file: its skeleton and vertices in its rest pose."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Which joint of one body is which of another: limbs part by part, the midline by how far up a chain
-of joints each bone is."""
+"""Which joint of one body is which of another: limbs part by part, the midline by how far up a
+chain of joints each bone is."""
 
 from __future__ import annotations
 

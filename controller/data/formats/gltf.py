@@ -173,6 +173,10 @@ class Gltf:
             self.wrong(f"{where}.{key}", values, f"{len(default)} finite numbers")
         return np.array(values, dtype=np.float64)
 
+    def number(self, owner: Object, key: str, where: str, default: float) -> float:
+        """A finite number."""
+        return float(self.vector({key: [owner.get(key, default)]}, key, where, [default])[0])
+
     # -- nodes -------------------------------------------------------------------------------------
 
     @cached_property

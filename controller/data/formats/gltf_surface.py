@@ -46,7 +46,7 @@ class Surface:
             picture = self._texture(document, base[names[1]], f"{where}.{names[1]}", pictures)
         cutoff = 0.0
         if owner.get("alphaMode") == "MASK":
-            cutoff = float(document.vector({"c": [owner.get("alphaCutoff", 0.5)]}, "c", where, [0]))
+            cutoff = document.number(owner, "alphaCutoff", where, 0.5)
         elif owner.get("alphaMode") == "BLEND":
             cutoff = BLEND_CUTOFF
         cutoff = cutoff / max(float(factor[3]), 1e-6)  # the texture's alpha is compared
@@ -70,9 +70,9 @@ class Surface:
             return uvs
         offset = document.vector(self._transform, "offset", TRANSFORM, [0.0, 0.0])
         scale = document.vector(self._transform, "scale", TRANSFORM, [1.0, 1.0])
-        turn = document.vector({"r": [self._transform.get("rotation", 0.0)]}, "r", TRANSFORM, [0])
-        sine = np.sin(turn[0])
-        cosine = np.cos(turn[0])
+        turn = document.number(self._transform, "rotation", TRANSFORM, 0.0)
+        sine = np.sin(turn)
+        cosine = np.cos(turn)
         u, v = (uvs * scale).T
         return np.column_stack((cosine * u + sine * v, cosine * v - sine * u)) + offset
 

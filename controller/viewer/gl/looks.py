@@ -15,7 +15,7 @@ from controller.viewer.gl.instances import Capsules
 from controller.viewer.gl.program import Program
 from controller.viewer.gl.quality import Quality
 from controller.viewer.gl.skin import Bones, Skins
-from controller.viewer.gl.textures import Textures, TexturedSkins
+from controller.viewer.gl.textures import TexturedSkins, Textures
 
 Skin = SkinnedBody | OwnBody
 """What a character may wear."""
