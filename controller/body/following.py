@@ -14,6 +14,9 @@ from controller.body.fitting import Fit, bone_frame, cross, unit
 REACH = 0.96
 """The hips do not sink to keep a leg less stretched than this share of its length."""
 LONGEST = 0.999
+STRAIGHT = 0.05
+"""Sine of the bend (3°) below which the plane of a leg follows its hinge more than the skeleton's
+bones: those of a straight leg span no plane."""
 
 
 class Follower:
@@ -64,20 +67,24 @@ class Follower:
         self._theirs = np.array(
             [[getattr(other, part) for part in ("upper", "middle", "end")] for other in others]
         )
-        self._lengths = np.array([bone.lengths for bone in bones], np.float32)
+        self._lengths = np.array([bone.lengths for bone in bones], np.float32).T
+        self._legs = self._lengths.sum(axis=0)
+        lengths = [fit.theirs.bones[key].lengths for key in keys]
+        self._their_lengths = np.array(lengths, np.float32)[..., None]
+        self._their_legs = self._their_lengths[..., 0].sum(axis=-1)
         self._hinges = np.stack([bone.hinge for bone in bones]).astype(np.float32)[..., None]
-        self._unframes = np.stack([bone.frames for bone in bones]).transpose(1, 0, 3, 2)
-        self._unframes = np.ascontiguousarray(self._unframes, np.float32)
+        unframes = np.stack([bone.frames for bone in bones]).transpose(0, 1, 3, 2)
+        self._unframes = np.ascontiguousarray(unframes, np.float32)
         self._lifts = np.array([high - low for high, low in fit.soles], np.float32)
         self._aheads = np.stack([fit.ours.forward(limb) for limb in limbs])[..., None]
         self._aheads = self._aheads.astype(np.float32)
-        lengths = [
+        longer = [
             fit.ours.length(limb) - fit.theirs.length(other)
             if limb.toe is not None and other.toe is not None
             else 0.0
             for limb, other in fit.limbs
         ]
-        self._longer = np.array(lengths, np.float32)
+        self._longer = np.array(longer, np.float32)
         legs = fit.ours.roles.legs
         starts = fit.ours.joints[[leg.start for leg in legs]]
         middle = starts.mean(axis=0) - self.places[self._hips]
@@ -95,13 +102,13 @@ class Follower:
         between_hips = positions[..., self._their_starts, :].mean(axis=-2)
         root = between_hips - own[..., self._hips, :, :] @ self._middle
 
-        placed = self._positions(root, own)
-        starts = placed[..., self._uppers, :]
-        ankles = self._ankles(positions, own)
-        drop = self._drop(starts, ankles, positions)
+        starts = self._positions(root, own)[..., self._uppers, :]
+        theirs = positions[..., self._theirs, :]  # (..., L, 3, 3)
+        ankles = self._ankles(theirs, own)
+        drop = self._drop(starts, ankles, theirs)
         root[..., 1] -= drop
         starts[..., 1] -= drop[..., None]
-        self._bend(starts, ankles, positions, own)
+        self._bend(starts, ankles, theirs, own)
         return self._positions(root, own), own
 
     def _between(self, rotations: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -117,48 +124,47 @@ class Follower:
         placed: np.ndarray = root[..., None, :] + self._chains @ bones
         return placed
 
-    def _ankles(self, positions: np.ndarray, own: np.ndarray) -> np.ndarray:
+    def _ankles(self, theirs: np.ndarray, own: np.ndarray) -> np.ndarray:
         """(..., L, 3): where the ankles are to be. The sole under the ankle is where the
         skeleton's is. A foot that is longer stands on its toes as high as the skeleton's."""
         feet = own[..., self._ends, :, :]
-        ankles = positions[..., self._theirs[:, 2], :] + self._lifts[:, None] * feet[..., 1]
+        ankles = theirs[..., 2, :] + self._lifts[:, None] * feet[..., 1]
         pitch = np.minimum((feet[..., 1:2, :] @ self._aheads)[..., 0, 0], 0.0)
         ankles[..., 1] -= self._longer * pitch
         return ankles
 
-    def _drop(self, starts: np.ndarray, ankles: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    def _drop(self, starts: np.ndarray, ankles: np.ndarray, theirs: np.ndarray) -> np.ndarray:
         """(...): how far the hips must sink for all legs to reach, no leg more stretched than the
         skeleton's."""
-        theirs = positions[..., self._theirs, :]
-        bones = np.sqrt(np.square(np.diff(theirs, axis=-2)).sum(axis=-1)).sum(axis=-1)
-        whole = np.sqrt(np.square(theirs[..., 2, :] - theirs[..., 0, :]).sum(axis=-1))
-        stretch = np.clip(whole / np.maximum(bones, 1e-6), REACH, LONGEST)
-        reach = self._lengths.sum(axis=-1) * stretch
+        whole = theirs[..., 2, :] - theirs[..., 0, :]
+        stretch = np.sqrt((whole * whole).sum(axis=-1)) / self._their_legs
+        reach = self._legs * np.minimum(np.maximum(stretch, REACH), LONGEST)
         way = starts - ankles
-        side = np.square(way[..., 0]) + np.square(way[..., 2])
-        high = np.sqrt(np.maximum(np.square(reach) - side, 0.0))
+        square = way * way
+        high = np.sqrt(np.maximum(reach * reach - square[..., 0] - square[..., 2], 0.0))
         drop: np.ndarray = np.maximum(way[..., 1] - high, 0.0).max(axis=-1)
         return drop
 
     def _bend(
-        self, starts: np.ndarray, ankles: np.ndarray, positions: np.ndarray, own: np.ndarray
+        self, starts: np.ndarray, ankles: np.ndarray, theirs: np.ndarray, own: np.ndarray
     ) -> None:
         """Turn the two bones of each grounded limb so that it ends at its ankle."""
-        a = self._lengths[:, 0]
-        b = self._lengths[:, 1]
+        a, b = self._lengths
         way = ankles - starts
-        distance = np.sqrt(np.square(way).sum(axis=-1))
+        distance = np.sqrt((way * way).sum(axis=-1))
         along = way / np.maximum(distance, 1e-6)[..., None]
-        distance = np.clip(distance, np.abs(a - b) + 1e-4, LONGEST * (a + b))
+        distance = np.minimum(np.maximum(distance, np.abs(a - b) + 1e-4), LONGEST * (a + b))
 
-        theirs = unit(np.diff(positions[..., self._theirs, :], axis=-2))
+        bones = (theirs[..., 1:, :] - theirs[..., :-1, :]) / self._their_lengths
         usual = (own[..., self._uppers, :, :] @ self._hinges)[..., 0]
-        hinge = cross(theirs[..., 0, :], theirs[..., 1, :]) + 0.1 * usual
+        hinge = cross(bones[..., 0, :], bones[..., 1, :]) + 2 * STRAIGHT * usual
         hinge = unit(hinge - (hinge * along).sum(axis=-1, keepdims=True) * along)
         cosine = (a * a + distance * distance - b * b) / (2 * a * distance)
-        cosine = np.clip(cosine, -1.0, 1.0)[..., None]
-        sideways = np.sqrt(1.0 - cosine * cosine)
-        first = cosine * along + sideways * cross(along, hinge)
-        second = unit(distance[..., None] * along - a[:, None] * first)
-        own[..., self._uppers, :, :] = bone_frame(hinge, first) @ self._unframes[0]
-        own[..., self._middles, :, :] = bone_frame(hinge, second) @ self._unframes[1]
+        cosine = np.minimum(np.maximum(cosine, -1.0), 1.0)[..., None]
+        first = cosine * along + np.sqrt(1.0 - cosine * cosine) * cross(along, hinge)
+        second = (distance[..., None] * along - a[:, None] * first) / b[:, None]
+        ours = np.stack((first, second), axis=-2)  # (..., L, 2, 3)
+        hinges = np.stack((hinge, hinge), axis=-2)
+        turned = np.stack((hinges, ours, cross(hinges, ours)), axis=-1) @ self._unframes
+        own[..., self._uppers, :, :] = turned[..., 0, :, :]
+        own[..., self._middles, :, :] = turned[..., 1, :, :]

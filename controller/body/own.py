@@ -15,8 +15,9 @@ from controller.body.thinning import thinned
 from controller.motion.skeleton import Skeleton
 
 INFLUENCES = 4
-COARSER = (4000, 600)
-"""Triangles, about, of the coarser levels of detail, as of the bodies that are made."""
+COARSER = (4000, 1200)
+"""Triangles, about, of the coarser levels of detail: twice those of the bodies that are made, since
+clusters of vertices are rougher."""
 
 
 @dataclass(frozen=True, eq=False)

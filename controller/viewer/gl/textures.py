@@ -21,12 +21,15 @@ class Textures:
 
     def __init__(self, pictures: Sequence[np.ndarray]) -> None:
         self._names = [_texture(picture) for picture in (WHITE, *pictures)]
+        self._bound: int | None = None
 
     def bind(self, number: int) -> None:
         """Let the shaders read a picture; −1 is white."""
-        GL.glActiveTexture(GL.GL_TEXTURE0 + UNIT)
-        GL.glBindTexture(GL.GL_TEXTURE_2D, self._names[number + 1])
-        GL.glActiveTexture(GL.GL_TEXTURE0)
+        if number != self._bound:
+            GL.glActiveTexture(GL.GL_TEXTURE0 + UNIT)
+            GL.glBindTexture(GL.GL_TEXTURE_2D, self._names[number + 1])
+            GL.glActiveTexture(GL.GL_TEXTURE0)
+            self._bound = number
 
     def delete(self) -> None:
         """Free the graphics memory."""
