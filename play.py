@@ -70,6 +70,9 @@ class Options:
     """Settings of Monte Carlo control."""
     seed: int = 0
     """Seed of the starting pose."""
+    foot_lock: bool = True
+    """Feet that stand stay where they are, in the picture and in recordings; the key I changes it.
+    Without, both show what was simulated."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """File to record to: .bvh (centimetres), .npz, .png (the last frame), .gif or .mp4. For several
     files, separate them with commas or repeat the option."""
@@ -142,7 +145,7 @@ class Options:
     @property
     def settings(self) -> Settings:
         """Settings of the games."""
-        return Settings(self.characters, self.monte_carlo)
+        return Settings(self.characters, self.monte_carlo, self.foot_lock)
 
     @cached_property
     def files(self) -> list[Path]:

@@ -18,8 +18,8 @@ LOW = 0.035
 LIFTED = 0.05
 """m above the height at which it stands: a point of a foot that comes lower than the first is down,
 and one that rises above the second is up."""
-SLOW = 0.3
-QUICK = 0.6
+SLOW = 0.2
+QUICK = 0.35
 """m/s: the same of its speed."""
 FEWEST = 8
 """Poses; of fewer no height is learned."""

@@ -8,7 +8,7 @@ kinematics of two bones (:func:`controller.motion.ik.two_bone`).
 - *Toe and heel.* A foot is moved over the ground and turned about the vertical as a whole, so that
   it rolls as it did. What has no lock moves as the input does.
 - *Locks begin and end without a jump.* The difference between where a foot was going and where it
-  goes now is carried by a critically damped spring (:func:`decayed`), which starts at the foot's
+  goes now is carried by a critically damped spring (:mod:`controller.motion.inertialise`), which starts at the foot's
   own place and speed. A lock ends when the foot rises, and when the input has gone too far away.
 - *Hips* sink where a leg would not reach, and rise again, by such a spring. What is still missing
   makes the heel rise. A knee never straightens faster than captured ones do.
@@ -27,17 +27,8 @@ from torch import Tensor
 
 from controller.core.errors import require
 from controller.motion.contacts import USUAL_LEG, Thresholds, legs_of
+from controller.motion.inertialise import decay_of
 from controller.motion.pose import FPS, PoseLayout
-
-HALVES = 1.67835
-"""The u at which (1 + u)·e^(−u) is a half: decay times half-life of a critically damped spring that
-starts at rest."""
-
-
-def decay_of(half_life: float) -> float:
-    """The decay in 1/s of a critically damped spring that starts at rest and is halfway after
-    ``half_life`` s."""
-    return HALVES / half_life
 
 
 @dataclass(frozen=True)
@@ -57,8 +48,8 @@ class FootLockConfig:
     """
 
     radius: float = 0.08
-    angle: float = math.radians(25)
-    stop: float = 0.04
+    angle: float = math.radians(22)
+    stop: float = 0.05
     release: float = 0.1
     sink: float = 0.08
     deepest: float = 0.06
@@ -81,7 +72,11 @@ class FootLock:
     """
 
     def __init__(
-        self, layout: PoseLayout, poses: Tensor, config: FootLockConfig | None = None, fps: float = FPS
+        self,
+        layout: PoseLayout,
+        poses: Tensor,
+        config: FootLockConfig | None = None,
+        fps: float = FPS,
     ) -> None:
         self.legs = legs_of(layout, poses)
         self.config = config or FootLockConfig()

@@ -33,11 +33,14 @@ SHAPE = 14
 )  # fmt: skip
 SETTINGS = 14
 STRAIGHT = 0.05  # as in ik
+NOTHING = 1e-9
 
 
 @compiled
 def decayed(value: float, speed: float, decay: float, seconds: float) -> Any:
     """A critically damped spring towards 0 after so many ``seconds``: its value and speed."""
+    if abs(value) < NOTHING and abs(speed) < NOTHING:
+        return 0.0, 0.0  # numbers that get ever smaller become slow
     push = speed + decay * value
     left = math.exp(-decay * seconds)
     return left * (value + push * seconds), left * (speed - decay * push * seconds)
