@@ -113,7 +113,7 @@ def bend(hip: Tensor, knee: Tensor, ankle: Tensor) -> Tensor:
 def _leg(layout: PoseLayout, poses: Tensor, limb: Limb) -> Leg:
     assert limb.upper is not None and limb.middle is not None and limb.end is not None
     joints = (limb.upper, limb.middle, limb.end, limb.contact)
-    places = layout.joint_positions(poses)[:, list(joints)]
+    places = layout.posed_joints(poses)[:, list(joints)]
     speeds = poses[:, layout.velocities].unflatten(-1, (-1, 3))[:, list(joints)]
     rotations = layout.joint_rotations(poses)
     hip, knee, ankle, toe = places.unbind(1)

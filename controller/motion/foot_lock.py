@@ -1,15 +1,17 @@
 """Feet that stand still: for what is drawn and recorded, never for what is simulated.
 
-A decoder predicts a pose from a pose, so nothing keeps the foot on which a character stands where it
-is: it slides by millimetres a frame. Here a foot that is down (:mod:`controller.motion.contacts`)
-is held by its toe, and its heel, while it is down, too, holds its yaw. The leg follows by inverse
-kinematics of two bones (:func:`controller.motion.ik.two_bone`).
+A decoder predicts a pose from a pose, so nothing keeps the foot on which a character stands where
+it is: it slides by millimetres a frame. Here a foot that is down
+(:mod:`controller.motion.contacts`) is held by its toe, or by its heel while the toe is up. While
+both are down, its yaw is held, too. The leg follows by inverse kinematics of two bones
+(:func:`controller.motion.ik.two_bone`).
 
 - *Toe and heel.* A foot is moved over the ground and turned about the vertical as a whole, so that
   it rolls as it did. What has no lock moves as the input does.
 - *Locks begin and end without a jump.* The difference between where a foot was going and where it
-  goes now is carried by a critically damped spring (:mod:`controller.motion.inertialise`), which starts at the foot's
-  own place and speed. A lock ends when the foot rises, and when the input has gone too far away.
+  goes now is carried by a critically damped spring (:mod:`controller.motion.inertialise`), which
+  starts at the foot's own place and speed. A lock ends when the foot rises, and when the input has
+  gone too far away.
 - *Hips* sink where a leg would not reach, and rise again, by such a spring. What is still missing
   makes the heel rise. A knee never straightens faster than captured ones do.
 - *Ground.* Heights of the ground under each foot may be given; hips follow the lowest.
@@ -53,8 +55,8 @@ class FootLockConfig:
     release: float = 0.1
     sink: float = 0.08
     deepest: float = 0.06
-    soft: float = 0.99
-    hard: float = 0.998
+    soft: float = 0.985
+    hard: float = 0.995
     jump: float = 0.6
 
     def __post_init__(self) -> None:

@@ -1,10 +1,10 @@
-"""Inertialised blends: where motion changes, the difference between the old and the new one is added
-to the new one and dies away, so that nothing jumps and only one motion has to be played.
+"""Inertialised blends: where motion changes, the difference between the old and the new one is
+added to the new one and dies away, so that nothing jumps and only one motion has to be played.
 
-The idea is David Bollo's (*Inertialization: High-Performance Animation Transitions in Gears of War*,
-GDC 2018). Here the difference is carried by a critically damped spring towards 0, which solves
-x″ = −2y·x′ − y²·x exactly: x(t) = (x₀ + (v₀ + y·x₀)·t)·e^(−y·t). From rest it is halfway after a
-half-life of 1.678 / y, since (1 + u)·e^(−u) = ½ at u = 1.678.
+The idea is David Bollo's (*Inertialization: High-Performance Animation Transitions in Gears of
+War*, GDC 2018). Here the difference is carried by a critically damped spring towards 0, which
+solves x″ = −2y·x′ − y²·x exactly: x(t) = (x₀ + (v₀ + y·x₀)·t)·e^(−y·t). From rest it is halfway
+after a half-life of 1.678 / y, since (1 + u)·e^(−u) = ½ at u = 1.678.
 
 Rotations are relative to the world, and their differences are rotation vectors.
 """
@@ -48,15 +48,15 @@ def decay_of(half_life: float) -> float:
 
 
 def decayed(value: Tensor, speed: Tensor, decay: float, seconds: float) -> tuple[Tensor, Tensor]:
-    """A critically damped spring towards 0 after so many ``seconds``: its values and their speeds."""
+    """A critically damped spring towards 0 after so many ``seconds``: values and their speeds."""
     push = speed + decay * value
     left = math.exp(-decay * seconds)
     return left * (value + push * seconds), left * (speed - decay * push * seconds)
 
 
 def rotation_vector(rotation: Tensor) -> Tensor:
-    """Rotations ``(..., 3, 3)`` as vectors ``(..., 3)`` along their axes, as long as their angles in
-    [0, π] radians."""
+    """Rotations ``(..., 3, 3)`` as vectors ``(..., 3)`` along their axes, as long as their angles
+    in [0, π] radians."""
     quaternion = geometry.matrix_to_quaternion(rotation)
     sine = quaternion[..., 1:].norm(dim=-1, keepdim=True)
     angle = 2 * torch.atan2(sine, quaternion[..., :1])

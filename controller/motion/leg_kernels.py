@@ -1,7 +1,8 @@
 """One step of foot locking, compiled: see :mod:`controller.motion.foot_lock`.
 
 What is drawn of one character costs a few microseconds here; as operators of torch it would cost
-more than its whole step. Numba compiles this for the current processor and caches it on disk. The
+more than its whole step. Numba compiles this for the current processor and caches it on disk. It
+does not see changes in other modules that compiled code calls, so all of it is in one file. The
 leg's formulas are those of :func:`controller.motion.ik.two_bone`; a test compares the two.
 """
 
@@ -15,23 +16,22 @@ from numba import njit
 
 compiled = njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, error_model="numpy")
 
-# Columns of a foot's memory.
+# Columns of a foot's memory. LOCK is where the pivot is held, REST how far it still is from there
+# (or the foot from the input, if it is free), SHIFT and TURN are how the whole foot was moved last.
 SEEN, PIVOT, FLAT, TOE_DOWN, HEEL_DOWN, TIRED = range(6)
-LOCK_X, LOCK_Z, LOCK_YAW = range(6, 9)
-REST_X, REST_Z, REST_YAW, SPEED_X, SPEED_Z, SPEED_YAW = range(9, 15)
-SHIFT_X, SHIFT_Z, TURN = range(15, 18)
-TOE, ANKLE = 18, 21  # three columns each
-YAW, BEND = 24, 25
+LOCK_X, LOCK_Z, LOCK_YAW, REST_X, REST_Z, REST_YAW, SPEED_X, SPEED_Z, SPEED_YAW = range(6, 15)
+SHIFT_X, SHIFT_Z, TURN, YAW, BEND = range(15, 20)
+TOE, ANKLE = 20, 23  # the input's, three columns each
 MEMORY = 26
 FREE, ON_TOE, ON_HEEL = range(3)
 
-# Columns of what is known of a leg, and of the settings.
-FORWARD, HINGE, TIP, TOE_STANDS, HEEL_STANDS, LENGTH, FASTEST, PLANTS = 0, 3, 6, 9, 10, 11, 12, 13
-SHAPE = 14
-(LOW, LIFTED, SLOW, QUICK, RADIUS, ANGLE, STOP, RELEASE, SINK, DEEPEST, SOFT, HARD, JUMP, SECONDS) = (
-    range(14)
-)  # fmt: skip
+# Columns of what is known of a leg; the first three have three each. Then those of the settings.
+FORWARD, HINGE, TIP = 0, 3, 6
+TOE_STANDS, HEEL_STANDS, LENGTH, FASTEST, PLANTS = range(9, 14)
+LOW, LIFTED, SLOW, QUICK, RADIUS, ANGLE, STOP, RELEASE, SINK, DEEPEST = range(10)
+SOFT, HARD, JUMP, SECONDS = range(10, 14)
 SETTINGS = 14
+RESTED = 0.15  # share of radius and angle within which a foot that was let go may be held again
 STRAIGHT = 0.05  # as in ik
 NOTHING = 1e-9
 
@@ -67,8 +67,14 @@ def _turned(x: float, z: float, angle: float) -> Any:
 
 
 @compiled
-def _length(x: float, y: float, z: float) -> float:
-    return math.sqrt(x * x + y * y + z * z)
+def _three(row: Any, first: int) -> Any:
+    """Three columns as a tuple: one kind of vectors is compiled once."""
+    return row[first], row[first + 1], row[first + 2]
+
+
+@compiled
+def _length(a: Any) -> float:
+    return math.sqrt(a[0] * a[0] + a[1] * a[1] + a[2] * a[2])
 
 
 @compiled
@@ -94,7 +100,7 @@ def _along(a: Any, b: Any, share: float) -> Any:
 
 @compiled
 def _unit(a: Any) -> Any:
-    scale = 1 / max(_length(a[0], a[1], a[2]), 1e-12)
+    scale = 1 / max(_length(a), 1e-12)
     return scale * a[0], scale * a[1], scale * a[2]
 
 
@@ -142,49 +148,38 @@ def _between(source: Any, target: Any, out: Any) -> None:
 @compiled
 def two_bone(
     hip: Any, knee: Any, ankle: Any, hinge: Any, target: Any, least: float, most: float, out: Any
-) -> float:
+) -> Any:
     """Rotations of thigh and shin in the world, ``out[0]`` and ``out[1]``, that bring the ankle to
-    ``target``, with a bend from ``least`` to ``most``. Returns the bend. ``out[2]`` is written."""
+    ``target``, or towards it with a bend from ``least`` to ``most``. Returns the bend, and the
+    distance from hip to ankle. ``out[2]`` is overwritten."""
     first = _minus(knee, hip)
     second = _minus(ankle, knee)
-    a = _length(*first)
-    b = _length(*second)
+    a = _length(first)
+    b = _length(second)
     along = _unit(first)
     axis = _along(_cross(along, _unit(second)), _unit(hinge), 2 * STRAIGHT)
     axis = _unit(_along(axis, along, -_dot(axis, along)))
     way = _minus(target, hip)
-    distance = min(max(_length(*way), abs(a - b)), a + b)
+    distance = min(max(_length(way), abs(a - b)), a + b)
     cosine = (distance * distance - a * a - b * b) / max(2 * a * b, 1e-12)
     bend = min(max(math.acos(min(max(cosine, -1.0), 1.0)), least), most)
     flat = _along(second, axis, -_dot(second, axis))
-    now = math.atan2(_dot(_cross(first, flat), axis), _dot(first, flat))
-    half = (bend - now) / 2
+    half = (bend - math.atan2(_dot(_cross(first, flat), axis), _dot(first, flat))) / 2
     sine = math.sin(half)
     _between(second, flat, out[2])
     _from_quaternion(math.cos(half), (sine * axis[0], sine * axis[1], sine * axis[2]), out[0])
     _times(out[0], out[2], out[1])
-    bent = _of(out[1], second)
-    _between((first[0] + bent[0], first[1] + bent[1], first[2] + bent[2]), way, out[0])
+    whole = _along(first, _of(out[1], second), 1.0)
+    _between(whole, way, out[0])
     _times(out[0], out[1], out[1])
-    return bend
+    return bend, _length(whole)
 
 
 @compiled
-def _foot(s: Any, toe: Any, ankle: Any, yaw: float, shape: Any, settings: Any, on: bool) -> None:
-    """Bring a foot's memory up to date: where its toe is shifted to and how far it is turned about
-    it, from where its toe and ankle are and the yaw of the foot."""
+def _expected(s: Any, toe: Any, ankle: Any, yaw: float, settings: Any) -> Any:
+    """How the foot is shifted (x, z) and turned about its toe if it stays held, or free, as it is.
+    Its springs move on."""
     seconds = settings[SECONDS]
-    before = (s[TOE], s[TOE + 1], s[TOE + 2])
-    before_ankle = (s[ANKLE], s[ANKLE + 1], s[ANKLE + 2])
-    if s[SEEN] == 0 or _length(*_minus(toe, before)) > settings[JUMP]:
-        s[:] = 0
-        before = toe
-        before_ankle = ankle
-        s[YAW] = yaw
-    toe_speed = _length(*_minus(toe, before)) / seconds
-    ankle_speed = _length(*_minus(ankle, before_ankle)) / seconds
-
-    # Where the foot goes if nothing changes.
     decay = settings[RELEASE] if s[PIVOT] == FREE else settings[STOP]
     s[REST_X], s[SPEED_X] = decayed(s[REST_X], s[SPEED_X], decay, seconds)
     s[REST_Z], s[SPEED_Z] = decayed(s[REST_Z], s[SPEED_Z], decay, seconds)
@@ -193,69 +188,98 @@ def _foot(s: Any, toe: Any, ankle: Any, yaw: float, shape: Any, settings: Any, o
     turn = s[REST_YAW]
     if s[FLAT] > 0:
         turn += _wrap(s[LOCK_YAW] - yaw)
-    foot_x, foot_z = _turned(ankle[0] - toe[0], ankle[2] - toe[2], turn)
     x = s[REST_X]
     z = s[REST_Z]
     if s[PIVOT] != FREE:
         x += s[LOCK_X] - toe[0]
         z += s[LOCK_Z] - toe[2]
-        if s[PIVOT] == ON_HEEL:
-            x -= foot_x
-            z -= foot_z
+    if s[PIVOT] == ON_HEEL:
+        heel_x, heel_z = _turned(ankle[0] - toe[0], ankle[2] - toe[2], turn)
+        x -= heel_x
+        z -= heel_z
+    return x, z, turn
 
-    # What it stands on now.
+
+@compiled
+def _pivot(
+    s: Any, toe: Any, ankle: Any, far: float, turn: float, shape: Any, settings: Any, on: bool
+) -> Any:
+    """By what the foot is held now, and whether its yaw is held, too."""
+    toe_speed = _length(_minus(toe, _three(s, TOE))) / settings[SECONDS]
+    heel_speed = _length(_minus(ankle, _three(s, ANKLE))) / settings[SECONDS]
     s[TOE_DOWN] = in_contact(s[TOE_DOWN], toe[1] - shape[TOE_STANDS], toe_speed, settings)
-    s[HEEL_DOWN] = in_contact(s[HEEL_DOWN], ankle[1] - shape[HEEL_STANDS], ankle_speed, settings)
-    far = math.sqrt(x * x + z * z)
+    s[HEEL_DOWN] = in_contact(s[HEEL_DOWN], ankle[1] - shape[HEEL_STANDS], heel_speed, settings)
     stands = s[TOE_DOWN] > 0 or s[HEEL_DOWN] > 0
-    if not stands or (far < 0.15 * settings[RADIUS] and abs(turn) < 0.15 * settings[ANGLE]):
+    if not stands or (far < RESTED * settings[RADIUS] and turn < RESTED * settings[ANGLE]):
         s[TIRED] = 0
-    if far > settings[RADIUS] or abs(turn) > settings[ANGLE]:
+    if far > settings[RADIUS] or turn > settings[ANGLE]:
         s[TIRED] = 1
-    pivot = FREE
-    if on and s[TIRED] == 0:
-        if s[TOE_DOWN] > 0:
-            pivot = ON_TOE
-        elif s[HEEL_DOWN] > 0 and shape[PLANTS] > 0:
-            pivot = ON_HEEL
-    flat = 1.0 if pivot == ON_TOE and s[HEEL_DOWN] > 0 else 0.0
+    if not on or s[TIRED] > 0:
+        return FREE, 0
+    if s[TOE_DOWN] > 0:
+        return ON_TOE, 1 if s[HEEL_DOWN] > 0 else 0
+    if s[HEEL_DOWN] > 0 and shape[PLANTS] > 0:
+        return ON_HEEL, 0
+    return FREE, 0
 
-    # Where that changes, the foot goes on from where it is, as fast as it is.
+
+@compiled
+def _change(
+    s: Any, toe: Any, ankle: Any, yaw: float, x: float, z: float, turn: float, pivot: int,
+    flat: int, settings: Any
+) -> None:  # fmt: skip
+    """Hold the foot by another pivot, or let it go: it goes on from where it is, as fast as it is.
+
+    A spring that starts at −v / decay with the speed v comes to rest without turning back.
+    """
+    seconds = settings[SECONDS]
     if pivot != s[PIVOT]:
-        s[SPEED_X] = (x - s[SHIFT_X]) / seconds
-        s[SPEED_Z] = (z - s[SHIFT_Z]) / seconds
         s[REST_X] = x
         s[REST_Z] = z
+        s[SPEED_X] = (x - s[SHIFT_X]) / seconds
+        s[SPEED_Z] = (z - s[SHIFT_Z]) / seconds
         if pivot != FREE:
-            point_x = x + toe[0]
-            point_z = z + toe[2]
-            moved_x = point_x - s[SHIFT_X] - before[0]
-            moved_z = point_z - s[SHIFT_Z] - before[2]
+            place_x = toe[0] + x
+            place_z = toe[2] + z
+            before_x = s[TOE] + s[SHIFT_X]
+            before_z = s[TOE + 2] + s[SHIFT_Z]
             if pivot == ON_HEEL:
-                old_x, old_z = _turned(
-                    before_ankle[0] - before[0], before_ankle[2] - before[2], s[TURN]
-                )
-                moved_x += foot_x - old_x
-                moved_z += foot_z - old_z
-                point_x += foot_x
-                point_z += foot_z
-            # A spring that starts at −v/decay with the speed v comes to rest without turning back.
-            s[SPEED_X] = moved_x / seconds
-            s[SPEED_Z] = moved_z / seconds
+                heel_x, heel_z = _turned(ankle[0] - toe[0], ankle[2] - toe[2], turn)
+                old_x, old_z = _turned(s[ANKLE] - s[TOE], s[ANKLE + 2] - s[TOE + 2], s[TURN])
+                place_x += heel_x
+                place_z += heel_z
+                before_x += old_x
+                before_z += old_z
+            s[SPEED_X] = (place_x - before_x) / seconds
+            s[SPEED_Z] = (place_z - before_z) / seconds
             s[REST_X] = -s[SPEED_X] / settings[STOP]
             s[REST_Z] = -s[SPEED_Z] / settings[STOP]
-            s[LOCK_X] = point_x - s[REST_X]
-            s[LOCK_Z] = point_z - s[REST_Z]
+            s[LOCK_X] = place_x - s[REST_X]
+            s[LOCK_Z] = place_z - s[REST_Z]
     if flat != s[FLAT]:
-        s[SPEED_YAW] = (turn - s[TURN]) / seconds
         s[REST_YAW] = turn
+        s[SPEED_YAW] = (turn - s[TURN]) / seconds
         if flat > 0:
             s[SPEED_YAW] = _wrap(yaw + turn - s[YAW] - s[TURN]) / seconds
             s[REST_YAW] = -s[SPEED_YAW] / settings[STOP]
             s[LOCK_YAW] = yaw + turn - s[REST_YAW]
-
     s[PIVOT] = pivot
     s[FLAT] = flat
+
+
+@compiled
+def _hold(s: Any, toe: Any, ankle: Any, yaw: float, shape: Any, settings: Any, on: bool) -> None:
+    """Bring a foot's memory up to date with the input's toe, ankle and yaw of the foot."""
+    if s[SEEN] == 0 or _length(_minus(toe, _three(s, TOE))) > settings[JUMP]:
+        s[:] = 0
+        s[YAW] = yaw
+        for k in range(3):
+            s[TOE + k] = toe[k]
+            s[ANKLE + k] = ankle[k]
+    x, z, turn = _expected(s, toe, ankle, yaw, settings)
+    far = math.sqrt(x * x + z * z)
+    pivot, flat = _pivot(s, toe, ankle, far, abs(turn), shape, settings, on)
+    _change(s, toe, ankle, yaw, x, z, turn, pivot, flat, settings)
     s[SHIFT_X] = x
     s[SHIFT_Z] = z
     s[TURN] = turn
@@ -266,24 +290,100 @@ def _foot(s: Any, toe: Any, ankle: Any, yaw: float, shape: Any, settings: Any, o
 
 
 @compiled
-def _reachable(hip: Any, toe: Any, ankle: Any, foot: float, own: float, leg: float, settings: Any) -> Any:  # fmt: skip
-    """The ankle, nearer to the hip if it is out of reach: the heel rises, and the toe stays."""
-    soft = max(own, settings[SOFT] * leg)
-    hard = max(own, settings[HARD] * leg)
-    for _ in range(3):
+def _reachable(hip: Any, toe: Any, ankle: Any, own: float, length: float, settings: Any) -> Any:
+    """The ankle, nearer to the hip if it is out of reach: the heel rises, and the toe stays.
+    ``own`` is how far the input's leg reaches, ``length`` that of its bones."""
+    foot = _length(_minus(ankle, toe))
+    soft = max(own, settings[SOFT] * length)
+    rest = max(own, settings[HARD] * length) - soft
+    for _ in range(4):
         way = _minus(ankle, hip)
-        distance = _length(*way)
+        distance = _length(way)
         if distance <= soft:
             break
         reach = soft
-        if hard - soft > 1e-6:
-            reach += (hard - soft) * (1 - math.exp((soft - distance) / (hard - soft)))
+        if rest > 1e-6:
+            reach += rest * (1 - math.exp((soft - distance) / rest))
         ankle = _along(hip, way, reach / distance)
         if foot < 1e-6:
             break
         up = _minus(ankle, toe)
-        ankle = _along(toe, up, foot / max(_length(*up), 1e-9))
+        ankle = _along(toe, up, foot / max(_length(up), 1e-9))
     return ankle
+
+
+@compiled
+def _drop(hip: Any, ankle: Any, base: float, target: Any, length: float, settings: Any) -> float:
+    """As :func:`controller.motion.ik.needed_drop`, for a leg that may be as straight as it was;
+    less than 0 if it reaches further."""
+    reach = max(_length(_minus(ankle, hip)), settings[SOFT] * length)
+    x = target[0] - hip[0]
+    z = target[2] - hip[2]
+    return hip[1] + base - target[1] - math.sqrt(max(reach * reach - x * x - z * z, 0.0))
+
+
+@compiled
+def _pose(
+    hip: Any, knee: Any, ankle: Any, hinge: Any, target: Any, s: Any, shape: Any, settings: Any,
+    turns: Any, spare: Any
+) -> float:  # fmt: skip
+    """How thigh, shin and foot turn in the world, ``turns``, so that ankle and toe are where
+    ``target`` (2, 3) says. Returns the height of the toe, which a knee's speed may change."""
+    wanted = _three(target[0], 0)
+    toe = _three(target[1], 0)
+    own = _length(_minus(ankle, hip))
+    end = _reachable(hip, toe, wanted, own, shape[LENGTH], settings)
+    least = 0.0
+    most = math.pi
+    if s[SEEN] > 0:
+        least = max(s[BEND] - shape[FASTEST] * settings[SECONDS], least)
+        most = min(s[BEND] + shape[FASTEST] * settings[SECONDS], most)
+    s[BEND], distance = two_bone(hip, knee, ankle, hinge, end, least, most, turns)
+    s[SEEN] = 1
+    half = s[TURN] / 2
+    _from_quaternion(math.cos(half), (0.0, math.sin(half), 0.0), turns[2])
+    if _length(_minus(wanted, toe)) > 1e-6:
+        _between(_minus(wanted, toe), _minus(end, toe), spare)
+        _times(spare, turns[2], turns[2])
+    way = _minus(end, hip)
+    return toe[1] + (distance / max(_length(way), 1e-9) - 1) * way[1]
+
+
+@compiled
+def _lift_tip(rotation: Any, height: float, shape: Any, spare: Any) -> None:
+    """Turn a toe whose tip is below the ground, with its joint at a ``height`` above it."""
+    tip = _of(rotation, _three(shape, TIP))
+    size = _length(tip)
+    if size < 1e-6 or height + tip[1] >= 0:
+        return
+    rise = min(max(-height / size, -1.0), 1.0)
+    level = math.sqrt(1 - rise * rise) / max(math.sqrt(tip[0] * tip[0] + tip[2] * tip[2]), 1e-9)
+    _between(tip, (level * tip[0], rise, level * tip[2]), spare)
+    _times(spare, rotation, rotation)
+
+
+@compiled
+def _places(root: Any, rotations: Any, offsets: Any, links: Any, place: Any) -> None:
+    """Forward kinematics: ``place`` (J, 3)."""
+    for k in range(3):
+        place[0, k] = root[k]
+    for j in range(1, len(place)):
+        bone = _of(rotations[links[j, 0]], _three(offsets[j], 0))
+        for k in range(3):
+            place[j, k] = place[links[j, 0], k] + bone[k]
+
+
+@compiled
+def _target(s: Any, toe: Any, ankle: Any, ground: float, out: Any) -> None:
+    """Where ankle and toe go, ``out`` (2, 3): over ground of this height, and not into it."""
+    x, z = _turned(ankle[0] - toe[0], ankle[2] - toe[2], s[TURN])
+    lift = ground + max(0.0, -toe[1], -ankle[1])
+    out[1, 0] = toe[0] + s[SHIFT_X]
+    out[1, 1] = toe[1] + lift
+    out[1, 2] = toe[2] + s[SHIFT_Z]
+    out[0, 0] = out[1, 0] + x
+    out[0, 1] = ankle[1] + lift
+    out[0, 2] = out[1, 2] + z
 
 
 @compiled
@@ -294,114 +394,55 @@ def step(
     """Root positions (B, 3) and world joint rotations (B, J, 3, 3) with feet that stand still.
 
     ``offsets`` (J, 3) are the bones, ``links`` (J, 2) each joint's parent and the part of a leg
-    that it turns with, ``legs`` (F, 4) the joints at hip, knee, ankle and toe, ``shape`` (F, SHAPE)
+    that it turns with, ``legs`` (F, 4) the joints at hip, knee, ankle and toe, ``shape`` (F, 14)
     what else is known of them, ``ground`` (B, F) the height of the ground at each foot. ``feet``
-    (B, F, MEMORY) and ``sink`` (B, 2) are kept from step to step, and written.
+    (B, F, MEMORY) and ``sink`` (B, 2), the hips' height and its speed, are kept from step to step,
+    and written.
     """
-    count, joints = rotations.shape[:2]
-    number = legs.shape[0]
-    moved = root.copy()
+    number = len(legs)
+    root = root.copy()
     turned = rotations.copy()
-    place = np.empty((joints, 3))
-    target = np.empty((number, 2, 3))  # of ankle and toe
-    turns = np.empty((3 * number, 3, 3))  # of thigh, shin and foot
-    spare = np.empty((3, 3, 3))
-    for b in range(count):
-        for k in range(3):
-            place[0, k] = root[b, k]
-        for j in range(1, joints):
-            p = links[j, 0]
-            bone = _of(rotations[b, p], offsets[j])
-            for k in range(3):
-                place[j, k] = place[p, k] + bone[k]
-
-        base = ground[b, 0]
-        for f in range(number):
-            base = min(base, ground[b, f])
+    place = np.empty((len(offsets), 3))
+    target = np.empty((number, 2, 3))
+    turns = np.empty((3 * number, 3, 3))
+    spare = np.empty((3, 3))
+    for b in range(len(root)):
+        _places(root[b], rotations[b], offsets, links, place)
+        base = ground[b].min()
         deepest = 0.0
         for f in range(number):
             s = feet[b, f]
-            hip, knee, ankle, toe = place[legs[f, 0]], place[legs[f, 1]], place[legs[f, 2]], place[legs[f, 3]]  # fmt: skip
-            ahead = _of(rotations[b, legs[f, 2]], shape[f, FORWARD:])
-            now = (toe[0], toe[1], toe[2])
-            heel = (ankle[0], ankle[1], ankle[2])
-            _foot(s, now, heel, math.atan2(ahead[0], ahead[2]), shape[f], settings, on)
-
-            x, z = _turned(heel[0] - now[0], heel[2] - now[2], s[TURN])
-            lift = max(0.0, -now[1]) if legs[f, 2] == legs[f, 3] else max(0.0, -now[1], -heel[1])
-            target[f, 1, 0] = now[0] + s[SHIFT_X]
-            target[f, 1, 1] = now[1] + ground[b, f] + lift
-            target[f, 1, 2] = now[2] + s[SHIFT_Z]
-            target[f, 0, 0] = target[f, 1, 0] + x
-            target[f, 0, 1] = heel[1] + ground[b, f] + lift
-            target[f, 0, 2] = target[f, 1, 2] + z
-
-            # As in ik.needed_drop, from where hips are over ground of this height.
-            way = _minus(heel, (hip[0], hip[1], hip[2]))
-            reach = max(_length(*way), settings[SOFT] * shape[f, LENGTH])
-            aside_x = target[f, 0, 0] - hip[0]
-            aside_z = target[f, 0, 2] - hip[2]
-            height = math.sqrt(max(reach * reach - aside_x * aside_x - aside_z * aside_z, 0.0))
-            drop = hip[1] + base - target[f, 0, 1] - height
+            hip = _three(place[legs[f, 0]], 0)
+            ankle = _three(place[legs[f, 2]], 0)
+            toe = _three(place[legs[f, 3]], 0)
+            ahead = _of(rotations[b, legs[f, 2]], _three(shape[f], FORWARD))
+            _hold(s, toe, ankle, math.atan2(ahead[0], ahead[2]), shape[f], settings, on)
+            _target(s, toe, ankle, ground[b, f], target[f])
+            drop = _drop(hip, ankle, base, _three(target[f, 0], 0), shape[f, LENGTH], settings)
             if drop > settings[DEEPEST]:
                 s[TIRED] = 1
             deepest = max(deepest, min(drop, settings[DEEPEST]))
 
         wanted = base - deepest
-        value, speed = decayed(sink[b, 0] - wanted, sink[b, 1], settings[SINK], settings[SECONDS])
-        sink[b, 0] = wanted + value
+        rest, speed = decayed(sink[b, 0] - wanted, sink[b, 1], settings[SINK], settings[SECONDS])
+        sink[b, 0] = wanted + rest
         sink[b, 1] = speed
-        moved[b, 1] += sink[b, 0]
+        root[b, 1] += sink[b, 0]
+        place[:, 1] += sink[b, 0]
         for f in range(number):
-            _pose_leg(place, sink[b, 0], rotations[b], legs[f], shape[f], settings, target[f],
-                      feet[b, f], turns[3 * f : 3 * f + 3], spare)  # fmt: skip
-        for j in range(joints):
+            hip = _three(place[legs[f, 0]], 0)
+            knee = _three(place[legs[f, 1]], 0)
+            ankle = _three(place[legs[f, 2]], 0)
+            hinge = _of(rotations[b, legs[f, 0]], _three(shape[f], HINGE))
+            own = turns[3 * f : 3 * f + 3]
+            height = _pose(
+                hip, knee, ankle, hinge, target[f], feet[b, f], shape[f],
+                settings, own, spare
+            )  # fmt: skip
+            target[f, 1, 1] = height - ground[b, f]
+        for j in range(len(place)):
             if links[j, 1] >= 0:
                 _times(turns[links[j, 1]], rotations[b, j], turned[b, j])
         for f in range(number):
-            _lift_toe(turned[b, legs[f, 3]], target[f, 1, 1] - ground[b, f], shape[f], spare)
-    return moved, turned
-
-
-@compiled
-def _pose_leg(
-    place: Any, lower: float, rotations: Any, leg: Any, shape: Any, settings: Any, target: Any,
-    s: Any, turns: Any, spare: Any
-) -> None:  # fmt: skip
-    """How thigh, shin and foot turn in the world so that ankle and toe are at their targets."""
-    own = _minus(place[leg[2]], place[leg[0]])
-    reach = _length(*own)
-    hip = (place[leg[0], 0], place[leg[0], 1] + lower, place[leg[0], 2])
-    knee = (place[leg[1], 0], place[leg[1], 1] + lower, place[leg[1], 2])
-    ankle = (place[leg[2], 0], place[leg[2], 1] + lower, place[leg[2], 2])
-    toe = (target[1, 0], target[1, 1], target[1, 2])
-    wanted = (target[0, 0], target[0, 1], target[0, 2])
-    foot = _length(*_minus(wanted, toe))
-    end = _reachable(hip, toe, wanted, foot, reach, shape[LENGTH], settings)
-    least, most = 0.0, math.pi
-    if s[SEEN] > 0:
-        least = s[BEND] - shape[FASTEST] * settings[SECONDS]
-        most = s[BEND] + shape[FASTEST] * settings[SECONDS]
-    hinge = _of(rotations[leg[0]], shape[HINGE:])
-    s[BEND] = two_bone(hip, knee, ankle, hinge, end, max(least, 0.0), min(most, math.pi), spare)
-    s[SEEN] = 1
-    _times(np.eye(3), spare[0], turns[0])
-    _times(np.eye(3), spare[1], turns[1])
-    half = s[TURN] / 2
-    _from_quaternion(math.cos(half), (0.0, math.sin(half), 0.0), turns[2])
-    if foot > 1e-6:
-        _between(_minus(wanted, toe), _minus(end, toe), spare[0])
-        _times(spare[0], turns[2], turns[2])
-
-
-@compiled
-def _lift_toe(rotation: Any, height: float, shape: Any, spare: Any) -> None:
-    """Turn a toe whose tip is below the ground, with its joint at a ``height`` above it."""
-    tip = _of(rotation, shape[TIP:])
-    size = _length(*tip)
-    if size < 1e-6 or height + tip[1] >= 0:
-        return
-    rise = min(max(-height / size, -1.0), 1.0)
-    level = math.sqrt(1 - rise * rise) / max(math.sqrt(tip[0] * tip[0] + tip[2] * tip[2]), 1e-9)
-    _between(tip, (level * tip[0], rise, level * tip[2]), spare[0])
-    _times(spare[0], rotation, rotation)
+            _lift_tip(turned[b, legs[f, 3]], target[f, 1, 1], shape[f], spare)
+    return root, turned
