@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import re
 import textwrap
@@ -259,6 +260,8 @@ class Session:
                 return
             self.apply(inputs)
             steps = 0 if self.paused else self.clock.advance(seconds)
+            if self.length is not None:
+                steps = min(steps, self.length - self.played)
             self.keys |= inputs.keys  # a tap between two steps counts in the next
             for _ in range(steps):
                 self.step(inputs)
@@ -358,6 +361,7 @@ def main() -> None:
         options.settings,
     )
     character = cast.player.character
+    gc.freeze()  # what is loaded stays; to look through it again would stop play for 0.2 s
     with Recording(options.files, character.skeleton, character.fps) as record:
         cast.refusal = ONE_SKELETON if record.wants_motion else ""
         cast.strict = options.headless

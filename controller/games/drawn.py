@@ -68,6 +68,7 @@ class Drawn:
         last, with its hips at the same place. Both face ``yaw``. It begins in the other's pose, as
         far as the two bodies are alike."""
         self.cut()
+        self._row = 0
         shown = other._blend.shown
         if shown is not None:
             row = other._row
@@ -86,10 +87,9 @@ class Drawn:
         return self._stand(*self._blend(root, rotations))
 
     def _keep(self, followed: int, count: int) -> None:
-        row = self._row if self._blend.shown and self._row < len(self._blend.shown[0]) else 0
-        self._blend.keep(row, count, followed)
+        self._blend.keep(self._row, count, followed)
         if "_lock" in vars(self):
-            self._lock.keep(row, count, followed)
+            self._lock.keep(self._row, count, followed)
 
     def _stand(self, root: Tensor, rotations: Tensor) -> Frame:
         """With feet that are held, or on their way back."""

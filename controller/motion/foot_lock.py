@@ -123,10 +123,14 @@ class FootLock:
     def keep(self, row: int, count: int, place: int) -> None:
         """Forget everybody but one: the character of a ``row`` is in the row ``place`` of ``count``
         from now on."""
-        if self.legs:
-            feet, sink = self._feet[row].copy(), self._sink[row].copy()
-            self.reset(count)
-            self._feet[place], self._sink[place] = feet, sink
+        if not self.legs:
+            return
+        feet = self._feet[row : row + 1]
+        sink = self._sink[row : row + 1]
+        self.reset(count)
+        if len(feet):
+            self._feet[place] = feet[0]
+            self._sink[place] = sink[0]
 
     @property
     def held(self) -> np.ndarray:

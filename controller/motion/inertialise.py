@@ -31,9 +31,14 @@ Frame = tuple[Tensor, Tensor]
 
 
 def between(start: Frame, end: Frame) -> Tensor:
-    """From one frame to another, (B, 1 + J, 3): the way of the root, and how each joint turns."""
+    """From one frame to another, (B, 1 + J, 3): how far the root rises, and how each joint turns.
+
+    Where the root is on the ground does not count. It is the sum of its velocities, so it never
+    jumps, and what is drawn must be where the simulation has it.
+    """
+    rise = (end[0] - start[0]) * end[0].new_tensor([0.0, 1.0, 0.0])
     turns = rotation_vector(end[1] @ start[1].transpose(-1, -2))
-    return torch.cat(((end[0] - start[0])[:, None], turns), dim=1)
+    return torch.cat((rise[:, None], turns), dim=1)
 
 
 def moved(frame: Frame, difference: Tensor) -> Frame:
