@@ -91,6 +91,7 @@ class Inertialiser:
         self._given: Frame | None = None
         self._apart: Tensor | None = None  # (B, 1 + J, 3)
         self._speed: Tensor | None = None
+        self._step: Tensor | None = None  # the old motion's last one, until a blend has its speed
         self._rows: Tensor | None = None  # (B, 1, 1): 1 for characters that were there before
         self._begins = False
 
@@ -116,6 +117,7 @@ class Inertialiser:
         if self._apart is not None and self._speed is not None:
             self._apart = self._rows * alone(self._apart)
             self._speed = self._rows * alone(self._speed)
+        self._step = None
 
     def switch(self) -> None:
         """The next frame is of another motion, one step later than the last one."""
@@ -132,30 +134,35 @@ class Inertialiser:
         given = root, rotations
         if self._begins:
             self._begin(given)
-        elif self._apart is not None and self._speed is not None:
-            self._apart, self._speed = decayed(self._apart, self._speed, self._decay, self._seconds)
-            if float(self._apart.abs().max()) < GONE:
-                self._apart = self._speed = None
-        self._rows = None
+        elif self._apart is not None:
+            self._go_on(self._apart, given)
         self._before = self.shown
         self._given = given
         self.shown = given if self._apart is None else moved(given, self._apart)
         return self.shown
 
     def _begin(self, given: Frame) -> None:
-        """Start from where the old motion would be now, and as fast as it was."""
+        """Show where the old motion would be now."""
         assert self.shown is not None
         expected = self.shown
-        apart = None
         if self._given is not None and self._before is not None:
-            step = between(self._before, self.shown)
-            expected = moved(self.shown, step)
-            self._speed = (step - between(self._given, given)) / self._seconds
-            apart = between(given, expected)
-        else:
-            apart = between(given, expected)
-            self._speed = torch.zeros_like(apart)
-        rows = 1.0 if self._rows is None else self._rows
-        self._apart = rows * apart
-        self._speed = rows * self._speed
+            self._step = between(self._before, self.shown)
+            expected = moved(self.shown, self._step)
+        apart = between(given, expected)
+        self._apart = apart if self._rows is None else self._rows * apart
+        self._speed = torch.zeros_like(apart)
+        self._rows = None
         self._begins = False
+
+    def _go_on(self, apart: Tensor, given: Frame) -> None:
+        """Let the difference die away. Only now is known how fast the new motion is, and so how
+        fast the difference was when it began."""
+        if self._step is not None and self._given is not None:
+            faster = self._step - between(self._given, given)
+            moving = (apart != 0).any(dim=(1, 2), keepdim=True)  # not those that are new
+            self._speed = moving * faster / self._seconds
+            self._step = None
+        assert self._speed is not None
+        apart, self._speed = decayed(apart, self._speed, self._decay, self._seconds)
+        gone = float(apart.abs().max()) < GONE and float(self._speed.abs().max()) < GONE
+        self._apart = None if gone else apart
