@@ -46,21 +46,26 @@ def twins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cast:
     "key", ["p", "2", "tab"], ids=["another policy", "another task", "another character"]
 )
 def test_no_joint_jumps_at_a_switch(twins: Cast, key: str) -> None:
-    """By no more than the old and the new motion themselves move it in a frame."""
-    places = []
+    """By no more than the motion moves it in a frame: before, after, or then as simulated."""
+    drawn = []
     simulated = []
+    turned = []
     for frame in range(130):
         twins.step({"w", key} if frame == 70 else {"w"})
-        places.append(joints(twins.player))
-        simulated.append(torch.cat([part[0] for part in twins.player.character.joints(
-            twins.player.state)][1:]))  # fmt: skip
-    moved = torch.stack(places).diff(dim=0).norm(dim=-1)
+        player = twins.player
+        drawn.append(joints(player))
+        root, rotations = player.character.joints(player.state)
+        turned.append(rotations[0])
+        simulated.append(forward_kinematics(player.character.skeleton, root[0], rotations[0]))
+    moved, own = (torch.stack(places).diff(dim=0).norm(dim=-1) for places in (drawn, simulated))
     usual = torch.cat((moved[20:69], moved[80:])).amax(dim=0)
-    assert bool((moved[69:73] <= 1.05 * usual).all()), (moved[69:73] / usual).max(dim=0)
-    if key == "tab":  # where the simulation does jump
-        turned = torch.stack(simulated).diff(dim=0).flatten(1).norm(dim=-1)
-        assert float(turned[69]) > 1.5 * float(turned[20:69].max())
+    if key == "tab":  # where the simulation jumps
+        turns = torch.stack(turned).diff(dim=0).flatten(1).norm(dim=-1)
+        assert float(turns[69]) > 1.5 * float(turns[20:69].max())
         assert twins.name == "Woody" and len(twins.paths) == 2
+    else:
+        usual = torch.maximum(usual, own[69:73].amax(dim=0))
+    assert bool((moved[69:73] <= 1.1 * usual).all()), (moved[69:73] / usual).max(dim=0)
 
 
 @pytest.mark.parametrize("task", ["joystick", "crowd"])
