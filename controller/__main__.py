@@ -54,6 +54,9 @@ COMMANDS = {
         "controller.evaluation.results.evaluate:main",
         "measure policies and motion at one task or at all",
     ),
+    "export": Command(
+        "controller.export.commands:main", "write a character for engines and other programs"
+    ),
     "benchmark": Command("controller.benchmark.run:main", "time everything on this machine"),
     "study": Command(
         "controller.studies.study:main", "run a named set of trainings and compare them"
