@@ -5,6 +5,7 @@ Only operators of opset 15 are used, of which engines' own readers know nearly a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -56,16 +57,22 @@ class Builder:
         return name
 
     def weight(self, values: np.ndarray) -> str:
-        """Add a network's weights (I, O) at the precision of this builder."""
+        """Add a network's weights (E, I, O) at the precision of this builder, stacked (E·I, O).
+
+        int8 weights have a scale for each expert and output. They are widened by plain operators,
+        which readers compute once, when they load the file.
+        """
+        experts, inputs, outputs = values.shape
+        stacked = values.reshape(experts * inputs, outputs)
         if self._precision == "float32":
-            return self.constant(values)
+            return self.constant(stacked)
+        kind = self._onnx.TensorProto.FLOAT
         if self._precision == "float16":
-            half = self.constant(values, np.float16)
-            return self.node("Cast", half, to=self._onnx.TensorProto.FLOAT)
-        scale = np.maximum(np.abs(values).max(axis=0), 1e-12) / LEVELS
+            return self.node("Cast", self.constant(stacked, np.float16), to=kind)
+        scale = np.maximum(np.abs(values).max(axis=1, keepdims=True), 1e-12) / LEVELS
         small = self.constant(np.rint(values / scale), np.int8)
-        zero = self.constant(np.zeros(len(scale)), np.int8)
-        return self.node("DequantizeLinear", small, self.constant(scale), zero, axis=1)
+        wide = self.multiply(self.node("Cast", small, to=kind), self.constant(scale))
+        return self.shaped(wide, experts * inputs, outputs)
 
     # -- short forms -------------------------------------------------------------------------------
 
@@ -121,11 +128,11 @@ class Builder:
         name: str,
         inputs: Mapping[str, Sequence[int]],
         outputs: Mapping[str, Sequence[int]],
-        metadata: Mapping[str, str],
+        metadata: Mapping[str, Any],
         description: str,
     ) -> Any:
         """The finished model. Inputs and outputs by name, with their shapes after the batch's
-        dimension, which is free."""
+        dimension, which is free. Metadata that are not text become JSON."""
         helper = self._onnx.helper
 
         def described(values: Mapping[str, Sequence[int]]) -> list[Any]:
@@ -142,6 +149,10 @@ class Builder:
         model = helper.make_model(
             graph, opset_imports=[opset], ir_version=IR_VERSION, doc_string=description
         )
-        helper.set_model_props(model, dict(metadata))
+        texts = {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in metadata.items()
+        }
+        helper.set_model_props(model, texts)
         self._onnx.checker.check_model(model, full_check=True)
         return model

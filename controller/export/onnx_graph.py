@@ -60,9 +60,7 @@ class Graph:
         outputs = {"next_pose": [size], "next_position": [2], "next_yaw": [1]}
         joints = {"root": [3], "rotations": [count, 4], "joints": [count, 3]}
         info = self.steered.info
-        return b.model(
-            "controller", inputs, outputs | joints, self.steered.metadata(), info.title
-        )
+        return b.model("controller", inputs, outputs | joints, self.steered.metadata(), info.title)
 
     # -- the policy --------------------------------------------------------------------------------
 
@@ -108,7 +106,7 @@ class Graph:
         """Linear layers with an activation after each but the last."""
         b = self.b
         for index, layer in enumerate(layers):
-            values = b.node("MatMul", values, b.weight(layer.weight[0]))
+            values = b.node("MatMul", values, b.weight(layer.weight))
             values = b.add(values, b.constant(layer.bias[0]))
             if index < len(layers) - 1:
                 values = b.node(activation, values)
@@ -141,9 +139,7 @@ class Graph:
         experts, size, _ = layer.weight.shape
         shares = b.shaped(blend, 0, experts, 1)
         scaled = b.multiply(b.shaped(inputs, 0, 1, size), shares)
-        weights = [b.weight(each) for each in layer.weight]
-        stacked = b.node("Concat", *weights, axis=0)
-        product = b.node("MatMul", b.shaped(scaled, 0, experts * size), stacked)
+        product = b.node("MatMul", b.shaped(scaled, 0, experts * size), b.weight(layer.weight))
         return b.add(product, b.node("MatMul", blend, b.constant(layer.bias)))
 
     # -- the root and the joints -------------------------------------------------------------------

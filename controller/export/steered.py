@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +21,7 @@ from controller.tasks.joystick import JoystickConfig, JoystickTask
 FORMAT = 1
 """Version of the exported files: it changes when a program that reads them must change."""
 RESET_POSES = 16
-"""Reset poses among the metadata, where they are written as text."""
+"""Reset poses among the metadata: there they are text, and large."""
 QUANTITIES = {
     "position": "metres, (x, z) of the root on the ground",
     "yaw": "radians about +Y; 0 faces +Z, a positive one turns left",
@@ -144,39 +143,35 @@ class SteeredCharacter:
         offsets[0] = 0
         return offsets
 
-    def metadata(self) -> dict[str, str]:
-        """What a reader must know, as text; all but names and licences is JSON."""
+    def metadata(self) -> dict[str, Any]:
+        """What a program that reads an export must know, JSON-able."""
         every = np.linspace(0, len(self.reset_poses) - 1, RESET_POSES).round().astype(int)
-        start = self.reset_poses[np.unique(every)]
+        skeleton = self.character.skeleton
         limits = self.character.limits
-        plain = {
+        return {
+            "format": FORMAT,
             "character": self.info.name,
             "title": self.info.title,
             "licence": self.info.terms,
             "attribution": self.info.attribution,
+            "rate": self.character.fps,
             "units": "metres, seconds, radians",
             "axes": "right-handed, +Y up, +Z forward at yaw 0, +X to the left",
-            "quaternions": "x, y, z, w",
-            "rest_pose": "every joint at its offset from its parent; all rotations are identities",
-        }
-        data: dict[str, Any] = {
-            "format": FORMAT,
-            "rate": self.character.fps,
-            "joints": list(self.character.skeleton.names),
-            "parents": self.parents.tolist(),
-            "offsets": _rounded(self.offsets),
-            "tips": _rounded(_array(self.character.skeleton.tips)),
-            "styles": list(self.character.styles),
             "quantities": QUANTITIES,
+            "joints": list(skeleton.names),
+            "parents": self.parents.tolist(),
+            "rest_pose": "each joint at its offset from its parent, all rotations identities",
+            "offsets": _rounded(self.offsets),
+            "tips": _rounded(_array(skeleton.tips)),
+            "styles": list(self.character.styles),
             "fastest": {
                 "forward": self.stick.forward_speed,
                 "sideways": self.stick.sideways_speed,
                 "backward": self.stick.backward_speed,
             },
             "hips_height": [limits.lowest_hips, limits.highest_hips],
-            "reset_poses": _rounded(start),
+            "reset_poses": _rounded(self.reset_poses[np.unique(every)]),
         }
-        return plain | {name: json.dumps(value) for name, value in data.items()}
 
 
 def _array(tensor: Tensor) -> np.ndarray:

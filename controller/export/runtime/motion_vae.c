@@ -1,4 +1,4 @@
-/* See motion_vae.h.
+/* See motion_vae.h. SPDX-License-Identifier: MIT
  *
  * A step reads all weights once: six million bytes for a hidden width of 256 and six experts. They
  * do not fit a core's own caches, so the speed of one character is that of the shared cache. The
@@ -11,9 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(__F16C__) && defined(__AVX2__) && defined(__FMA__)
+#ifdef __F16C__
 #include <immintrin.h>
-#define MVAE_F16C 1
 #endif
 
 #define TILE 64    /* outputs whose sums stay in registers */
@@ -85,10 +84,7 @@ static int take_layer(reader *from, mvae_layer *layer, int bits)
     return layer->bias && layer->weight;
 }
 
-static int chained(const mvae_layer *layer, uint32_t experts, uint32_t inputs)
-{
-    return layer->experts == experts && layer->inputs == inputs;
-}
+static uint32_t largest(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /* Whether the layers have the inputs that a step gives them. */
 static int layers_fit(const mvae_model *model)
@@ -97,16 +93,15 @@ static int layers_fit(const mvae_model *model)
     uint32_t controls = (uint32_t)(model->latent + model->styles);
     uint32_t body = (uint32_t)(model->pose - model->styles);
     uint32_t experts = layer[EXPERTS].experts;
-    int fit = chained(layer, 1, controls + body);
-    for (int i = 1; i < 3; i++) {
-        fit &= chained(layer + GATE + i, 1, layer[GATE + i - 1].outputs);
-        fit &= chained(layer + EXPERTS + i, experts, controls + layer[EXPERTS + i - 1].outputs);
+    int fit = layer[GATE].inputs == controls + body && layer[GATE + 2].outputs == experts;
+    fit &= layer[EXPERTS].inputs == controls + body && layer[EXPERTS + 2].outputs == body;
+    fit &= layer[POLICY].inputs == (uint32_t)model->pose + WISH;
+    for (int i = 0; i < model->layers; i++) {
+        int blended = EXPERTS <= i && i < POLICY;
+        fit &= layer[i].experts == (blended ? experts : 1);
+        if (i != GATE && i != EXPERTS && i != POLICY)
+            fit &= layer[i].inputs == layer[i - 1].outputs + (blended ? controls : 0);
     }
-    fit &= layer[GATE + 2].outputs == experts && layer[EXPERTS].inputs == controls + body;
-    fit &= layer[EXPERTS + 2].outputs == body;
-    for (int i = POLICY + 1; i < model->layers; i++)
-        fit &= chained(layer + i, 1, layer[i - 1].outputs);
-    fit &= chained(layer + POLICY, 1, (uint32_t)model->pose + WISH);
     return fit && layer[model->layers - 1].outputs == (uint32_t)model->latent;
 }
 
@@ -173,7 +168,9 @@ mvae_status mvae_open(mvae_model *model, const void *blob, size_t bytes)
         if (layer->experts - 1 >= 256 || layer->inputs - 1 >= MOST || layer->outputs - 1 >= MOST ||
             !take_layer(&from, layer, model->bits))
             return MVAE_SIZES;
+        model->widest = largest(model->widest, largest(layer->rows, layer->width));
     }
+    model->widest = (largest(model->widest, head[7] + WISH) + head[8] + head[9] + 15) / 16 * 16;
     fit = from.at == from.end && layers_fit(model) && model->parents[0] == -1;
     for (int i = 1; i < model->joints; i++)
         fit &= 0 <= model->parents[i] && model->parents[i] < i;
@@ -193,19 +190,8 @@ const char *mvae_name(const mvae_model *model, int joint)
 
 /* -- memory ------------------------------------------------------------------------------------ */
 
+static size_t nth(int row, int width) { return (size_t)row * (size_t)width; }
 static size_t padded(size_t floats) { return (floats + 15) / 16 * 16; }
-
-/* Floats of a row that is wide enough for whatever a layer reads or writes. */
-static size_t row_floats(const mvae_model *model)
-{
-    size_t widest = (size_t)(model->pose + WISH);
-    for (int i = 0; i < model->layers; i++) {
-        const mvae_layer *layer = model->layer + i;
-        size_t largest = layer->rows > layer->width ? layer->rows : layer->width;
-        widest = largest > widest ? largest : widest;
-    }
-    return padded(widest + (size_t)(model->latent + model->styles));
-}
 
 /* Lay out a crowd's arrays from `memory`, which may be NULL, and return the floats they take. */
 static size_t lay_out(mvae_crowd *crowd, float *memory)
@@ -214,7 +200,7 @@ static size_t lay_out(mvae_crowd *crowd, float *memory)
     size_t count = (size_t)crowd->characters, joints = (size_t)model->joints;
     size_t at = 0, rows = 6 * (count < BLOCK ? count : BLOCK);
     size_t sizes[6] = {count * (size_t)model->pose, count * 3, count * 3, count * joints * 4,
-                       count * joints * 3, rows * row_floats(model) + joints * 9};
+                       count * joints * 3, rows * model->widest + joints * 9};
     float **arrays[6] = {&crowd->pose, &crowd->place, &crowd->root,
                          &crowd->rotation, &crowd->joint, &crowd->scratch};
     for (int i = 0; i < 6; i++) {
@@ -249,20 +235,6 @@ mvae_status mvae_init(mvae_crowd *crowd, const mvae_model *model, void *memory, 
     return MVAE_OK;
 }
 
-static size_t at(int row, int width) { return (size_t)row * (size_t)width; }
-
-const float *mvae_root(const mvae_crowd *crowd, int i) { return crowd->root + at(i, 3); }
-
-const float *mvae_rotations(const mvae_crowd *crowd, int i)
-{
-    return crowd->rotation + at(i, 4 * crowd->model->joints);
-}
-
-const float *mvae_joints(const mvae_crowd *crowd, int i)
-{
-    return crowd->joint + at(i, 3 * crowd->model->joints);
-}
-
 /* -- layers ------------------------------------------------------------------------------------ */
 
 /* out[0..TILE) += inputs[0..rows) · weights, whose rows have TILE values. */
@@ -277,7 +249,7 @@ static void add_floats(const float *restrict weight, const float *restrict input
         out[k] += sum[k];
 }
 
-#ifdef MVAE_F16C
+#ifdef __F16C__
 static void add_halves(const uint16_t *restrict weight, const float *restrict inputs, int rows,
                        float *restrict out)
 {
@@ -288,29 +260,22 @@ static void add_halves(const uint16_t *restrict weight, const float *restrict in
         __m256 input = _mm256_set1_ps(inputs[i]);
         for (int k = 0; k < TILE / 8; k++) {
             __m128i half = _mm_loadu_si128((const __m128i *)(const void *)(weight + i * TILE + 8 * k));
-            sum[k] = _mm256_fmadd_ps(input, _mm256_cvtph_ps(half), sum[k]);
+            sum[k] = _mm256_add_ps(_mm256_mul_ps(input, _mm256_cvtph_ps(half)), sum[k]);
         }
     }
     for (int k = 0; k < TILE / 8; k++)
         _mm256_storeu_ps(out + 8 * k, _mm256_add_ps(sum[k], _mm256_loadu_ps(out + 8 * k)));
 }
 #else
-static float widened(uint16_t half) /* of IEEE's half precision, without infinities */
-{
-    union { uint32_t bits; float value; } number;
-    number.bits = (uint32_t)(half & 0x7fff) << 13 | (uint32_t)(half & 0x8000) << 16;
-    return number.value * 0x1p112f;
-}
-
 static void add_halves(const uint16_t *restrict weight, const float *restrict inputs, int rows,
                        float *restrict out)
 {
-    float sum[TILE] = {0};
-    for (int i = 0; i < rows; i++)
-        for (int k = 0; k < TILE; k++)
-            sum[k] += inputs[i] * widened(weight[i * TILE + k]);
-    for (int k = 0; k < TILE; k++)
-        out[k] += sum[k];
+    union { uint32_t bits; float value; } number; /* of IEEE's half precision, always finite */
+    for (int i = 0; i < rows * TILE; i++) {
+        uint32_t half = weight[i];
+        number.bits = (half & 0x7fff) << 13 | (half & 0x8000) << 16;
+        out[i % TILE] += inputs[i / TILE] * (number.value * 0x1p112f);
+    }
 }
 #endif
 
@@ -406,7 +371,7 @@ static void act(const block *of, const mvae_crowd *crowd, const mvae_wish *wishe
     for (int c = 0; c < of->characters; c++) {
         float *x = of->x + (size_t)c * of->stride;
         int index = of->start + c;
-        memcpy(x, crowd->pose + at(index, size), (size_t)size * sizeof(float));
+        memcpy(x, crowd->pose + nth(index, size), (size_t)size * sizeof(float));
         see(model, wishes + index, crowd->place[3 * index + 2], x + size);
     }
     for (int i = POLICY; i < model->layers; i++) {
@@ -417,7 +382,7 @@ static void act(const block *of, const mvae_crowd *crowd, const mvae_wish *wishe
     }
     for (int c = 0; c < of->characters; c++) {
         size_t row = (size_t)c * of->stride;
-        const float *pose = crowd->pose + at(of->start + c, size);
+        const float *pose = crowd->pose + nth(of->start + c, size);
         float *x = of->x + row;
         for (int i = 0; i < model->latent; i++)
             x[i] = clamped(model->latent_limit * tanhf(in[row + (size_t)i]), -LATENT_LIMIT,
@@ -457,7 +422,7 @@ static void decode(const block *of, const mvae_crowd *crowd)
     apply(of, experts + 1, bits, of->g, of->h + controls, ELU);
     apply(of, experts + 2, bits, of->h, of->o, LINEAR);
     for (int c = 0; c < of->characters; c++) {
-        float *pose = crowd->pose + at(of->start + c, model->pose);
+        float *pose = crowd->pose + nth(of->start + c, model->pose);
         const float *out = of->o + (size_t)c * of->stride;
         for (int i = 0; i < model->pose - model->styles; i++)
             pose[i] = clamped(out[i], model->low[i], model->high[i]);
@@ -526,11 +491,11 @@ static void quaternion(const float m[9], float *q)
 static void place_joints(mvae_crowd *crowd, int character, float *world)
 {
     const mvae_model *model = crowd->model;
-    const float *pose = crowd->pose + at(character, model->pose);
+    const float *pose = crowd->pose + nth(character, model->pose);
     const float *place = crowd->place + 3 * character;
     float *root = crowd->root + 3 * character;
-    float *rotation = crowd->rotation + at(character, 4 * model->joints);
-    float *joint = crowd->joint + at(character, 3 * model->joints);
+    float *rotation = crowd->rotation + nth(character, 4 * model->joints);
+    float *joint = crowd->joint + nth(character, 3 * model->joints);
     float cosine = cosf(place[2]), sine = sinf(place[2]);
     root[0] = place[0];
     root[1] = pose[4] * model->std[4] + model->mean[4]; /* the first joint's height */
@@ -560,26 +525,27 @@ static void place_joints(mvae_crowd *crowd, int character, float *world)
 static block arrays(const mvae_crowd *crowd, int start)
 {
     int left = crowd->characters - start, most = crowd->characters;
-    size_t stride = row_floats(crowd->model), size = stride * (size_t)(most < BLOCK ? most : BLOCK);
+    size_t stride = crowd->model->widest, size = stride * (size_t)(most < BLOCK ? most : BLOCK);
     float *at = crowd->scratch;
     block of = {left < BLOCK ? left : BLOCK, start, stride, at, at + size, at + 2 * size,
                 at + 3 * size, at + 4 * size, at + 5 * size};
     return of;
 }
 
+static int finite3(float a, float b, float c) { return isfinite(a) && isfinite(b) && isfinite(c); }
+
 mvae_status mvae_step(mvae_crowd *crowd, const mvae_wish *wishes)
 {
     const mvae_model *model = crowd->model;
     for (int i = 0; i < crowd->characters; i++)
-        if (!isfinite(wishes[i].velocity[0]) || !isfinite(wishes[i].velocity[1]) ||
-            !isfinite(wishes[i].facing))
+        if (!finite3(wishes[i].velocity[0], wishes[i].velocity[1], wishes[i].facing))
             return MVAE_WISH;
     for (int start = 0; start < crowd->characters; start += BLOCK) {
         block of = arrays(crowd, start);
         act(&of, crowd, wishes);
         decode(&of, crowd);
         for (int c = start; c < start + of.characters; c++) {
-            move(model, crowd->pose + at(c, model->pose), crowd->place + 3 * c);
+            move(model, crowd->pose + nth(c, model->pose), crowd->place + 3 * c);
             place_joints(crowd, c, of.scaled); /* no longer needed for a layer */
         }
     }
@@ -591,11 +557,11 @@ mvae_status mvae_reset(mvae_crowd *crowd, int character, int pose, float x, floa
     const mvae_model *model = crowd->model;
     if (character < 0 || character >= crowd->characters || pose < 0 || pose >= model->reset_poses)
         return MVAE_INDEX;
-    if (!isfinite(x) || !isfinite(z) || !isfinite(yaw))
+    if (!finite3(x, z, yaw))
         return MVAE_WISH;
     float *place = crowd->place + 3 * character;
-    memcpy(crowd->pose + at(character, model->pose), model->starts + at(pose, model->pose),
-           at(model->pose, sizeof(float)));
+    memcpy(crowd->pose + nth(character, model->pose), model->starts + nth(pose, model->pose),
+           (size_t)model->pose * sizeof(float));
     place[0] = x;
     place[1] = z;
     place[2] = wrapped(yaw);
@@ -608,7 +574,7 @@ mvae_status mvae_style(mvae_crowd *crowd, int character, int style)
     const mvae_model *model = crowd->model;
     if (character < 0 || character >= crowd->characters || style < 0 || style >= model->styles)
         return MVAE_INDEX;
-    float *weights = crowd->pose + at(character + 1, model->pose) - model->styles;
+    float *weights = crowd->pose + nth(character + 1, model->pose) - model->styles;
     for (int i = 0; i < model->styles; i++)
         weights[i] = i == style;
     return MVAE_OK;

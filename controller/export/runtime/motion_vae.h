@@ -1,4 +1,5 @@
 /* A character that walks as it is told: the run-time half of a motion VAE controller.
+ * SPDX-License-Identifier: MIT (the weights have a licence of their own: see `notice` below).
  *
  * C99. Needs nothing but the C library and libm. Never allocates, opens files or starts threads:
  * all memory is the caller's. A model is read-only and may serve any number of threads; a crowd
@@ -71,6 +72,7 @@ typedef struct {
     const char *notice;   /* the licence of the weights, and whom to name */
     const float *mean, *std, *low, *high, *starts; /* statistics (D); reset poses */
     int layers;           /* 3 of the gate, 3 of the experts, the others of the policy */
+    uint32_t widest;      /* floats of the widest row that a step needs; inner */
     mvae_layer layer[MVAE_LAYERS];
 } mvae_model;
 
@@ -116,9 +118,20 @@ mvae_status mvae_style(mvae_crowd *crowd, int character, int style);
 mvae_status mvae_step(mvae_crowd *crowd, const mvae_wish *wishes);
 
 /* (3), (J, 4) and (J, 3) values of one character: see mvae_crowd. */
-const float *mvae_root(const mvae_crowd *crowd, int character);
-const float *mvae_rotations(const mvae_crowd *crowd, int character);
-const float *mvae_joints(const mvae_crowd *crowd, int character);
+static inline const float *mvae_root(const mvae_crowd *crowd, int character)
+{
+    return crowd->root + 3 * (size_t)character;
+}
+
+static inline const float *mvae_rotations(const mvae_crowd *crowd, int character)
+{
+    return crowd->rotation + 4 * (size_t)crowd->model->joints * (size_t)character;
+}
+
+static inline const float *mvae_joints(const mvae_crowd *crowd, int character)
+{
+    return crowd->joint + 3 * (size_t)crowd->model->joints * (size_t)character;
+}
 
 /* A stick that becomes a smooth wish. Begin with {{{0, 0}, yaw}} of the character. */
 typedef struct {

@@ -1,0 +1,147 @@
+"""How an exported controller moves, beside the original: the same commands, the same figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from controller.core import markdown
+from controller.core.errors import ControllerError
+from controller.dynamics.character import CharacterState
+from controller.export.steered import SteeredCharacter
+from controller.motion import geometry, metrics
+from controller.tasks.joystick import JoystickGoal, JoystickTask
+from controller.tasks.simulation import Simulation
+
+Step = Callable[[CharacterState, JoystickGoal], CharacterState]
+"""Moves characters by one step towards their goals."""
+
+SECONDS = 60
+CHARACTERS = 16
+PERIOD_S = 5.0
+"""A new command comes this often."""
+STEADY_S = 1.0
+"""The errors are averaged over this time at the end of each period: about a stride."""
+COLUMNS = {
+    "speed_m_s": "speed error, m/s",
+    "heading_deg": "heading error, °",
+    "skate_cm": "foot skate, cm a frame",
+    "glide_cm": "glide, cm a frame",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one controller: means over all characters.
+
+    speed_m_s    |mean speed − desired speed|
+    heading_deg  |facing − desired facing|
+    skate_cm     foot skate a frame (see ``controller.motion.metrics.foot_skate``)
+    glide_cm     how far the slowest foot moves in a frame
+    """
+
+    speed_m_s: float
+    heading_deg: float
+    skate_cm: float
+    glide_cm: float
+
+
+def original(steered: SteeredCharacter) -> Step:
+    """The step that the window and the evaluation take."""
+    task = JoystickTask(steered.character, steered.stick)
+    simulation = Simulation(steered.character, task)
+
+    def step(state: CharacterState, goal: JoystickGoal) -> CharacterState:
+        return simulation.move(state, steered.policy(simulation.observe(state, goal)))
+
+    return step
+
+
+def session(model: Any) -> Any:
+    """An ONNX model, ready to run by onnxruntime on one thread. Raises ControllerError if
+    onnxruntime is not installed."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        message = 'running ONNX needs onnxruntime: pip install -e ".[export]"'
+        raise ControllerError(message) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    providers = ["CPUExecutionProvider"]
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers)
+
+
+def exported(model: Any) -> Step:
+    """The step of an ONNX model."""
+    running = session(model)
+
+    def step(state: CharacterState, goal: JoystickGoal) -> CharacterState:
+        inputs = {
+            "pose": state.pose.numpy(),
+            "position": state.position.numpy(),
+            "yaw": state.yaw[:, None].numpy(),
+            "velocity": goal.velocity.numpy(),
+            "facing": goal.facing[:, None].numpy(),
+        }
+        pose, position, yaw = running.run(["next_pose", "next_position", "next_yaw"], inputs)
+        return CharacterState(
+            torch.from_numpy(pose), torch.from_numpy(position), torch.from_numpy(yaw[:, 0])
+        )
+
+    return step
+
+
+@torch.inference_mode()
+def figures(
+    steered: SteeredCharacter,
+    step: Step,
+    seconds: float = SECONDS,
+    characters: int = CHARACTERS,
+    seed: int = 0,
+) -> Figures:
+    """Give each character a new command at random every 5 s, and measure how it follows."""
+    generator = torch.Generator().manual_seed(seed)
+    character = steered.character
+    task = JoystickTask(character, steered.stick)
+    period = round(PERIOD_S * character.fps)
+    last = round(STEADY_S * character.fps)
+    state = character.with_drawn_styles(character.reset(characters, generator), generator)
+    speeds, headings, feet = [], [], []
+    for _ in range(max(1, round(seconds / PERIOD_S))):
+        goal = task.draw_goal(state, generator)
+        states = []
+        for _ in range(period):
+            state = step(state, goal)
+            states.append(state)
+        feet += [_feet(steered, each) for each in states]
+        velocity = torch.stack([character.world_velocity(each) for each in states[-last:]])
+        speeds.append((velocity.mean(dim=0).norm(dim=-1) - goal.velocity.norm(dim=-1)).abs())
+        turned = torch.stack([each.yaw - goal.facing for each in states[-last:]])
+        headings.append(geometry.wrap_angle(turned).abs().mean(dim=0))
+    moved = torch.stack(feet)
+    return Figures(
+        float(torch.stack(speeds).mean()),
+        float(torch.rad2deg(torch.stack(headings)).mean()),
+        float(metrics.foot_skate(moved).mean()),
+        float(metrics.glide(moved).mean()),
+    )
+
+
+def _feet(steered: SteeredCharacter, state: CharacterState) -> Tensor:
+    """World positions (B, F, 3) of the feet."""
+    layout = steered.character.layout
+    pose = steered.character.model.normalizer.denormalize(state.pose)
+    local = layout.posed_joints(pose)[:, list(layout.feet)]
+    ground = geometry.turn(local[..., [0, 2]], state.yaw[:, None]) + state.position[:, None]
+    return torch.stack((ground[..., 0], local[..., 1], ground[..., 1]), dim=-1)
+
+
+def table(rows: dict[str, Figures]) -> str:
+    """A table in Markdown, a controller a line."""
+    names = list(COLUMNS)
+    lines = [[name, *(f"{getattr(row, key):.3f}" for key in names)] for name, row in rows.items()]
+    return markdown.table(["", *COLUMNS.values()], lines)
