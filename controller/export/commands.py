@@ -6,6 +6,7 @@ See docs/engine.md.
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,8 @@ import tyro
 from controller.control.folder import DEFAULT
 from controller.core import files
 from controller.core.errors import require
-from controller.export import blob, onnx_builder
+from controller.export import blob, fidelity, native, onnx_builder, onnx_graph
 from controller.export.steered import SteeredCharacter
-
-RUNTIME = Path(__file__).parent / "runtime"
-"""The C files that are copied."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,6 @@ class Onnx:
     def run(self) -> None:
         allowed = "a name that ends in .onnx"
         require(self.out.suffix == ".onnx", "out", str(self.out), allowed)
-        from controller.export import onnx_graph
-
         steered = SteeredCharacter.open(self.character, self.policy)
         model = onnx_graph.build(steered, self.precision)
         files.make_folder(self.out.parent)
@@ -55,14 +51,7 @@ class Onnx:
         print(f"{self.out}: {len(model.graph.node)} operators, {size:.1f} MB; {beside}")
         print(_notice(steered))
         if self.measure:
-            self.print_figures(steered, model)
-
-    def print_figures(self, steered: SteeredCharacter, model: Any) -> None:
-        """Print :func:`controller.export.fidelity.table` of the original and of the file."""
-        from controller.export import fidelity
-
-        steps = {"original": fidelity.original(steered), self.precision: fidelity.exported(model)}
-        print(fidelity.table({name: fidelity.figures(steered, s) for name, s in steps.items()}))
+            print(fidelity.comparison(steered, self.precision, fidelity.exported(model)))
 
 
 @dataclass(frozen=True)
@@ -79,17 +68,35 @@ class C:
     precision: blob.Precision = "float32"
     """How the networks' weights are stored. float16 makes the file half as large, and a step
     faster on processors that widen it in one instruction (F16C)."""
+    measure: bool = False
+    """Compile the file with cc, run it for 60 s of random commands, and print how well it follows
+    them beside the original, and how long a step takes."""
 
     def run(self) -> None:
         steered = SteeredCharacter.open(self.character, self.policy)
         weights = blob.write(steered, self.precision)
         files.make_folder(self.out)
         for name in ("motion_vae.h", "motion_vae.c"):
-            files.write(self.out / name, (RUNTIME / name).read_bytes())
+            files.write(self.out / name, (native.FOLDER / name).read_bytes())
         path = self.out / f"{_file_name(steered.info.name)}.mvae"
         files.write(path, weights)
         print(f"{path}: {len(weights) / 1e6:.1f} MB; {self.out / 'motion_vae.c'}, with its .h")
         print(_notice(steered))
+        if self.measure:
+            self.print_figures(steered, weights)
+
+    def print_figures(self, steered: SteeredCharacter, weights: bytes) -> None:
+        """Compile the runtime, and print how it moves and how long a step takes."""
+        with tempfile.TemporaryDirectory() as folder:
+            library = native.load(Path(folder))
+            crowd = native.Runtime(library, weights, fidelity.CHARACTERS)
+            print(fidelity.comparison(steered, self.precision, crowd.advance))
+            for count in (1, 10, 100):
+                each = native.Runtime(library, weights, count).microseconds()
+                print(
+                    f"a step of {count}: {each:.0f} µs (original: "
+                    f"{fidelity.microseconds(steered, count):.0f} µs)"
+                )
 
 
 def _file_name(name: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -99,8 +101,8 @@ def exported(model: Any) -> Step:
 def figures(
     steered: SteeredCharacter,
     step: Step,
-    seconds: float = SECONDS,
-    characters: int = CHARACTERS,
+    seconds: float,
+    characters: int,
     seed: int = 0,
 ) -> Figures:
     """Give each character a new command at random every 5 s, and measure how it follows."""
@@ -138,6 +140,33 @@ def _feet(steered: SteeredCharacter, state: CharacterState) -> Tensor:
     local = layout.posed_joints(pose)[:, list(layout.feet)]
     ground = geometry.turn(local[..., [0, 2]], state.yaw[:, None]) + state.position[:, None]
     return torch.stack((ground[..., 0], local[..., 1], ground[..., 1]), dim=-1)
+
+
+def comparison(steered: SteeredCharacter, name: str, step: Step) -> str:
+    """:func:`table` of the original and of an exported controller called ``name``."""
+    steps = {"original": original(steered), name: step}
+    rows = {name: figures(steered, step, SECONDS, CHARACTERS) for name, step in steps.items()}
+    return table(rows)
+
+
+@torch.inference_mode()
+def microseconds(steered: SteeredCharacter, characters: int, seconds: float = 1.0) -> float:
+    """The median time of a step of so many characters by the original, joints included, measured
+    for so long. The documentation's figures are those of ``python -m controller benchmark``."""
+    character = steered.character
+    generator = torch.Generator().manual_seed(0)
+    task = JoystickTask(character, steered.stick)
+    step = original(steered)
+    state = character.reset(characters, generator)
+    goal = task.draw_goal(state, generator)
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 10:
+        begin = time.perf_counter()
+        state = step(state, goal)
+        character.joints(state)
+        times.append(time.perf_counter() - begin)
+    return 1e6 * float(np.median(times[len(times) // 10 :]))
 
 
 def table(rows: dict[str, Figures]) -> str:
