@@ -238,9 +238,10 @@ mvae_status mvae_init(mvae_crowd *crowd, const mvae_model *model, void *memory, 
 /* -- layers ------------------------------------------------------------------------------------ */
 
 /* out[0..TILE) += inputs[0..rows) · weights, whose rows have TILE values. */
-static void add_floats(const float *restrict weight, const float *restrict inputs, int rows,
+static void add_floats(const void *restrict weights, const float *restrict inputs, int rows,
                        float *restrict out)
 {
+    const float *restrict weight = weights;
     float sum[TILE] = {0};
     for (int i = 0; i < rows; i++)
         for (int k = 0; k < TILE; k++)
@@ -250,9 +251,10 @@ static void add_floats(const float *restrict weight, const float *restrict input
 }
 
 #ifdef __F16C__
-static void add_halves(const uint16_t *restrict weight, const float *restrict inputs, int rows,
+static void add_halves(const void *restrict weights, const float *restrict inputs, int rows,
                        float *restrict out)
 {
+    const uint16_t *restrict weight = weights;
     __m256 sum[TILE / 8];
     for (int k = 0; k < TILE / 8; k++)
         sum[k] = _mm256_setzero_ps();
@@ -267,9 +269,10 @@ static void add_halves(const uint16_t *restrict weight, const float *restrict in
         _mm256_storeu_ps(out + 8 * k, _mm256_add_ps(sum[k], _mm256_loadu_ps(out + 8 * k)));
 }
 #else
-static void add_halves(const uint16_t *restrict weight, const float *restrict inputs, int rows,
+static void add_halves(const void *restrict weights, const float *restrict inputs, int rows,
                        float *restrict out)
 {
+    const uint16_t *restrict weight = weights;
     union { uint32_t bits; float value; } number; /* of IEEE's half precision, always finite */
     for (int i = 0; i < rows * TILE; i++) {
         uint32_t half = weight[i];
@@ -302,6 +305,8 @@ static void apply(const block *of, const mvae_layer *layer, int bits, const floa
 {
     int experts = (int)layer->experts, inputs = (int)layer->inputs;
     int rows = (int)layer->rows, width = (int)layer->width;
+    /* By a pointer, since compilers that inline the loops spill their sums to memory. */
+    void (*add)(const void *, const float *, int, float *) = bits == 32 ? add_floats : add_halves;
     for (int c = 0; c < of->characters; c++) {
         size_t row = (size_t)c * of->stride;
         float *scaled = of->scaled + (size_t)c * of->stride;
@@ -318,14 +323,11 @@ static void apply(const block *of, const mvae_layer *layer, int bits, const floa
     for (int tile = 0; tile < width; tile += TILE)
         for (int row = 0; row < rows; row += CHUNK) {
             int count = rows - row < CHUNK ? rows - row : CHUNK;
-            size_t at = (size_t)tile * (size_t)rows + (size_t)row * TILE;
+            size_t at = (nth(tile, rows) + nth(row, TILE)) * (size_t)bits / 8;
             for (int c = 0; c < of->characters; c++) {
-                const float *scaled = of->scaled + (size_t)c * of->stride + row;
-                float *sums = out + (size_t)c * of->stride + tile;
-                if (bits == 32)
-                    add_floats((const float *)layer->weight + at, scaled, count, sums);
-                else
-                    add_halves((const uint16_t *)layer->weight + at, scaled, count, sums);
+                size_t first = (size_t)c * of->stride;
+                add((const char *)layer->weight + at, of->scaled + first + row, count,
+                    out + first + tile);
             }
         }
     for (int c = 0; c < of->characters; c++)
@@ -536,7 +538,6 @@ static int finite3(float a, float b, float c) { return isfinite(a) && isfinite(b
 
 mvae_status mvae_step(mvae_crowd *crowd, const mvae_wish *wishes)
 {
-    const mvae_model *model = crowd->model;
     for (int i = 0; i < crowd->characters; i++)
         if (!finite3(wishes[i].velocity[0], wishes[i].velocity[1], wishes[i].facing))
             return MVAE_WISH;
@@ -545,7 +546,7 @@ mvae_status mvae_step(mvae_crowd *crowd, const mvae_wish *wishes)
         act(&of, crowd, wishes);
         decode(&of, crowd);
         for (int c = start; c < start + of.characters; c++) {
-            move(model, crowd->pose + nth(c, model->pose), crowd->place + 3 * c);
+            move(crowd->model, crowd->pose + nth(c, crowd->model->pose), crowd->place + 3 * c);
             place_joints(crowd, c, of.scaled); /* no longer needed for a layer */
         }
     }
@@ -559,12 +560,10 @@ mvae_status mvae_reset(mvae_crowd *crowd, int character, int pose, float x, floa
         return MVAE_INDEX;
     if (!finite3(x, z, yaw))
         return MVAE_WISH;
-    float *place = crowd->place + 3 * character;
+    const float place[3] = {x, z, wrapped(yaw)};
+    memcpy(crowd->place + nth(character, 3), place, sizeof place);
     memcpy(crowd->pose + nth(character, model->pose), model->starts + nth(pose, model->pose),
            (size_t)model->pose * sizeof(float));
-    place[0] = x;
-    place[1] = z;
-    place[2] = wrapped(yaw);
     place_joints(crowd, character, crowd->scratch);
     return MVAE_OK;
 }
