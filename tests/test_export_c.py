@@ -27,7 +27,7 @@ from exported import (
 )
 from synthetic import ROOT, command
 
-from controller.export import blob, native
+from controller.export import blob, commands, fidelity, native
 from controller.export.native import FOLDER, Runtime, aligned
 from controller.export.steered import SteeredCharacter
 from controller.viewer.input.steering import Controls, Paces, Steering
@@ -204,6 +204,20 @@ def test_half_the_weights_bytes_move_nearly_the_same(library: Any) -> None:
     (first,), (second,) = (run(Runtime(library, data), velocity, facing) for data in (full, half))
     apart = first.farthest(second)
     assert 0 < apart["joints"] < 0.03, apart
+
+
+def test_measure_compiles_it_and_prints_the_original_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick = {"SECONDS": 5, "CHARACTERS": 2, "TIMED_S": 0.01, "COUNTS": (1, 3)}
+    for name, value in quick.items():
+        monkeypatch.setattr(fidelity, name, value)
+    commands.C(tmp_path, precision="float16", measure=True).run()
+    said = capsys.readouterr().out
+    rows = [line for line in said.splitlines() if line.startswith(("| original", "| float16"))]
+    original, half = (np.array(row.split("|")[2:-1], float) for row in rows)
+    assert (original < [0.1, 5, 0.2, 0.5]).all() and np.abs(original - half).max() < 1
+    assert said.count("a step of") == 2
 
 
 def test_steering_is_the_windows(library: Any) -> None:

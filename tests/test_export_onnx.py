@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -164,8 +165,8 @@ def test_smaller_weights_move_as_well(precision: onnx_builder.Precision, share: 
     full = onnx_graph.build(steered).ByteSize()
     model = onnx_graph.build(steered, precision)
     assert model.ByteSize() < share * full
-    original = fidelity.figures(steered, fidelity.original(steered), 10, 4)
-    smaller = fidelity.figures(steered, fidelity.exported(model), 10, 4)
+    original = fidelity.figures(steered, fidelity.original(steered), 5, 4)
+    smaller = fidelity.figures(steered, fidelity.exported(model), 5, 4)
     assert original.speed_m_s < 0.1 and original.heading_deg < 5
     assert smaller.speed_m_s < original.speed_m_s + 0.02
     assert smaller.heading_deg < original.heading_deg + 1
@@ -176,11 +177,13 @@ def test_smaller_weights_move_as_well(precision: onnx_builder.Precision, share: 
 def test_measure_prints_the_original_beside_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(fidelity, "SECONDS", 5)
-    monkeypatch.setattr(fidelity, "CHARACTERS", 2)
+    quick = {"SECONDS": 5, "CHARACTERS": 2, "TIMED_S": 0.01, "COUNTS": (1, 3)}
+    for name, value in quick.items():
+        monkeypatch.setattr(fidelity, name, value)
     commands.Onnx(tmp_path / "small.onnx", precision="int8", measure=True).run()
     said = capsys.readouterr().out
     assert "| original |" in said and "| int8 |" in said and "foot skate" in said
+    assert len(re.findall(r"a step of \d+ by int8: [\d,]+ µs, the original [\d,]+ µs", said)) == 2
 
 
 def test_what_cannot_be_exported_is_one_sentence(

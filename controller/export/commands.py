@@ -36,7 +36,7 @@ class Onnx:
     large, and the motion a little different; --measure shows how much."""
     measure: bool = False
     """Run the file by onnxruntime for 60 s of random commands, and print how well it follows them
-    beside the original."""
+    beside the original, and how long a step takes."""
 
     def run(self) -> None:
         allowed = "a name that ends in .onnx"
@@ -51,7 +51,9 @@ class Onnx:
         print(f"{self.out}: {len(model.graph.node)} operators, {size:.1f} MB; {beside}")
         print(_notice(steered))
         if self.measure:
-            print(fidelity.comparison(steered, self.precision, fidelity.exported(model)))
+            step = fidelity.exported(model)
+            print(fidelity.comparison(steered, self.precision, step))
+            print(fidelity.times(steered, self.precision, lambda count: step))
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,14 @@ class C:
     def print_figures(self, steered: SteeredCharacter, weights: bytes) -> None:
         """Compile the runtime, and print how it moves and how long a step takes."""
         with tempfile.TemporaryDirectory() as folder:
-            library = native.load(Path(folder))
+            library = native.load(Path(folder), native.FAST)
             crowd = native.Runtime(library, weights, fidelity.CHARACTERS)
             print(fidelity.comparison(steered, self.precision, crowd.advance))
-            for count in (1, 10, 100):
-                each = native.Runtime(library, weights, count).microseconds()
-                print(
-                    f"a step of {count}: {each:.0f} µs (original: "
-                    f"{fidelity.microseconds(steered, count):.0f} µs)"
-                )
+
+            def step(count: int) -> fidelity.Step:
+                return native.Runtime(library, weights, count).go_on
+
+            print(fidelity.times(steered, self.precision, step))
 
 
 def _file_name(name: str) -> str:

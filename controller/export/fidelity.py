@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,11 @@ PERIOD_S = 5.0
 """A new command comes this often."""
 STEADY_S = 1.0
 """The errors are averaged over this time at the end of each period: about a stride."""
+COUNTS = (1, 10, 100)
+"""Characters of the steps that are timed."""
+TIMED_S = 2.0
+TURN = 5
+"""Steps in a row of one controller, before it is another one's turn."""
 COLUMNS = {
     "speed_m_s": "speed error, m/s",
     "heading_deg": "heading error, °",
@@ -149,24 +154,41 @@ def comparison(steered: SteeredCharacter, name: str, step: Step) -> str:
     return table(rows)
 
 
+def times(steered: SteeredCharacter, name: str, step: Callable[[int], Step]) -> str:
+    """Lines that say how long a step of the original, joints included, and of an exported
+    controller take. ``step(count)`` returns the latter's step for so many characters."""
+    ours = original(steered)
+
+    def with_joints(state: CharacterState, goal: JoystickGoal) -> CharacterState:
+        after = ours(state, goal)
+        steered.character.joints(after)
+        return after
+
+    lines = []
+    for count in COUNTS:
+        theirs, own = microseconds(steered, (step(count), with_joints), count)
+        lines.append(f"a step of {count} by {name}: {theirs:,.0f} µs, the original {own:,.0f} µs")
+    return "\n".join(lines)
+
+
 @torch.inference_mode()
-def microseconds(steered: SteeredCharacter, characters: int, seconds: float = 1.0) -> float:
-    """The median time of a step of so many characters by the original, joints included, measured
-    for so long. The documentation's figures are those of ``python -m controller benchmark``."""
-    character = steered.character
+def microseconds(steered: SteeredCharacter, steps: Sequence[Step], characters: int) -> list[float]:
+    """The median time of each step for so many characters, measured for two seconds. They take
+    turns, so that a disturbance affects all."""
     generator = torch.Generator().manual_seed(0)
-    task = JoystickTask(character, steered.stick)
-    step = original(steered)
-    state = character.reset(characters, generator)
+    task = JoystickTask(steered.character, steered.stick)
+    state = steered.character.reset(characters, generator)
     goal = task.draw_goal(state, generator)
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 10:
-        begin = time.perf_counter()
-        state = step(state, goal)
-        character.joints(state)
-        times.append(time.perf_counter() - begin)
-    return 1e6 * float(np.median(times[len(times) // 10 :]))
+    states = [state for _ in steps]
+    taken: list[list[float]] = [[] for _ in steps]
+    end = time.perf_counter() + TIMED_S
+    while time.perf_counter() < end or len(taken[0]) < 2 * TURN:
+        for index, step in enumerate(steps):
+            for _ in range(TURN):
+                begin = time.perf_counter()
+                states[index] = step(states[index], goal)
+                taken[index].append(time.perf_counter() - begin)
+    return [1e6 * float(np.median(each[TURN:])) for each in taken]
 
 
 def table(rows: dict[str, Figures]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ def compiler() -> str | None:
     return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
-def load(folder: Path, flags: Sequence[str] = FAST) -> Any:
+def load(folder: Path, flags: Sequence[str]) -> Any:
     """Compile the runtime into a folder, and load it. Raises ControllerError if there is no
     compiler or it reports an error."""
     program = compiler()
@@ -168,18 +167,7 @@ class Runtime:
         pose = torch.tensor(self.arrays["pose"])
         return CharacterState(pose, torch.tensor(place[:, :2]), torch.tensor(place[:, 2]))
 
-    def microseconds(self, seconds: float = 1.0) -> float:
-        """The median time of a step of the whole crowd, measured for so long. The characters
-        turn and walk."""
-        count = len(self.arrays["place"])
-        angle = np.arange(count)
-        velocity = np.stack((np.sin(angle), np.cos(angle)), axis=-1)
-        rows = np.concatenate((velocity, angle[:, None] + 1), axis=1).astype(np.float32)
-        crowd, wishes = ctypes.byref(self.crowd), rows.ctypes.data
-        times = []
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            begin = time.perf_counter()
-            self.library.mvae_step(crowd, wishes)
-            times.append(time.perf_counter() - begin)
-        return 1e6 * float(np.median(times))
+    def go_on(self, state: CharacterState, goal: JoystickGoal) -> CharacterState:
+        """One step from where the crowd is, which nothing is copied to or from: what is timed."""
+        self._check(self.step(goal.velocity.numpy(), goal.facing.numpy()))
+        return state

@@ -67,7 +67,7 @@ typedef struct {
     uint64_t at, end; /* `at` may pass the end: then the blob is wrong */
 } reader;
 
-/* The next `count` elements; NULL beyond the end. Zeros follow them up to a multiple of 64 bytes. */
+/* The next `count` elements; NULL beyond the end. Zeros follow up to a multiple of 64 bytes. */
 static const void *take(reader *from, uint64_t count, uint64_t size)
 {
     uint64_t start = from->at;
@@ -261,7 +261,7 @@ static void add_halves(const void *restrict weights, const float *restrict input
     for (int i = 0; i < rows; i++) {
         __m256 input = _mm256_set1_ps(inputs[i]);
         for (int k = 0; k < TILE / 8; k++) {
-            __m128i half = _mm_loadu_si128((const __m128i *)(const void *)(weight + i * TILE + 8 * k));
+            __m128i half = _mm_loadu_si128((const void *)(weight + i * TILE + 8 * k));
             sum[k] = _mm256_add_ps(_mm256_mul_ps(input, _mm256_cvtph_ps(half)), sum[k]);
         }
     }
@@ -274,11 +274,12 @@ static void add_halves(const void *restrict weights, const float *restrict input
 {
     const uint16_t *restrict weight = weights;
     union { uint32_t bits; float value; } number; /* of IEEE's half precision, always finite */
-    for (int i = 0; i < rows * TILE; i++) {
-        uint32_t half = weight[i];
-        number.bits = (half & 0x7fff) << 13 | (half & 0x8000) << 16;
-        out[i % TILE] += inputs[i / TILE] * (number.value * 0x1p112f);
-    }
+    for (int i = 0; i < rows; i++)
+        for (int k = 0; k < TILE; k++) {
+            uint32_t half = weight[i * TILE + k];
+            number.bits = (half & 0x7fff) << 13 | (half & 0x8000) << 16;
+            out[k] += inputs[i] * (number.value * 0x1p112f);
+        }
 }
 #endif
 

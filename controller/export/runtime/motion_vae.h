@@ -114,7 +114,7 @@ mvae_status mvae_reset(mvae_crowd *crowd, int character, int pose, float x, floa
 /* Ask for the style of this number, from 0, of a character whose model has styles. */
 mvae_status mvae_style(mvae_crowd *crowd, int character, int style);
 
-/* Move all characters by 1 / rate seconds, by a wish each. If one wish is not finite, none moves. */
+/* Move all characters by 1 / rate seconds, by a wish each. If one is not finite, none moves. */
 mvae_status mvae_step(mvae_crowd *crowd, const mvae_wish *wishes);
 
 /* (3), (J, 4) and (J, 3) values of one character: see mvae_crowd. */
