@@ -9,16 +9,18 @@ and Bagnell, AISTATS 2011).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from controller.control.sway import Sway, SwayConfig
 from controller.core import batch
 from controller.core.errors import DataError, require
 from controller.data.dataset import MotionDataset
-from controller.data.hindsight import FASTEST, Reference, command, reference
+from controller.data.hindsight import FASTEST, Reference, command, gait, reference
+from controller.data.windows import rarity
 from controller.dynamics.character import Character, CharacterState
 from controller.tasks.base import Task
 from controller.tasks.joystick import JoystickTask
@@ -46,6 +48,10 @@ class ImitationConfig:
     both are scaled to one norm before. The higher, the more natural; the lower, the quicker."""
     frames: int = 60
     """A character begins at another moment of another clip after this many frames."""
+    balance: float = 0.5
+    """How much more often followers begin where clips move in rare ways: the weight of a row is
+    (count of such rows)^−balance. Most captured seconds walk ahead, and goals ask for backward,
+    sideways and the fastest as often."""
     rows: int = 256
     """Steps that are imitated in one gradient step, over all workers."""
     memory: int = 50_000
@@ -63,20 +69,16 @@ class ImitationConfig:
     """m/s by which the command leads back to the clip's place, for each metre away from it."""
     captured: float = 0.33
     """Share of captured steps, beside the characters' own, in what is imitated."""
-    noisy: float = 0.5
-    """Share of the followers whose latents have the noise of what the policy cannot know."""
+    sway: SwayConfig = field(default_factory=SwayConfig)
+    """Slow noise on the latents, of followers and on drawn goals, which the policy keeps."""
     near: float = 0.5
     """Characters that are farther than this from the captured pose, in mean square deviations, have
     lost their clip and begin again."""
     latent: float = 0.2
     """Scale of the penalty on large latents, in place of 1, for drawn goals."""
-    feet: float = 1.0
-    """Scale of the penalties on the feet, in place of the curriculum's, for drawn goals. They begin
-    where most captured steps end, so that a captured gait pays next to nothing. Without them,
-    characters skate towards drawn goals."""
 
     def __post_init__(self) -> None:
-        for name in ("alone", "noisy", "captured", "correction"):
+        for name in ("alone", "balance", "captured", "correction"):
             value = getattr(self, name)
             require(0 <= value <= 1, f"imitation.{name}", value, "a share from 0 to 1")
         require(0 < self.share < 1, "imitation.share", self.share, "above 0 and below 1")
@@ -88,7 +90,7 @@ class ImitationConfig:
         require(1 <= first <= last, "imitation.ahead", self.ahead, allowed)
         for name in ("smoothing", "near"):
             require(getattr(self, name) > 0, f"imitation.{name}", getattr(self, name), "above 0")
-        for name in ("weight", "pull", "latent", "feet"):
+        for name in ("weight", "pull", "latent"):
             value = getattr(self, name)
             require(value >= 0, f"imitation.{name}", value, "0 or more")
 
@@ -97,11 +99,9 @@ class ImitationConfig:
         return round(self.share * characters)
 
     def apply(self, task: Task[Any, Any]) -> None:
-        """Set the scales of the penalties and the tolerances on drawn goals."""
+        """Set the scale of the penalty on latents and the tolerances on drawn goals."""
         task.tolerance = TOLERANCE
         penalties = task.penalties
-        penalties.ground = self.feet
-        penalties.gliding = self.feet
         penalties.latent_cost = self.latent * penalties.weights.latent
 
 
@@ -115,7 +115,8 @@ def training_clips(data: MotionDataset, character: Character, smoothing: float) 
 class Commands:
     """What captured clips say a joystick must have asked for, and what the encoder makes of it.
 
-    starts  (S,) the rows from which a character can begin to follow its clip
+    starts      (S,) the rows from which a character can begin to follow its clip
+    cumulative  (S,) sums of their weights
     """
 
     def __init__(self, reference: Reference, character: Character, config: ImitationConfig) -> None:
@@ -132,6 +133,7 @@ class Commands:
             raise DataError(
                 f"no clip is long enough to imitate: commands look {config.ahead[1]} frames ahead"
             )
+        self.cumulative = rarity(gait(reference, self.starts), config.balance).cumsum(0)
 
     def state(self, rows: Tensor) -> CharacterState:
         """Characters in these captured poses (B,), where and as the clips have them."""
@@ -165,10 +167,11 @@ class Commands:
         return mean.clamp(-TARGET_LIMIT, TARGET_LIMIT)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """``count`` rows to start from, drawn at random."""
-        device = self.starts.device
-        chosen = torch.randint(len(self.starts), (count,), generator=generator, device=device)
-        return self.starts[chosen]
+        """``count`` rows to start from, drawn at random, rare gaits more often."""
+        sums = self.cumulative
+        share = torch.rand(count, generator=generator, dtype=sums.dtype, device=sums.device)
+        chosen = torch.searchsorted(sums, share * sums[-1])
+        return self.starts[chosen.clamp(max=len(self.starts) - 1)]
 
     def draw_ahead(self, count: int, generator: torch.Generator) -> Tensor:
         """``count`` numbers of frames to look ahead, drawn at random."""
@@ -235,7 +238,7 @@ class Imitation:
         self.character = commands.character
         self.episodes = episodes
         self.generator = generator
-        self.spread = torch.ones(self.character.latent, device=commands.starts.device)
+        self.sway = Sway(self.config.sway, generator)
         self.memory = Memory(self.config.memory)
         self.count = count
         chase = self._begin()
@@ -263,10 +266,7 @@ class Imitation:
         known = round(self.config.rows * (1 - self.config.captured))
         own, captured = self.memory.draw(known, self.generator), self.captured()
         observation, target = (torch.cat(pair) for pair in zip(own, captured, strict=True))
-        error = network(observation) - target
-        with torch.no_grad():
-            self.spread.lerp_(error.square().mean(dim=0).sqrt(), 0.01)
-        return error.square().mean()
+        return (network(observation) - target).square().mean()
 
     @torch.no_grad()
     def captured(self) -> tuple[Tensor, Tensor]:
@@ -290,10 +290,7 @@ class Imitation:
     def advance(self, latent: Tensor) -> None:
         """One step of all characters. Those at an end, and those that are lost, begin anew."""
         config = self.config
-        noise = torch.randn(latent.shape, generator=self.generator, device=latent.device)
-        noisy = torch.arange(self.count, device=latent.device) < config.noisy * self.count
-        latent = latent + noise * self.spread * noisy[:, None]
-        latent = latent.clamp(-TARGET_LIMIT, TARGET_LIMIT)
+        latent = self.sway(latent).clamp(-TARGET_LIMIT, TARGET_LIMIT)
         self.state = self.character.step(self.state, latent)
         chase = self.chase
         chase = Chase(chase.rows + 1, chase.ahead, chase.frames + 1)

@@ -180,6 +180,7 @@ class PolicyTraining:
             self.workers,
             walker,
             self.make_imitation(),
+            None if config.data is None else config.imitation.sway,
         )
 
     def make_imitation(self) -> Imitation | None:
@@ -227,7 +228,7 @@ class PolicyTraining:
         task = self.episodes.simulation.task
         if self.config.data is not None:
             self.config.imitation.apply(task)
-        elif self.config.start is None:
+        if self.config.start is None:
             self.config.curriculum.apply(task.penalties, progress)
         figures = self.trainer.iterate(progress)
         self.seconds += time.perf_counter() - start
@@ -264,7 +265,15 @@ class PolicyTraining:
             frames=self.frames,
             seconds=round(self.seconds),
             **self.header,
+            **self.sway,
         )
+
+    @property
+    def sway(self) -> dict[str, Any]:
+        """The field of the policy's header that says how it sways, if it does."""
+        if self.config.data is None:
+            return {}
+        return {"sway": dataclasses.asdict(self.config.imitation.sway)}
 
     def evaluate(self) -> dict[str, Any]:
         """The figures of the deterministic policy in its present state, which ``history`` keeps."""

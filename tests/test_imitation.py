@@ -21,6 +21,7 @@ from torch import Tensor
 from controller.control.actors import Actor
 from controller.core.errors import ConfigError, ControllerError, DataError
 from controller.data import dataset
+from controller.data.hindsight import gait
 from controller.dynamics.character import Character, CharacterState
 from controller.motion import geometry
 from controller.tasks.base import Task
@@ -176,7 +177,7 @@ def test_a_policy_learns_what_the_clips_do() -> None:
     as a latent."""
     torch.manual_seed(0)
     who = driven()
-    made = commands(who, near=100.0, memory=2000, rows=128, noisy=0.5)
+    made = commands(who, near=100.0, memory=2000, rows=128)
     learner = Imitation(made, practice(who), 16, torch.Generator().manual_seed(0))
     network = Actor(layout().size + 4, PUPPET_LATENT, (64,), 2.0)
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
@@ -261,10 +262,9 @@ def test_followers_see_the_further_columns_of_others() -> None:
         ("near", 0.0),
         ("weight", -1.0),
         ("pull", -0.5),
-        ("noisy", 2.0),
         ("captured", -0.1),
         ("correction", 1.1),
-        ("feet", -1.0),
+        ("balance", 1.1),
     ],
 )
 def test_a_bad_setting_is_refused_by_name(field: str, value: Any) -> None:
@@ -311,7 +311,8 @@ def test_all_follow_clips_at_first_and_some_afterwards(config: PolicyConfig) -> 
     assert second["critic_loss"] > 0 and second["imitation_loss"] > 0
     assert training.frames == 192
     penalties = training.episodes.simulation.task.penalties
-    assert penalties.ground == penalties.gliding == 1
+    ground = (96 / 384 - 0.12) / (0.4 - 0.12)  # the curriculum's, at the iteration's beginning
+    assert (penalties.ground, penalties.gliding) == (pytest.approx(ground), 0.0)
     assert penalties.allowed.glide > 0  # what captured feet do is free
     assert penalties.latent_cost == pytest.approx(0.2 * penalties.weights.latent)
 
@@ -412,3 +413,21 @@ def test_data_are_refused_where_nothing_imitates(config: PolicyConfig, puppet_mv
         PolicyTraining(replace(config, task="target", pilot=path))
     assert PolicyTraining(replace(config, data=None)).lacks_data
     assert not PolicyTraining(config).lacks_data
+
+
+def test_rare_gaits_are_followed_more_often() -> None:
+    """Nine clips in ten walk ahead. With a balance of 1, each velocity is drawn equally often."""
+    shares = []
+    for balance in (0.0, 1.0):
+        own = commands(balance=balance)
+        velocity = gait(own.reference, own.starts)
+        cells = (velocity / torch.tensor([0.2, 0.2, 0.4])).round()
+        _, cell, counts = cells.unique(dim=0, return_inverse=True, return_counts=True)
+        assert len(counts) > 2
+        drawn = own.draw(20_000, torch.Generator().manual_seed(1))
+        place = torch.searchsorted(own.starts, drawn)
+        assert torch.equal(own.starts[place], drawn)
+        shares.append(torch.bincount(cell[place], minlength=len(counts)) / 20_000)
+        expected = counts / counts.sum() if balance == 0 else torch.full((len(counts),), 1.0)
+        expected = expected / expected.sum()
+        torch.testing.assert_close(shares[-1], expected, atol=0.02, rtol=0)

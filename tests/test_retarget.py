@@ -21,6 +21,7 @@ from controller.data.canonical import CanonicalSettings
 from controller.data.cleaning import levelled
 from controller.data.correspondence import joint_pairs
 from controller.data.dataset import MotionDataset, build
+from controller.data.exhibits import exhibits
 from controller.data.formats import bvh
 from controller.data.retarget import Retargeter, Target, require_alike
 from controller.data.transfer import Transfer
@@ -443,3 +444,15 @@ def test_hips_that_move_under_a_root_do_not_make_another_kind_of_file(tmp_path: 
         captures.append(replace(bvh.read_capture(path), name=name))
     bodies, _ = find_bodies(captures, CanonicalSettings())
     assert len(bodies) == 1
+
+
+def test_motion_is_shown_on_another_skeleton_before_it_is_built(tmp_path: Path) -> None:
+    write_walks(tmp_path / "tall", body("lafan1"), ("one",))
+    write_walks(tmp_path / "small", body("bandai", size=0.7), ("child",), size=0.7)
+    onto = target.load(tmp_path / "tall")
+    settings = CanonicalSettings(unit=0.01)
+    with exhibits(tmp_path / "small", None, settings, target=onto) as found:
+        (shown,) = found
+        assert shown.data is not None and shown.source is not None
+        assert shown.data.layout.skeleton.names == onto.skeleton.names
+        assert any("retargeted onto tall" in note for note in shown.data.notes + shown.notes)

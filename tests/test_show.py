@@ -427,6 +427,7 @@ def test_bad_requests_are_one_sentence(
         ([folder, "--frames", "0"], "--frames is 0; allowed: 1 or more"),
         ([folder, "--up", "Y"], "--up is 'Y'; allowed: +Y"),
         ([folder, "--fps", "0"], "fps is 0.0; allowed"),
+        ([folder, "--skeleton", tmp_path / "none.npz"], "no such data file"),
     ):
         said = synthetic.refusal(commands.main, ["show", *words], monkeypatch, capsys)
         assert expected in said

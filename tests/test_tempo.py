@@ -40,3 +40,10 @@ def test_names_and_factors_are_read_and_checked() -> None:
             tempo.parse([wrong])
     with pytest.raises(DataError, match="no clip is named like 'gallop'"):
         list(tempo.with_copies([walk("walk1")], [("gallop", 1.1)]))
+
+
+def test_only_a_number_after_the_mark_means_a_copy() -> None:
+    assert tempo.original("run@1.1[3:60]") == "run[3:60]"
+    assert tempo.factor("run@1.1[3:60]") == 1.1
+    assert tempo.original("anna@home") == "anna@home"
+    assert tempo.factor("anna@home") == 1.0

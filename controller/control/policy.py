@@ -12,8 +12,9 @@ from torch import Tensor
 
 from controller.control.actors import Actor, CodeActor
 from controller.control.navigator import Navigator
+from controller.control.sway import Sway, SwayConfig
 from controller.core import checkpoint, checks
-from controller.core.errors import CheckpointError, first_line
+from controller.core.errors import CheckpointError, ConfigError, first_line
 from controller.dynamics.character import Character
 from controller.model.fast import solo
 from controller.model.fast.solo import SoloActor
@@ -46,13 +47,17 @@ def model_fingerprint(character: Character) -> str:
 
 
 class Policy:
-    """The deterministic policy, which is the actor's mean or likeliest choice: observations
-    ``(B, O)`` → latents ``(B, latent)``."""
+    """The actor's mean or likeliest choice: observations ``(B, O)`` → latents ``(B, latent)``.
+
+    A policy that was trained with :class:`Sway` adds it. Its noise is always the same from the
+    first call on; without it (``sway = None``) equal observations give equal latents.
+    """
 
     def __init__(self, actor: AnyActor, header: dict[str, Any]) -> None:
         self.actor = actor.eval().requires_grad_(False)
         self.header = header
         self._width: int = actor.sizes["observation"]
+        self.sway = Sway(SwayConfig(**header["sway"])) if "sway" in header else None
 
     @property
     def task(self) -> str:
@@ -66,6 +71,10 @@ class Policy:
     def __call__(self, observation: Tensor) -> Tensor:
         """Latents for observations; ActionError if these have the wrong width or dtype, or are not
         finite."""
+        latent = self._choose(observation)
+        return latent if self.sway is None else self.sway(latent)
+
+    def _choose(self, observation: Tensor) -> Tensor:
         if self.actor.has_kernels and solo.fits(observation):
             return self._solo(observation)  # it checks them itself
         checks.check_rows("observation", observation, None, self._width, torch.float32)
@@ -172,4 +181,7 @@ class Policy:
             raise CheckpointError(
                 f"{path}: a policy that gives {latents} latent values found; {expected}"
             )
-        return cls(actor.to(character.reset_poses.device), header)
+        try:
+            return cls(actor.to(character.reset_poses.device), header)
+        except (TypeError, ConfigError) as error:
+            raise CheckpointError(f"{path}: its sway is wrong ({first_line(error)})") from error

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from controller.core.errors import ControllerError, DataError
-from controller.data import formats, sources
+from controller.data import formats, sources, tempo
 from controller.data.alignment import Alignment, align
 from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import ClipEntry, MotionDataset, build
+from controller.data.retarget import Target
 from controller.motion import geometry
 from controller.motion.capture import Capture
 from controller.motion.pose import FPS, root_trajectory
@@ -126,7 +127,8 @@ class Exhibit:
         built = Built.of(self.data, self.entry)
         if self.source is None:
             return built, None
-        times = (first_frame(self.entry.name) + torch.arange(len(built.poses))) / FPS
+        frames = first_frame(self.entry.name) + torch.arange(len(built.poses))
+        times = frames / FPS * tempo.factor(self.entry.name)
         found = align(self.source, times, built.joints(self.data), self.data.layout.skeleton)
         if found is None:
             return built, None
@@ -156,8 +158,10 @@ class Exhibit:
 
     def seconds(self, frame: float) -> float:
         """When a frame is, in the file's own time."""
-        start = first_frame(self.entry.name) if self.entry is not None else 0
-        return (start + frame) / self.fps
+        if self.entry is None:
+            return frame / self.fps
+        name = self.entry.name
+        return (first_frame(name) + frame) / self.fps * tempo.factor(name)
 
 
 def first_frame(name: str) -> int:
@@ -168,7 +172,7 @@ def first_frame(name: str) -> int:
 
 def stem(name: str) -> str:
     """The name of the file that a clip comes from, without its suffix."""
-    return re.sub(r"(\[[0-9]+:[0-9]*\])+$", "", name)
+    return tempo.original(re.sub(r"(\[[0-9]+:[0-9]*\])+$", "", name))
 
 
 # -- exhibits of files and of data sets ------------------------------------------------------------
@@ -180,10 +184,12 @@ def exhibits(
     source: Path | None,
     settings: CanonicalSettings,
     fps: float | None = None,
+    target: Target | None = None,
 ) -> Iterator[list[Exhibit]]:
     """The clips of motion files or of a built data set, as long as the block lasts.
 
-    ``source`` has the files of a data set. Raises DataError if there is no such file, and
+    ``source`` has the files of a data set. Motion files are brought onto the skeleton of a
+    ``target``, if there is one. Raises DataError if there is no such file, and
     ConfigError as :func:`sources.read` does.
     """
     if is_data_set(path):
@@ -195,7 +201,7 @@ def exhibits(
             yield _of_data(data, captured(paths, fps))
         return
     with sources.motion_files(path) as (paths, _):
-        yield _of_files(path, paths, settings, fps)
+        yield _of_files(path, paths, settings, fps, target)
 
 
 def is_data_set(path: Path) -> bool:
@@ -223,7 +229,11 @@ def _of_data(data: MotionDataset, motions: dict[str, Captured]) -> list[Exhibit]
 
 
 def _of_files(
-    source: Path, paths: list[Path], settings: CanonicalSettings, fps: float | None
+    source: Path,
+    paths: list[Path],
+    settings: CanonicalSettings,
+    fps: float | None,
+    target: Target | None,
 ) -> list[Exhibit]:
     """Everything that a build makes of files, and the files that it leaves out."""
     notes: list[str] = []
@@ -231,9 +241,11 @@ def _of_files(
     data: MotionDataset | None = None
     trips: dict[str, str] = {}
     try:
-        motion = sources.read(source, settings=settings, fps=fps)
-        overrides = settings.overrides.restricted(motion.skeleton.names)
-        skeleton = replace(motion.skeleton, overrides=overrides)
+        motion = sources.read(source, settings=settings, fps=fps, target=target)
+        skeleton = motion.skeleton
+        if target is None:
+            overrides = settings.overrides.restricted(skeleton.names)
+            skeleton = replace(skeleton, overrides=overrides)
         notes += motion.notes
         trips = {
             trip.name: f"round trip {trip.mean:.1f} mm on average, {trip.worst:.1f} mm at most "

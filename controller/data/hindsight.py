@@ -13,10 +13,13 @@ from torch import Tensor
 
 from controller.data.dataset import ClipEntry
 from controller.model.normalizer import Normalizer
+from controller.motion import geometry
 from controller.motion.pose import FPS, gaussian_smooth, root_trajectory
 
 FASTEST = 1.1
 """Commands are at most this many times as fast as the character's fastest captured second."""
+TURN_FRAMES = 20
+"""Frames over which a turn rate is measured."""
 
 
 class Reference(NamedTuple):
@@ -52,6 +55,17 @@ def reference(
         parts.append((position, yaw, gaussian_smooth(moved, smoothing), *ends))
     columns = (torch.cat(column).to(device) for column in zip(*parts, strict=True))
     return Reference(normalizer.normalize(poses.to(device)), *columns)
+
+
+def gait(captured: Reference, rows: Tensor) -> Tensor:
+    """(S, 3): how the clips move around ``rows`` (S,): smoothed velocities forward and to the left
+    in m/s, and the turn rate in rad/s over :data:`TURN_FRAMES` frames."""
+    local = geometry.turn(captured.velocity[rows], -captured.yaw[rows])
+    earlier = torch.maximum(rows - TURN_FRAMES // 2, captured.first[rows])
+    later = torch.minimum(rows + TURN_FRAMES // 2, captured.last[rows])
+    turned = captured.yaw[later] - captured.yaw[earlier]
+    rate = geometry.wrap_angle(turned) * FPS / (later - earlier).clamp(min=1)
+    return torch.stack((local[:, 1], local[:, 0], rate), dim=-1)
 
 
 def command(

@@ -10,8 +10,9 @@ from typing import Annotated
 import tyro
 
 from controller.core.errors import ConfigError, DataError, require
+from controller.data import target
 from controller.data.canonical import CanonicalSettings
-from controller.data.exhibits import Exhibit, exhibits
+from controller.data.exhibits import Exhibit, exhibits, is_data_set
 from controller.motion.overrides import RoleOverrides, load_overrides
 
 
@@ -42,6 +43,8 @@ class Show:
     """Whether to keep fingers and other joints at the ends of chains."""
     roles: Path | None = None
     """A .toml or .json file that says what joints are."""
+    skeleton: Path | None = None
+    """A data set, or a motion file or folder, onto whose skeleton the files are retargeted."""
     headless: bool = False
     """No window: draw off-screen what --record names."""
     record: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
@@ -67,8 +70,12 @@ class Show:
         settings = CanonicalSettings(
             self.up, self.forward, self.unit, self.height, overrides, self.keep_fingers
         )
+        allowed = "nothing for a data set, which is on its skeleton already"
+        onto_file = self.skeleton is None or not is_data_set(self.path)
+        require(onto_file, "skeleton", str(self.skeleton), allowed)
         print(f"{self.path}: reading …", flush=True)
-        with exhibits(self.path, self.source, settings, self.fps) as found:
+        onto = None if self.skeleton is None else target.load(self.skeleton)
+        with exhibits(self.path, self.source, settings, self.fps, onto) as found:
             shown = self.choose(found)
             left_out = sum(exhibit.entry is None for exhibit in shown)
             print(f"{self.path}: {len(shown)} clips, {left_out} of them left out by the build")

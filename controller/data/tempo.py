@@ -12,7 +12,7 @@ from controller.motion.skeleton import Clip
 
 LIMITS = (0.5, 2.0)
 """Allowed factors: beyond them a body falls and swings as no body does."""
-_MARK = "@"
+_MARK = re.compile(r"@([0-9.]+)(?=\[|$)")
 
 
 def parse(tempos: Sequence[str]) -> list[tuple[str, float]]:
@@ -22,25 +22,31 @@ def parse(tempos: Sequence[str]) -> list[tuple[str, float]]:
     low, high = LIMITS
     for tempo in tempos:
         match = re.fullmatch(r"(.+)=(\d*\.?\d+)", tempo)
-        factor = float(match[2]) if match else 0.0
+        times = float(match[2]) if match else 0.0
         allowed = f"NAME=FACTOR with a factor of {low:g} to {high:g}"
-        require(low <= factor <= high, "tempo", tempo, allowed)
-        pairs.append((tempo.rpartition("=")[0], factor))
+        require(low <= times <= high, "tempo", tempo, allowed)
+        pairs.append((tempo.rpartition("=")[0], times))
     return pairs
 
 
 def original(name: str) -> str:
     """The name of the clip that a clip is a copy of; its own if it is no copy."""
-    return name.split(_MARK)[0]
+    return _MARK.sub("", name)
+
+
+def factor(name: str) -> float:
+    """How many times as fast a clip is played as its file has it; 1 if it is no copy."""
+    match = _MARK.search(name)
+    return 1.0 if match is None else float(match[1])
 
 
 def with_copies(clips: Sequence[Clip], tempos: Sequence[tuple[str, float]]) -> Iterator[Clip]:
     """The clips, then for every part of a name and factor a copy of each clip whose name contains
     it, played that many times as fast. Raises DataError for a name that fits no clip."""
     yield from clips
-    for part, factor in tempos:
+    for part, times in tempos:
         chosen = [clip for clip in clips if part in clip.name]
         if not chosen:
             raise DataError(f"no clip is named like {part!r}, of which --tempo wants a copy")
         for clip in chosen:
-            yield replace(clip, name=f"{clip.name}{_MARK}{factor:g}", fps=clip.fps * factor)
+            yield replace(clip, name=f"{clip.name}@{times:g}", fps=clip.fps * times)

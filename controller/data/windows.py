@@ -12,6 +12,14 @@ from controller.data.dataset import ClipEntry
 from controller.motion.pose import PoseLayout
 
 
+def rarity(velocity: Tensor, balance: float) -> Tensor:
+    """One weight (N,) for each root velocity (N, 3), forward, left and turning, in m/s and rad/s:
+    count^−balance, of velocities in its cell of 0.2 m/s, 0.2 m/s and 0.4 rad/s."""
+    cells = (velocity / velocity.new_tensor([0.2, 0.2, 0.4])).round().long()
+    _, cell, counts = cells.unique(dim=0, return_inverse=True, return_counts=True)
+    return counts[cell].double().pow(-balance)
+
+
 class Windows:
     """Windows of ``length`` consecutive poses of one clip.
 
@@ -55,14 +63,11 @@ class Windows:
         self.cumulative = self.weights.cumsum(0)
 
     def _weights(self, balance: float) -> Tensor:
-        """One weight a window, by how rare its mean root velocity is, counted in cells of 0.2 m/s,
-        0.2 m/s and 0.4 rad/s."""
+        """One weight a window, by how rare its mean root velocity is."""
         velocity = self.poses[:, PoseLayout.root_velocity]
         sums = torch.cat((torch.zeros(1, 3), velocity)).double().cumsum(0)
         mean = (sums[self.starts + self.length] - sums[self.starts]) / self.length
-        cells = (mean / torch.tensor([0.2, 0.2, 0.4], dtype=torch.float64)).round().long()
-        _, cell, counts = cells.unique(dim=0, return_inverse=True, return_counts=True)
-        return counts[cell].double().pow(-balance)
+        return rarity(mean, balance)
 
     def of_style(self, label: int, name: str) -> Windows:
         """The windows of the style with this number, from 0. DataError, which calls it by ``name``,

@@ -1,0 +1,51 @@
+"""Slow noise on latents: nobody stands like a statue or makes two equal strides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from controller.core.errors import require
+
+
+@dataclass(frozen=True)
+class SwayConfig:
+    """An Ornstein-Uhlenbeck process in each unit of the latent, sampled at the frame rate.
+
+    By the encoder, the latents of captured standing are such a process: half of what deviates from
+    the mean is still there after 12 frames. White noise would shake.
+    """
+
+    deviation: float = 0.35
+    """Standard deviation; 0 means none."""
+    frames: float = 10.0
+    """Frames after which noise has fallen to 1/e of what it was."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.deviation <= 2, "sway.deviation", self.deviation, "0 to 2")
+        require(0 < self.frames <= 1000, "sway.frames", self.frames, "above 0, up to 1000")
+
+
+class Sway:
+    """The noise of a batch of characters, which goes on from call to call."""
+
+    def __init__(self, config: SwayConfig, generator: torch.Generator | None = None) -> None:
+        self.config = config
+        self.generator = generator or torch.Generator().manual_seed(0)
+        self.kept = math.exp(-1 / config.frames)
+        self.fresh = config.deviation * math.sqrt(1 - self.kept**2)
+        self.noise = torch.zeros(0, 0)
+
+    def __call__(self, latent: Tensor) -> Tensor:
+        """Latents (B, latent) with the noise of the next frame. It begins anew when the size of the
+        batch changes, at its full deviation."""
+        random = torch.randn(latent.shape, generator=self.generator, device=self.generator.device)
+        random = random.to(latent.device)
+        if self.noise.shape == latent.shape:
+            self.noise = self.kept * self.noise + self.fresh * random
+        else:
+            self.noise = self.config.deviation * random
+        return latent + self.noise
