@@ -134,6 +134,14 @@ def untrained() -> SteeredCharacter:
 
 
 @cache
+def swaying() -> SteeredCharacter:
+    """The untrained character with a policy that sways."""
+    quiet = untrained()
+    header = quiet.policy.header | {"sway": {"deviation": 0.4, "frames": 8.0}}
+    return SteeredCharacter(info(), quiet.character, Policy(quiet.policy.actor, header))
+
+
+@cache
 def on_four_legs() -> SteeredCharacter:
     """A puppet of a dog, which does exactly what it is told."""
     return SteeredCharacter(info("Dog"), dog(), strings_policy(dog()))

@@ -20,6 +20,7 @@ from exported import (
     matrices,
     on_four_legs,
     ours,
+    swaying,
     untrained,
     wishes,
     woody,
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.skipif(CC is None, reason="no C compiler is at hand")
 
 FOREIGN, VERSION, TRUNCATED, DAMAGED, SIZES, UNALIGNED, MEMORY, INDEX, WISH = range(1, 10)
 """What the runtime answers; 0 is good."""
+PARTS = ("pose", "place", "root", "rotation", "joint")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def run(runtime: Runtime, velocity: np.ndarray, facing: np.ndarray) -> list[Moti
     frames = []
     for towards, yaw in zip(velocity, facing, strict=True):
         assert runtime.step(np.tile(towards, (count, 1)), np.full(count, yaw)) == 0
-        frames.append([values.copy() for values in runtime.arrays.values()])
+        frames.append([runtime.arrays[name].copy() for name in PARTS])
     pose, place, root, rotation, joint = (np.stack(part) for part in zip(*frames, strict=True))
     return [
         Motion(
@@ -108,6 +110,28 @@ def test_any_skeleton_any_rotation_and_styles(library: Any, steered: SteeredChar
         for motion in motions[index :: len(starts)]:
             apart = original.farthest(motion)
             assert max(apart.values()) < 2e-4, apart
+
+
+def test_a_policy_that_sways_has_noise_of_that_size_and_slowness(library: Any) -> None:
+    steered = swaying()
+    runtime, other = (Runtime(library, blob.write(steered), 2) for _ in range(2))
+    other.crowd.random = 77
+    noise = []
+    for _ in range(3000):
+        for crowd in (runtime, other):
+            assert crowd.step(np.zeros((2, 2)), np.zeros(2)) == 0
+        noise.append(runtime.arrays["noise"].copy())
+    values = np.array(noise)[100:].reshape(2900, -1)
+    assert abs(values.mean()) < 0.05 and abs(values.std() - 0.4) < 0.03
+    kept = (values[1:] * values[:-1]).mean() / (values**2).mean()
+    assert abs(kept - np.exp(-1 / 8)) < 0.02
+    apart = np.corrcoef(values.T) - np.eye(values.shape[1])
+    assert np.abs(apart).max() < 0.25  # units and characters sway on their own
+    assert np.abs(runtime.arrays["pose"][0] - runtime.arrays["pose"][1]).max() > 0.01
+    assert np.abs(runtime.arrays["pose"] - other.arrays["pose"]).max() > 0.01
+
+    still = Runtime(library, blob.write(untrained()))
+    assert still.step(np.zeros((1, 2)), np.zeros(1)) == 0 and not still.arrays["noise"].any()
 
 
 def test_names_styles_and_places(library: Any) -> None:

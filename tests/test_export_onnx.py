@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from exported import (
     Motion,
     matrices,
     on_four_legs,
     ours,
+    swaying,
     untrained,
     wishes,
     woody,
@@ -26,6 +28,7 @@ from exported import (
 )
 from synthetic import ROOT, refusal
 
+from controller.control.sway import Sway, SwayConfig
 from controller.export import commands, fidelity, onnx_builder, onnx_graph
 from controller.export.steered import SteeredCharacter
 
@@ -115,6 +118,35 @@ def test_quaternions_are_of_unit_length_whichever_part_is_the_largest() -> None:
     assert (rotations[..., 3] >= 0).all()
     largest = np.abs(rotations).argmax(axis=-1)
     assert set(largest.flat) == {0, 1, 2, 3}  # Shepperd's four cases
+
+
+def test_a_policy_that_sways_takes_its_noise_from_outside() -> None:
+    """With the numbers that the policy draws itself, it moves as the policy does."""
+    steered = swaying()
+    session = fidelity.session(onnx_graph.build(steered))
+    velocity, facing = wishes(2, 10)  # an untrained model is chaotic
+    start = steered.reset_poses[:1]
+    sway = Sway(SwayConfig(deviation=0.4, frames=8.0))
+    drawn = torch.Generator().manual_seed(0)
+    state = {"pose": start, "position": np.zeros((1, 2)), "yaw": np.zeros((1, 1))}
+    state["noise"] = np.zeros((1, 6))
+    poses = []
+    for frame, (towards, yaw) in enumerate(zip(velocity, facing, strict=True)):
+        random = torch.randn(1, 6, generator=drawn).numpy()
+        if frame == 0:  # the policy's noise begins at its full deviation
+            random *= 0.4 / sway.fresh
+        inputs = state | {"random": random, "velocity": towards[None], "facing": [[yaw]]}
+        inputs = {name: np.asarray(values, np.float32) for name, values in inputs.items()}
+        names = ("pose", "position", "yaw", "noise")
+        values = session.run([f"next_{name}" for name in names], inputs)
+        state = dict(zip(names, values, strict=True))
+        poses.append(state["pose"])
+    steered.policy.sway = sway
+    theirs = ours(steered, start[0], velocity, facing)
+    assert np.abs(np.concatenate(poses) - theirs.pose).max() < 2e-4
+    quiet = ours(untrained(), start[0], velocity, facing)
+    assert np.abs(quiet.pose - theirs.pose).max() > 0.1
+    assert {"noise", "random"} <= set(steered.metadata()["quantities"])
 
 
 def test_wishes_beyond_the_limit_change_nothing() -> None:

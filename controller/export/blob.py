@@ -71,6 +71,7 @@ def _sizes(steered: SteeredCharacter, precision: Precision, total: int) -> bytes
         stick.forward_speed,
         stick.sideways_speed,
         stick.backward_speed,
+        *steered.sway,
     )
     return struct.pack(f"<{len(counts)}I{len(numbers)}f", *counts, *numbers)
 

@@ -83,10 +83,15 @@ def session(model: Any) -> Any:
 
 
 def exported(model: Any) -> Step:
-    """The step of an ONNX model."""
+    """The step of an ONNX model, with noise of its own if its policy sways."""
     running = session(model)
+    sways = any(each.name == "noise" for each in running.get_inputs())
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.zeros(0, 0)
+    wanted = ["next_pose", "next_position", "next_yaw", *(["next_noise"] if sways else [])]
 
     def step(state: CharacterState, goal: JoystickGoal) -> CharacterState:
+        nonlocal noise
         inputs = {
             "pose": state.pose.numpy(),
             "position": state.position.numpy(),
@@ -94,7 +99,14 @@ def exported(model: Any) -> Step:
             "velocity": goal.velocity.numpy(),
             "facing": goal.facing[:, None].numpy(),
         }
-        pose, position, yaw = running.run(["next_pose", "next_position", "next_yaw"], inputs)
+        if sways:
+            width = running.get_inputs()[-1].shape[1]
+            if len(noise) != len(state):
+                noise = torch.zeros(len(state), width)
+            random = torch.randn(len(state), width, generator=generator)
+            inputs |= {"noise": noise.numpy(), "random": random.numpy()}
+        pose, position, yaw, *rest = running.run(wanted, inputs)
+        noise = torch.from_numpy(rest[0]) if sways else noise
         return CharacterState(
             torch.from_numpy(pose), torch.from_numpy(position), torch.from_numpy(yaw[:, 0])
         )

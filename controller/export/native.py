@@ -42,6 +42,7 @@ class Model(ctypes.Structure):
         ("rate", ctypes.c_float),
         ("latent_limit", ctypes.c_float),
         ("fastest", 3 * ctypes.c_float),
+        ("sway", 2 * ctypes.c_float),
         *((name, ctypes.c_void_p) for name in ("parents", "offsets", "names")),
         ("notice", ctypes.c_char_p),
         *((name, ctypes.c_void_p) for name in ("mean", "std", "low", "high", "starts")),
@@ -63,9 +64,10 @@ class Crowd(ctypes.Structure):
     _fields_ = (
         ("model", ctypes.c_void_p),
         ("characters", ctypes.c_int),
+        ("random", ctypes.c_uint32),
         *(
             (name, ctypes.POINTER(ctypes.c_float))
-            for name in ("pose", "place", "root", "rotation", "joint", "scratch")
+            for name in ("pose", "place", "root", "rotation", "joint", "noise", "scratch")
         ),
     )
 
@@ -117,7 +119,7 @@ class Runtime:
     ControllerError if the runtime refuses them.
 
     arrays  views of the crowd's memory by name: pose (N, D), place (N, 3), root (N, 3), rotation
-            (N, J, 4) and joint (N, J, 3)
+            (N, J, 4), joint (N, J, 3) and noise (N, latent)
     """
 
     def __init__(self, library: Any, data: bytes, characters: int = 1) -> None:
@@ -138,6 +140,7 @@ class Runtime:
             "root": (3,),
             "rotation": (joints, 4),
             "joint": (joints, 3),
+            "noise": (self.model.latent,),
         }
         self.arrays = {
             name: np.ctypeslib.as_array(getattr(self.crowd, name), (characters, *shape))

@@ -31,8 +31,9 @@ def build(steered: SteeredCharacter, precision: Precision = "float32") -> Any:
     """The ONNX model. Raises ControllerError if the package ``onnx`` is missing.
 
     Inputs  pose (B, D), position (B, 2), yaw (B, 1), velocity (B, 2), facing (B, 1)
+            with a policy that sways also noise (B, latent) and random (B, latent)
     Outputs next_pose, next_position, next_yaw, and of that state root (B, 3), rotations (B, J, 4)
-            and joints (B, J, 3)
+            and joints (B, J, 3); with a policy that sways also next_noise
     """
     return Graph(steered, precision).model()
 
@@ -57,7 +58,11 @@ class Graph:
         count = self.layout.joints
         size = self.layout.size
         inputs = {"pose": [size], "position": [2], "yaw": [1], "velocity": [2], "facing": [1]}
-        outputs = {"next_pose": [size], "next_position": [2], "next_yaw": [1]}
+        outputs: dict[str, list[int]] = {"next_pose": [size], "next_position": [2], "next_yaw": [1]}
+        if self.steered.sway[1]:
+            width = [self.steered.character.latent]
+            inputs |= {"noise": width, "random": width}
+            outputs["next_noise"] = width
         joints = {"root": [3], "rotations": [count, 4], "joints": [count, 3]}
         info = self.steered.info
         return b.model("controller", inputs, outputs | joints, self.steered.metadata(), info.title)
@@ -100,6 +105,11 @@ class Graph:
         values = self.network(observation, self.steered.actor, "Relu")
         limit = self.steered.latent_limit
         latent = b.multiply(b.node("Tanh", values), b.constant(limit))
+        kept, fresh = self.steered.sway
+        if fresh:
+            faded = b.multiply("noise", b.constant(kept))
+            added = b.multiply("random", b.constant(fresh))
+            latent = b.add(latent, b.node("Add", faded, added, name="next_noise"))
         return b.node("Clip", latent, b.constant(-LATENT_LIMIT), b.constant(LATENT_LIMIT))
 
     def network(self, values: str, layers: Sequence[Layer], activation: str) -> str:

@@ -33,6 +33,11 @@ QUANTITIES = {
     "joints": "metres, (x, y, z) of every joint in the world",
 }
 """What the exported controllers take and give, with units."""
+SWAY = {
+    "noise": "on the latents: begin with zeros, then feed back next_noise",
+    "random": "normal numbers with a deviation of 1, new ones in each step",
+}
+"""What an ONNX file takes, too, if its policy was trained with noise."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,13 @@ class SteeredCharacter:
         assert isinstance(actor, Actor)
         return actor.limit
 
+    @property
+    def sway(self) -> tuple[float, float]:
+        """How much of the noise on the latents stays in a step, and the deviation of what is added
+        (see ``controller.control.sway``); zeros without noise."""
+        sway = self.policy.sway
+        return (0.0, 0.0) if sway is None or sway.fresh == 0 else (sway.kept, sway.fresh)
+
     @cached_property
     def statistics(self) -> dict[str, np.ndarray]:
         """mean, std, low and high (D,): a pose in its own units is z·std + mean, and z is clamped
@@ -157,7 +169,7 @@ class SteeredCharacter:
             "rate": self.character.fps,
             "units": "metres, seconds, radians",
             "axes": "right-handed, +Y up, +Z forward at yaw 0, +X to the left",
-            "quantities": QUANTITIES,
+            "quantities": QUANTITIES | (SWAY if self.sway[1] else {}),
             "joints": list(skeleton.names),
             "parents": self.parents.tolist(),
             "rest_pose": "each joint at its offset from its parent, all rotations identities",

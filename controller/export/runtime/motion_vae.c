@@ -1,10 +1,9 @@
 /* See motion_vae.h. SPDX-License-Identifier: MIT
  *
- * A step reads all weights once: six million bytes for a hidden width of 256 and six experts. They
- * do not fit a core's own caches, so the speed of one character is that of the shared cache. The
- * weights are therefore stored in the order in which they are used: tiles of MVAE_TILE outputs,
- * in each of them row after row. A crowd uses each piece of a tile for many characters while it is
- * in the innermost cache.
+ * A step reads all weights once: six million bytes for a hidden width of 256 and six experts, more
+ * than a core's own caches hold. They are therefore stored in the order in which they are used:
+ * tiles of TILE outputs, in each of them row after row. A crowd uses each piece of a tile for many
+ * characters while it is in the innermost cache.
  */
 #include "motion_vae.h"
 
@@ -18,16 +17,12 @@
 #define TILE 64    /* outputs whose sums stay in registers */
 #define CHUNK 64   /* rows of a tile that stay in the innermost cache for a block of characters */
 #define BLOCK 16   /* characters that share a reading of the weights */
-#define HEADER 128 /* bytes */
-#define GATE 0     /* first layers */
-#define EXPERTS 3
-#define POLICY 6
-#define WISH 4     /* values of a wish as a policy sees it */
 #define LATENT_LIMIT 2.0f
 #define PI 3.14159265358979f
 
 static const char MAGIC[8] = {'m', 'v', 'a', 'e', 'b', 'l', 'o', 'b'};
-enum { FORMAT = 1, MOST = 65536 };
+enum { FORMAT = 1, HEADER = 128, MOST = 65536 };          /* of a blob, bytes, any size */
+enum { GATE = 0, EXPERTS = 3, POLICY = 6, WISH = 4 };     /* first layers; values of a wish */
 
 static const char *const MESSAGES[] = {
     "all is well",
@@ -46,8 +41,6 @@ const char *mvae_message(mvae_status status)
 {
     return (unsigned)status <= MVAE_WISH ? MESSAGES[status] : "an unknown status";
 }
-
-/* -- reading a blob ---------------------------------------------------------------------------- */
 
 static uint32_t checksum(const unsigned char *bytes, size_t count)
 {
@@ -139,6 +132,7 @@ mvae_status mvae_open(mvae_model *model, const void *blob, size_t bytes)
     memcpy(&model->rate, head + 14, sizeof(float));
     memcpy(&model->latent_limit, head + 15, sizeof(float));
     memcpy(model->fastest, head + 16, 3 * sizeof(float));
+    memcpy(model->sway, head + 19, 2 * sizeof(float));
     uint64_t joints = head[6], pose = head[7];
     int fit = model->bits == 32 || model->bits == 16;
     fit &= joints > 0 && pose == 3 + 12 * joints + head[8] && model->latent > 0;
@@ -188,8 +182,6 @@ const char *mvae_name(const mvae_model *model, int joint)
     return name;
 }
 
-/* -- memory ------------------------------------------------------------------------------------ */
-
 static size_t nth(int row, int width) { return (size_t)row * (size_t)width; }
 static size_t padded(size_t floats) { return (floats + 15) / 16 * 16; }
 
@@ -199,11 +191,12 @@ static size_t lay_out(mvae_crowd *crowd, float *memory)
     const mvae_model *model = crowd->model;
     size_t count = (size_t)crowd->characters, joints = (size_t)model->joints;
     size_t at = 0, rows = 6 * (count < BLOCK ? count : BLOCK);
-    size_t sizes[6] = {count * (size_t)model->pose, count * 3, count * 3, count * joints * 4,
-                       count * joints * 3, rows * model->widest + joints * 9};
-    float **arrays[6] = {&crowd->pose, &crowd->place, &crowd->root,
-                         &crowd->rotation, &crowd->joint, &crowd->scratch};
-    for (int i = 0; i < 6; i++) {
+    size_t sizes[] = {count * (size_t)model->pose, count * 3, count * 3, count * joints * 4,
+                      count * joints * 3, count * (size_t)model->latent,
+                      rows * model->widest + joints * 9};
+    float **arrays[] = {&crowd->pose,  &crowd->place, &crowd->root,   &crowd->rotation,
+                        &crowd->joint, &crowd->noise, &crowd->scratch};
+    for (int i = 0; i < 7; i++) {
         *arrays[i] = memory ? memory + at : NULL;
         at += padded(sizes[i]);
     }
@@ -212,9 +205,7 @@ static size_t lay_out(mvae_crowd *crowd, float *memory)
 
 size_t mvae_size(const mvae_model *model, int characters)
 {
-    mvae_crowd crowd = {0};
-    crowd.model = model;
-    crowd.characters = characters;
+    mvae_crowd crowd = {.model = model, .characters = characters};
     return characters > 0 && characters <= MOST ? lay_out(&crowd, NULL) * sizeof(float) : 0;
 }
 
@@ -230,12 +221,11 @@ mvae_status mvae_init(mvae_crowd *crowd, const mvae_model *model, void *memory, 
     crowd->model = model;
     crowd->characters = characters;
     lay_out(crowd, memory);
+    memset(crowd->noise, 0, nth(characters, model->latent) * sizeof(float));
     for (int i = 0; i < characters; i++)
         mvae_reset(crowd, i, 0, 0, 0, 0);
     return MVAE_OK;
 }
-
-/* -- layers ------------------------------------------------------------------------------------ */
 
 /* out[0..TILE) += inputs[0..rows) · weights, whose rows have TILE values. */
 static void add_floats(const void *restrict weights, const float *restrict inputs, int rows,
@@ -335,12 +325,7 @@ static void apply(const block *of, const mvae_layer *layer, int bits, const floa
         activate(kind, out + (size_t)c * of->stride, (int)layer->outputs);
 }
 
-/* -- a step ------------------------------------------------------------------------------------ */
-
-static float clamped(float value, float low, float high)
-{
-    return value < low ? low : value > high ? high : value;
-}
+static float clamped(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
 
 /* The same angle in [-pi, pi). */
 static float wrapped(float angle) { return angle - 2 * PI * floorf((angle + PI) / (2 * PI)); }
@@ -362,6 +347,21 @@ static void see(const mvae_model *model, const mvae_wish *wish, float yaw, float
     seen[1] = slowing * (cosine * x - sine * z);
     seen[2] = cosf(wish->facing - yaw);
     seen[3] = sinf(wish->facing - yaw);
+}
+
+/* Slow noise on the latents, if the policy was trained with it: nobody stands like a statue. */
+static void sway(mvae_crowd *crowd)
+{
+    const float *fade = crowd->model->sway;
+    size_t count = nth(crowd->characters, crowd->model->latent);
+    for (size_t i = 0; fade[1] > 0 && i < count; i++) {
+        float normal = -6; /* nearly, as the sum of twelve numbers between 0 and 1 */
+        for (int k = 0; k < 12; k++) {
+            crowd->random = crowd->random * 1664525u + 1013904223u;
+            normal += (float)(crowd->random >> 8) / 16777216;
+        }
+        crowd->noise[i] = fade[0] * crowd->noise[i] + fade[1] * normal;
+    }
 }
 
 /* x = what the decoder reads: z and the weights of styles, then the pose without them. */
@@ -388,8 +388,9 @@ static void act(const block *of, const mvae_crowd *crowd, const mvae_wish *wishe
         const float *pose = crowd->pose + nth(of->start + c, size);
         float *x = of->x + row;
         for (int i = 0; i < model->latent; i++)
-            x[i] = clamped(model->latent_limit * tanhf(in[row + (size_t)i]), -LATENT_LIMIT,
-                           LATENT_LIMIT);
+            x[i] = clamped(model->latent_limit * tanhf(in[row + (size_t)i]) +
+                               crowd->noise[nth(of->start + c, model->latent) + (size_t)i],
+                           -LATENT_LIMIT, LATENT_LIMIT);
         for (int i = 0; i < size; i++) /* styles before the body */
             x[i < body ? controls + i : model->latent + i - body] = pose[i];
     }
@@ -443,8 +444,6 @@ static void move(const mvae_model *model, const float *pose, float *place)
     place[1] += seconds * (cosine * speed[0] - sine * speed[1]);
     place[2] = wrapped(place[2] + seconds * speed[2]);
 }
-
-/* -- joints ------------------------------------------------------------------------------------ */
 
 /* Gram-Schmidt: a rotation whose first two columns are near `six` (Zhou et al. 2019). */
 static void orthonormal(const float *six, float m[9])
@@ -542,6 +541,7 @@ mvae_status mvae_step(mvae_crowd *crowd, const mvae_wish *wishes)
     for (int i = 0; i < crowd->characters; i++)
         if (!finite3(wishes[i].velocity[0], wishes[i].velocity[1], wishes[i].facing))
             return MVAE_WISH;
+    sway(crowd);
     for (int start = 0; start < crowd->characters; start += BLOCK) {
         block of = arrays(crowd, start);
         act(&of, crowd, wishes);

@@ -66,6 +66,7 @@ typedef struct {
     float rate;           /* steps a second */
     float latent_limit;   /* z is within ± this */
     float fastest[3];     /* m/s forward, sideways, backward; faster wishes are slowed to this */
+    float sway[2];        /* how much of the noise on z stays in a step, and how much comes anew */
     const int32_t *parents; /* (J) each joint's parent, which comes before it; -1 for the root */
     const float *offsets; /* (J, 3) from the parent, in the rest pose: all rotations identities */
     const char *names;    /* J names, each ended by a 0 */
@@ -87,11 +88,13 @@ typedef struct {
 typedef struct {
     const mvae_model *model;
     int characters; /* N */
+    uint32_t random; /* state of the noise; set it to a number of yours after mvae_init */
     float *pose;    /* (N, D) in standard deviations from the mean */
     float *place;   /* (N, 3) x and z on the ground in metres, yaw in radians */
     float *root;    /* (N, 3) of the root joint in the world */
     float *rotation; /* (N, J, 4) each joint relative to its parent, the root to the world */
     float *joint;   /* (N, J, 3) every joint in the world */
+    float *noise;   /* (N, latent) noise on z; zeros unless the policy was trained with it */
     float *scratch; /* inner */
 } mvae_crowd;
 
