@@ -28,7 +28,7 @@ from exported import (
 )
 from synthetic import ROOT, command
 
-from controller.export import blob, commands, fidelity, native
+from controller.export import blob, engine, fidelity, native
 from controller.export.native import FOLDER, Runtime, aligned
 from controller.export.steered import SteeredCharacter
 from controller.viewer.input.steering import Controls, Paces, Steering
@@ -236,7 +236,7 @@ def test_measure_compiles_it_and_prints_the_original_beside_it(
     quick = {"SECONDS": 5, "CHARACTERS": 2, "TIMED_S": 0.01, "COUNTS": (1, 3)}
     for name, value in quick.items():
         monkeypatch.setattr(fidelity, name, value)
-    commands.C(tmp_path, precision="float16", measure=True).run()
+    engine.C(tmp_path, precision="float16", measure=True).run()
     said = capsys.readouterr().out
     rows = [line for line in said.splitlines() if line.startswith(("| original", "| float16"))]
     original, half = (np.array(row.split("|")[2:-1], float) for row in rows)

@@ -29,7 +29,7 @@ from exported import (
 from synthetic import ROOT, refusal
 
 from controller.control.sway import Sway, SwayConfig
-from controller.export import commands, fidelity, onnx_builder, onnx_graph
+from controller.export import commands, engine, fidelity, onnx_builder, onnx_graph
 from controller.export.steered import SteeredCharacter
 
 onnx = pytest.importorskip("onnx", reason="the extra `export` is not installed")
@@ -66,7 +66,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("onnx") / "woody.onnx"
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        commands.Onnx(path).run()
+        engine.Onnx(path).run()
     assert "Apache-2.0" in said.getvalue() and "Seoul National University" in said.getvalue()
     return path
 
@@ -212,7 +212,7 @@ def test_measure_prints_the_original_beside_the_file(
     quick = {"SECONDS": 5, "CHARACTERS": 2, "TIMED_S": 0.01, "COUNTS": (1, 3)}
     for name, value in quick.items():
         monkeypatch.setattr(fidelity, name, value)
-    commands.Onnx(tmp_path / "small.onnx", precision="int8", measure=True).run()
+    engine.Onnx(tmp_path / "small.onnx", precision="int8", measure=True).run()
     said = capsys.readouterr().out
     assert "| original |" in said and "| int8 |" in said and "foot skate" in said
     assert len(re.findall(r"a step of \d+ by int8: [\d,]+ µs, the original [\d,]+ µs", said)) == 2
