@@ -71,8 +71,8 @@ class Options:
     seed: int = 0
     """Seed of the starting pose."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """File to record to: .bvh (centimetres), .npz, .png (the last frame), .gif or .mp4. For several
-    files, separate them with commas or repeat the option."""
+    """File to record to: .glb (with the body), .bvh (centimetres), .npz, .png (the last frame),
+    .gif or .mp4. For several files, separate them with commas or repeat the option."""
     size: str = "960x540"
     """Width and height of the picture in pixels."""
     camera: Literal["orbit", "chase", "above", "all", "still"] = "orbit"
@@ -83,6 +83,9 @@ class Options:
     """Elevation of the camera above the character in degrees; a drag changes it."""
     quality: Literal["auto", "low", "high"] = "auto"
     """Quality of the picture; auto: high with a graphics card, low without."""
+    look: Literal["body", "capsules"] = "body"
+    """What characters look like: the body in their folder, or capsules. A character without a body
+    is made of capsules."""
     fps_report: bool = False
     """Print how many pictures per second were played and drawn. Only with --headless."""
     character: str = folder.DEFAULT
@@ -168,6 +171,7 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
         headless=options.headless,
         resizable=not record.wants_pictures,  # a film has one size
         quality=QUALITIES[options.quality],
+        skin=player.skin if options.look == "body" else None,
     )
     screen.camera.mode = options.camera
     screen.camera.distance = options.distance
@@ -177,10 +181,11 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
     return screen
 
 
-def show_player(screen: Screen, player: Player) -> None:
+def show_player(screen: Screen, player: Player, look: str) -> None:
     """Let the screen draw the character that plays, if it is not the one drawn last."""
     if screen.renderer.skeleton is not player.character.skeleton:
-        screen.show_skeleton(player.character.skeleton, player.hips_height)
+        skin = player.skin if look == "body" else None
+        screen.show_skeleton(player.character.skeleton, player.hips_height, skin)
 
 
 def play_headless(cast: Cast, options: Options, record: Recording) -> None:
@@ -201,7 +206,7 @@ def play_headless(cast: Cast, options: Options, record: Recording) -> None:
 
         stepped = time.perf_counter()
         if screen:
-            show_player(screen, player)
+            show_player(screen, player, options.look)
             screen.draw(player.now, player.seconds)
             if record.wants_pictures:
                 record.add_picture(screen.picture())
@@ -233,6 +238,7 @@ class Session:
         self.key_script = options.key_script if options.keys else None
         self.click_script = options.click_script
         self.length = options.length
+        self.look = options.look
         self.screen = open_screen(cast.player, options, record)
         self.pointing = Pointing(cast.player, self.screen)
         self.clock = FixedStep(cast.player.seconds)
@@ -256,6 +262,8 @@ class Session:
                 return
             self.apply(inputs)
             steps = 0 if self.paused else self.clock.advance(seconds)
+            if self.length is not None:
+                steps = min(steps, self.length - self.played)  # several if a picture took long
             self.keys |= inputs.keys  # a tap between two steps counts in the next
             for _ in range(steps):
                 self.step(inputs)
@@ -286,7 +294,7 @@ class Session:
             self.cast.step(self.key_script.at(self.played))
         else:
             self.cast.step(self.keys, self.screen.camera.azimuth, inputs.move)
-        show_player(self.screen, self.player)
+        show_player(self.screen, self.player, self.look)
         self.pointing.player = self.player
         self.record.add(self.player.root, self.player.rotations)
         self.played += 1
@@ -355,7 +363,9 @@ def main() -> None:
         options.settings,
     )
     character = cast.player.character
-    with Recording(options.files, character.skeleton, character.fps) as record:
+    body = cast.player.skin
+    terms = cast.info.notice if cast.info else ""
+    with Recording(options.files, character.skeleton, character.fps, body, terms) as record:
         cast.refusal = ONE_SKELETON if record.wants_motion else ""
         cast.strict = options.headless
         if options.headless:

@@ -42,6 +42,8 @@ COMMANDS = {
         "train the feature extractor of the Fréchet distance",
     ),
     "characters": Command("controller.control.characters:main", "list the characters"),
+    "body": Command("controller.control.bodies:main", "make a character's skinned body"),
+    "export": Command("controller.export.commands:main", "write a character for other programs"),
     "diagnose": Command(
         "controller.evaluation.diagnosis.diagnose:main",
         "report whether a motion VAE is healthy, and why",
@@ -53,9 +55,6 @@ COMMANDS = {
     "evaluate": Command(
         "controller.evaluation.results.evaluate:main",
         "measure policies and motion at one task or at all",
-    ),
-    "export": Command(
-        "controller.export.commands:main", "write a character for engines and other programs"
     ),
     "benchmark": Command("controller.benchmark.run:main", "time everything on this machine"),
     "study": Command(

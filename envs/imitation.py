@@ -22,8 +22,9 @@ from controller.data.dataset import MotionDataset
 from controller.data.hindsight import FASTEST, Reference, command, gait, reference
 from controller.data.windows import rarity
 from controller.dynamics.character import Character, CharacterState
+from controller.motion import geometry
 from controller.tasks.base import Task
-from controller.tasks.joystick import JoystickTask
+from controller.tasks.joystick import JoystickGoal, JoystickTask
 from controller.tasks.tracking import Tolerance, observe_wish
 from envs.episodes import Episodes
 
@@ -69,6 +70,10 @@ class ImitationConfig:
     """m/s by which the command leads back to the clip's place, for each metre away from it."""
     captured: float = 0.33
     """Share of captured steps, beside the characters' own, in what is imitated."""
+    seated: float = 0.5
+    """Share of the episodes with drawn goals that begin in captured poses, with what a joystick
+    must have asked for there as their goal. Who already walks backward learns that this pays; from
+    other poses it is hardly ever found."""
     sway: SwayConfig = field(default_factory=SwayConfig)
     """Slow noise on the latents, of followers and on drawn goals, which the policy keeps."""
     near: float = 0.5
@@ -78,7 +83,7 @@ class ImitationConfig:
     """Scale of the penalty on large latents, in place of 1, for drawn goals."""
 
     def __post_init__(self) -> None:
-        for name in ("alone", "balance", "captured", "correction"):
+        for name in ("alone", "balance", "captured", "correction", "seated"):
             value = getattr(self, name)
             require(0 <= value <= 1, f"imitation.{name}", value, "a share from 0 to 1")
         require(0 < self.share < 1, "imitation.share", self.share, "above 0 and below 1")
@@ -110,6 +115,10 @@ def training_clips(data: MotionDataset, character: Character, smoothing: float) 
     ``smoothing`` frames. Raises DataError if the data are of another skeleton."""
     data.require_layout(character.layout, "the motion VAE")
     return reference(*data.split(held_out=False), character.model.normalizer, smoothing)
+
+
+SEATED_FRAMES = 150
+"""Frames at most after which an episode that began in a captured pose ends."""
 
 
 class Commands:
@@ -146,10 +155,14 @@ class Commands:
 
         The velocity is the clip's, plus a pull towards its place; the facing is the clip's.
         """
-        velocity, facing = command(
-            self.reference, rows, ahead, state.position, self.config.pull, self.fastest
-        )
+        velocity, facing = self.ask(state.position, rows, ahead)
         return observe_wish(velocity, facing, state.yaw)
+
+    def ask(self, position: Tensor, rows: Tensor, ahead: Tensor) -> tuple[Tensor, Tensor]:
+        """Desired velocities (B, 2) and facings (B,) in the clips' world, of characters at
+        ``position`` (B, 2)."""
+        pull = self.config.pull
+        return command(self.reference, rows, ahead, position, pull, self.fastest)
 
     def targets(self, pose: Tensor, rows: Tensor) -> Tensor:
         """(B, latent): the latents that lead from ``pose`` (B, D) towards the captured poses after
@@ -267,6 +280,29 @@ class Imitation:
         own, captured = self.memory.draw(known, self.generator), self.captured()
         observation, target = (torch.cat(pair) for pair in zip(own, captured, strict=True))
         return (network(observation) - target).square().mean()
+
+    @torch.no_grad()
+    def seat(self, who: Tensor) -> None:
+        """Let a share of the episodes that begin now, those of ``who`` (B,), begin in captured
+        poses."""
+        episodes = self.episodes
+        captured = self.commands.reference
+        state = episodes.state
+        share = torch.rand(len(state), generator=self.generator, device=who.device)
+        who = who & (share < self.config.seated)
+        rows = self.commands.draw(len(state), self.generator)
+        seated = CharacterState(captured.pose[rows], state.position, state.yaw)
+        episodes.state = batch.where(who, seated, state)
+        left = torch.randint(1, SEATED_FRAMES + 1, who.shape, generator=self.generator)
+        clocks = (episodes.max_episode_steps - left.to(who.device)).clamp(min=0)
+        episodes.frames = torch.where(who, clocks, episodes.frames)
+        if isinstance(episodes.goal, JoystickGoal):
+            ahead = self.commands.draw_ahead(len(state), self.generator)
+            velocity, facing = self.commands.ask(captured.position[rows], rows, ahead)
+            turn = state.yaw - captured.yaw[rows]
+            facing = geometry.wrap_angle(facing + turn)
+            goal = JoystickGoal(geometry.turn(velocity, turn), facing)
+            episodes.goal = batch.where(who, goal, episodes.goal)
 
     @torch.no_grad()
     def captured(self) -> tuple[Tensor, Tensor]:

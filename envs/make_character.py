@@ -12,7 +12,8 @@ import shutil
 
 import tyro
 
-from controller.control.folder import CharacterFolder
+from controller.control import bodies
+from controller.control.folder import BODY, CharacterFolder
 from controller.core import files
 from controller.core.errors import run_command
 from envs.character_card import write_card
@@ -51,6 +52,7 @@ def publish(recipe: Recipe, chain: Chain) -> None:
     for path in weights:
         with files.atomic(options.out / path.name) as temporary:
             shutil.copyfile(path, temporary)
+    print(bodies.attempt(recipe.mvae, options.out / BODY), flush=True)
     CharacterFolder.write_info(options.out, options.info())
     write_card(recipe, chain)  # needs no OpenGL
     film(recipe)

@@ -165,6 +165,8 @@ class ShacTrainer:
 
         episodes.reset(seed + 1_000_003 * self.workers.rank)
         episodes.spread_clocks()
+        if imitation is not None:
+            imitation.seat(torch.ones_like(episodes.frames, dtype=torch.bool))
 
     def new_network(self, hidden: tuple[int, ...], walker: Policy | None) -> Actor | Navigator:
         """An actor that walks by itself, or one that steers the ``walker``, whose weights stay as
@@ -256,7 +258,7 @@ class ShacTrainer:
             ended = terminated | truncated
             moves.append(move)
             frames.append((observation, following, terminated, ended))
-            observation = episodes.reset(rows=ended) if bool(ended.any()) else following
+            observation = self.begin(ended) if bool(ended.any()) else following
 
         episodes.state = batch.detach(episodes.state)
         rewards = self.rewards(moves)
@@ -265,6 +267,14 @@ class ShacTrainer:
             _detach(observations), _detach(followings), _detach(rewards), terminations, ends
         )
         return self.loss(rewards, followings, terminations, ends), record
+
+    def begin(self, ended: Tensor) -> Tensor:
+        """New episodes in the rows that have ``ended`` (B,). Returns all observations."""
+        observation = self.episodes.reset(rows=ended)
+        if self.imitation is None:
+            return observation
+        self.imitation.seat(ended)
+        return self.episodes.simulation.observe(self.episodes.state, self.episodes.goal)
 
     def rewards(self, moves: list[Move]) -> Tensor:
         """The rewards (T, B) of T frames.

@@ -431,3 +431,29 @@ def test_rare_gaits_are_followed_more_often() -> None:
         expected = counts / counts.sum() if balance == 0 else torch.full((len(counts),), 1.0)
         expected = expected / expected.sum()
         torch.testing.assert_close(shares[-1], expected, atol=0.02, rtol=0)
+
+
+def test_episodes_begin_in_captured_poses_with_what_was_asked_for_there() -> None:
+    made = commands(seated=1.0, pull=0.0)
+    episodes = practice()
+    learner = Imitation(made, episodes, 4, torch.Generator().manual_seed(0))
+    before = episodes.state
+    who = torch.arange(episodes.count) % 2 == 0
+    learner.seat(who)
+    state, goal = episodes.state, episodes.goal
+    assert torch.equal(state.pose[~who], before.pose[~who])
+    assert torch.equal(state.yaw, before.yaw) and torch.equal(state.position, before.position)
+    away = (state.pose[who][:, None] - made.reference.pose).abs().amax(dim=-1)
+    assert float(away.min(dim=1).values.max()) == 0
+    rows = away.argmin(dim=1)
+    local = geometry.turn(goal.velocity[who], -state.yaw[who])
+    speeds = torch.stack([
+        geometry.turn(made.reference.velocity, -made.reference.yaw[rows][k])[
+            rows[k] + made.config.ahead[0] : rows[k] + made.config.ahead[1] + 1
+        ]
+        for k in range(len(rows))
+    ])  # fmt: skip
+    nearest = (speeds - local[:, None]).norm(dim=-1).min(dim=1).values
+    assert float(nearest.max()) < 1e-4
+    left = episodes.max_episode_steps - episodes.frames[who]
+    assert int(left.min()) >= 1

@@ -1,15 +1,23 @@
 in vec3 point;
 in vec3 direction;
 flat in vec4 paint;  // colour, and the distance along the part up to which its cuff is dark
+#if SKINNED
+in float open;  // the part of the sky that is not hidden by the body itself
+#else
 in float along;
+const float open = 1.0;
+#endif
 out vec4 pixel;
 
 const vec3 GRAPHITE = vec3(0.05, 0.055, 0.065);
 
 void main() {
+    vec3 albedo = paint.rgb;
+#if !SKINNED
     float cuff = paint.w < 0.0 ? 0.0
         : clamp(0.5 + (paint.w - along) / max(fwidth(along), 1e-5), 0.0, 1.0);
-    vec3 albedo = mix(paint.rgb, GRAPHITE, cuff);
+    albedo = mix(albedo, GRAPHITE, cuff);
+#endif
     vec3 normal = normalize(direction);
     vec3 to_eye = eye.xyz - point;
     float distance = length(to_eye);
@@ -21,13 +29,13 @@ void main() {
 #else
     float sunny = max(facing, 0.0);
 #endif
-    float near_ground = 0.55 + 0.45 * smoothstep(0.0, 0.35, point.y);  // less sky light gets there
+    float sky = open * (0.55 + 0.45 * smoothstep(0.0, 0.35, point.y));  // less near the ground
     float rim = 1.0 - max(dot(normal, to_eye), 0.0);
     rim *= rim * rim;
     float gloss = max(dot(normal, normalize(sun.xyz + to_eye)), 0.0);
     gloss *= gloss; gloss *= gloss; gloss *= gloss; gloss *= gloss; gloss *= gloss;
 
-    vec3 light = albedo * (ambient(normal) * near_ground + SUN * sunny);
-    light += SKY_LIGHT * rim * 0.28 * near_ground + SUN * gloss * min(sunny, 1.0) * 0.10;
+    vec3 light = albedo * (ambient(normal) * sky + SUN * sunny * mix(open, 1.0, 0.6));
+    light += SKY_LIGHT * rim * 0.28 * sky + SUN * gloss * min(sunny, 1.0) * 0.10;
     pixel = vec4(shown(fogged(light, distance)), 1.0);
 }

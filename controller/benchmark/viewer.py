@@ -79,7 +79,7 @@ def figures(frames: int, characters: int = 1, name: str = DEFAULT) -> dict[str, 
     policies = [folder.policy(task)]
     settings = Settings(characters=characters)
     player = Player.load(folder.mvae, policies, seed=0, task=task, settings=settings)
-    screen = Screen(player.character.skeleton, SIZE, headless=True)
+    screen = Screen(player.character.skeleton, SIZE, headless=True, skin=player.skin)
     screen.camera.mode = "orbit" if characters == 1 else "all"
     screen.camera.jump(player.root.numpy())
     from OpenGL import GL  # only now: it looks for the driver of the open window

@@ -26,6 +26,7 @@ VARIABLE = "MOTION_VAE_CHARACTERS"
 INFO = "character.toml"
 MVAE = "mvae.safetensors"
 EXTRACTOR = "extractor.safetensors"
+BODY = "body.safetensors"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class CharacterInfo:
         """The licence, and whether it forbids commercial use, in a few words."""
         return f"{self.licence}: non-commercial" if self.non_commercial else self.licence
 
+    @property
+    def notice(self) -> str:
+        """Whom to name and the licence, in one line."""
+        return " ".join(" ".join((self.attribution, f"Licence: {self.terms}.")).split())
+
     @classmethod
     def load(cls, file: Path) -> CharacterInfo:
         """Read a ``character.toml``. Raises CheckpointError, which names the file and the field."""
@@ -95,7 +101,8 @@ class CharacterInfo:
 class CharacterFolder:
     """A folder with ``character.toml`` and ``mvae.safetensors``. It may also have policies
     (``TASK.safetensors``, the best one, and ``TASK_NAME.safetensors``), a feature extractor
-    (``extractor.safetensors``), cards, a licence and pictures.
+    (``extractor.safetensors``), a skinned body (``body.safetensors``), cards, a licence and
+    pictures.
 
     path  where it is
     info  what ``character.toml`` says
@@ -141,6 +148,12 @@ class CharacterFolder:
     def extractor(self) -> Path | None:
         """The feature extractor; None if it has none of its own."""
         path = self.path / EXTRACTOR
+        return path if path.is_file() else None
+
+    @property
+    def body(self) -> Path | None:
+        """The skinned body; None if it has none."""
+        path = self.path / BODY
         return path if path.is_file() else None
 
     def policy(self, task: str) -> Path:

@@ -10,8 +10,9 @@ from typing import Any
 import tyro
 
 from controller.export.engine import C, Onnx
+from controller.export.glb import Glb
 
-SUBCOMMANDS: dict[str, Any] = {"onnx": Onnx, "c": C}
+SUBCOMMANDS: dict[str, Any] = {"glb": Glb, "onnx": Onnx, "c": C}
 """What ``export`` can write, by the word on the command line: dataclasses of options that can
 ``run``."""
 

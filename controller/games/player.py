@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from controller.body.mesh import SkinnedBody
 from controller.control.folder import CharacterFolder
 from controller.core import batch
 from controller.core.errors import CheckpointError
@@ -102,6 +104,16 @@ class Player:
             self.next_policy()
             self.game.step(self.state)
         self._begin(self._followed())
+
+    @cached_property
+    def skin(self) -> SkinnedBody | None:
+        """The skinned body in its folder; None without one for its skeleton.
+
+        Raises CheckpointError if the file is damaged.
+        """
+        path = self._folder.body if self._folder else None
+        body = SkinnedBody.load(path) if path else None
+        return body if body and body.fits(self.character.skeleton) else None
 
     @property
     def hips_height(self) -> float:

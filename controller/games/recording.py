@@ -1,4 +1,4 @@
-"""Recordings of play: motion (.bvh, .npz) and pictures (.png, .gif, .mp4)."""
+"""Recordings of play: motion (.bvh, .npz, .glb) and pictures (.png, .gif, .mp4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from controller.body.mesh import SkinnedBody
 from controller.data import formats
+from controller.data.formats import gltf_writing
 from controller.motion.skeleton import Clip, Skeleton, to_local
 from controller.viewer import pictures
 
@@ -30,7 +32,7 @@ def motions(paths: Iterable[Path]) -> list[Path]:
 
 class Recording:
     """Records play and writes the files when its block ends. If the block ends with an error, no
-    file is touched.
+    file is touched. A .glb gets the ``body`` and says whose the motion is (``copyright``).
 
     ::
 
@@ -39,8 +41,17 @@ class Recording:
             recording.add_picture(picture)  # if it wants any
     """
 
-    def __init__(self, paths: Iterable[Path], skeleton: Skeleton, fps: float) -> None:
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        skeleton: Skeleton,
+        fps: float,
+        body: SkinnedBody | None = None,
+        copyright: str = "",
+    ) -> None:
         self.skeleton = skeleton
+        self.body = body
+        self.copyright = copyright
         self.fps = fps
         self._motions = motions(paths)
         self._pictures = [
@@ -89,4 +100,7 @@ class Recording:
         for writer in self._pictures:
             writer.close(keep=good)
         for path in self._motions if good else ():
-            formats.write(path, self.clip())
+            if path.suffix.lower() == ".glb":
+                gltf_writing.write(path, [self.clip()], self.body, copyright=self.copyright)
+            else:
+                formats.write(path, self.clip())

@@ -69,6 +69,9 @@ class FreeSteps:
     free_restyle: float = 0.01
     """With styles, the chance per step that a pose of the pool is replaced by one that is asked to
     move in another style than before, to learn the way from style to style."""
+    free_balance: float = 0.3
+    """As `balance`, for the captured poses that the pool is renewed from and compared with. Higher
+    than this, random z wanders among rare speeds and turns."""
     free_from_epoch: int = 30
     """Epochs after which free steps begin. From them, a model that does not walk yet learns to
     stand."""
@@ -80,7 +83,7 @@ class FreeSteps:
         _require_at_least(self, 0, "free_steps")
         allowed = f"free_batch ({self.free_batch}) or more"
         require(self.free_pool >= self.free_batch, "free_pool", self.free_pool, allowed)
-        for name in ("free_renewal", "free_restyle"):
+        for name in ("free_renewal", "free_restyle", "free_balance"):
             chance = getattr(self, name)
             require(0 <= chance <= 1, name, chance, "a chance from 0 to 1")
 

@@ -77,13 +77,10 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed)
 
         length = self.model.past + config.rollout + self.model.future
-        self.windows = Windows(
-            *data.split(held_out=False),
-            length,
-            config.balance,
-            len(self.layout.styles),
-            config.style_balance,
-        )
+        training = data.split(held_out=False)
+        styles = (len(self.layout.styles), config.style_balance)
+        self.windows = Windows(*training, length, config.balance, *styles)
+        self.free_windows = Windows(*training, length, config.free.free_balance, *styles)
         self.held_out = Windows(*data.split(held_out=True), length)
         self.free_running = self._free_running()
         self.unroll = Unroll(self.model, self.layout, self.device, self.free_running.distance)
@@ -115,7 +112,7 @@ class Trainer:
         # Each style's part of the pool has as many poses again as are drawn from it.
         size = max(free.free_pool, 2 * free.free_batch * len(styles))
         return FreeRunning(
-            self.windows,
+            self.free_windows,
             self.model.normalizer,
             feet,
             size,

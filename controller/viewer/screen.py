@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from controller.body.mesh import SkinnedBody
 from controller.core.errors import DisplayError
 from controller.motion.skeleton import Skeleton
 from controller.viewer.gl.quality import Quality
@@ -15,6 +16,7 @@ from controller.viewer.scene.texts import Texts
 
 class Screen:
     """A window that shows characters with one skeleton at a time; hidden if ``headless``.
+    They have this ``skin``, or else consist of capsules.
 
     With ``quality`` None, the quality suits the driver. Raises :class:`DisplayError`, with one
     sentence, if there is no screen or no OpenGL driver.
@@ -28,6 +30,7 @@ class Screen:
         headless: bool = False,
         resizable: bool = True,
         quality: Quality | None = None,
+        skin: SkinnedBody | None = None,
     ) -> None:
         self.window = Window(
             size, headless=headless, resizable=resizable, title="Motion VAE controller"
@@ -38,14 +41,16 @@ class Screen:
         except (ImportError, OSError, AttributeError, TypeError) as error:
             message = f"the OpenGL library of this machine cannot be loaded ({error})"
             raise DisplayError(message) from error
-        self.renderer = Renderer(skeleton, self.window.size, quality)
+        self.renderer = Renderer(skeleton, self.window.size, quality, skin)
         self.hud = Hud()
         self.camera = FollowCamera()
 
-    def show_skeleton(self, skeleton: Skeleton, hips: float) -> None:
-        """Draw characters with this skeleton from now on. Its hips are about so many metres above
-        the ground."""
-        self.renderer.use_skeleton(skeleton)
+    def show_skeleton(
+        self, skeleton: Skeleton, hips: float, skin: SkinnedBody | None = None
+    ) -> None:
+        """Draw characters with this skeleton from now on, with this ``skin`` or else as capsules.
+        Its hips are about so many metres above the ground."""
+        self.renderer.use_skeleton(skeleton, skin)
         self.camera.aim_at(hips)
 
     def draw(self, scene: Scene, seconds: float) -> None:

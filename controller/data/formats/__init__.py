@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from controller.core.errors import ConfigError, DataError
 from controller.core.registry import Registry
-from controller.data.formats import acclaim, bvh, gltf_animation, npz
+from controller.data.formats import acclaim, bvh, gltf_animation, gltf_writing, npz
 from controller.data.formats.reading import NoMotion, Reading, check, check_rate
 from controller.motion.capture import Capture
 from controller.motion.skeleton import Clip
@@ -58,8 +58,9 @@ FORMATS: Registry[MotionFormat] = Registry("motion format")
 """Suffix, in lower case with its dot → format."""
 FORMATS.add(".bvh", MotionFormat(bvh.read, bvh.write, bvh.read_captures))
 FORMATS.add(".amc", MotionFormat(captures=acclaim.read_captures, companions=(".asf",)))
-FORMATS.add(".glb", MotionFormat(captures=gltf_animation.read_captures, companions=(".bin",)))
-FORMATS.add(".gltf", MotionFormat(captures=gltf_animation.read_captures, companions=(".bin",)))
+GLTF = MotionFormat(captures=gltf_animation.read_captures, companions=(".bin",))
+FORMATS.add(".glb", GLTF._replace(write=gltf_writing.write_clip))
+FORMATS.add(".gltf", GLTF)
 FORMATS.add(".npz", MotionFormat(write=npz.write, captures=npz.read_captures))
 
 

@@ -1,4 +1,4 @@
-"""What a bone looks like by the roles of its joints: thickness and colour."""
+"""What a bone made of capsules looks like by the roles of its joints: thickness and colour."""
 
 from __future__ import annotations
 
@@ -7,23 +7,14 @@ from typing import NamedTuple
 from controller.motion.names import Meaning
 from controller.motion.roles import Roles
 
-REACH = 1.085
-"""Metres along the bones from the hips to the toes of the body that the sizes below are for."""
 SKULL = 0.13
 """Metres from the joint under the head to the middle of its top."""
 MAX_SOLES = 4
 """How many joints darken the ground under them."""
 
-# Linear RGB
-PORCELAIN = (0.60, 0.58, 0.55)
-GRAPHITE = (0.05, 0.055, 0.065)
-BLUE = (0.07, 0.22, 0.42)
-CORAL = (0.52, 0.13, 0.07)
-SIDE_COLOURS = {"left": BLUE, "right": CORAL, "": GRAPHITE}
-
 
 class Shape(NamedTuple):
-    """A bone's look. Lengths are in metres.
+    """A bone's look. Lengths are in metres, for the body of scale 1 (:mod:`controller.body.size`).
 
     start   radius at its start
     end     radius at its end

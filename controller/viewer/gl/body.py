@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from controller.body.colours import GRAPHITE, PORCELAIN, SIDE_COLOURS
+from controller.body.size import REACH, reach
 from controller.motion.names import Meaning
 from controller.motion.roles import Roles
 from controller.motion.skeleton import Skeleton, forward_kinematics
@@ -100,7 +102,7 @@ class _Sculptor:
         rest = forward_kinematics(skeleton, torch.zeros(3), unrotated)
         extent = rest.amax(0) - rest.amin(0)
         self.upright = bool(extent[1] > 0.75 * extent.max())
-        self.scale = _reach(skeleton, self.roles) / anatomy.REACH
+        self.scale = reach(skeleton, self.roles) / REACH
 
     def parts(self) -> Iterator[Part]:
         """All parts, joint by joint."""
@@ -127,7 +129,7 @@ class _Sculptor:
         length = float(np.linalg.norm(end))
         look = anatomy.shape_of(role, child, length / self.scale)
         side = self.roles.sides[joint]
-        colour = anatomy.SIDE_COLOURS[side] if look.accent else anatomy.PORCELAIN
+        colour = SIDE_COLOURS[side] if look.accent else PORCELAIN
         start = np.zeros(3)
         depth = look.depth
         first, last = self.scale * np.array((look.start, look.end))
@@ -152,7 +154,7 @@ class _Sculptor:
         middle = tip * 0.8 + FRONT * 0.036 * self.scale
         half = np.array((0.013 * self.scale, 0.0, 0.0))
         radius = 0.063 * self.scale
-        return _cone(joint, middle - half, middle + half, (radius, radius), 0.62, anatomy.GRAPHITE)
+        return _cone(joint, middle - half, middle + half, (radius, radius), 0.62, GRAPHITE)
 
 
 def _cone(
@@ -173,13 +175,3 @@ def _cone(
     across /= np.linalg.norm(across)
     frame = np.stack((across, along, np.cross(across, along)), axis=1)
     return Part(joint, frame, start, (*radii, length, depth), colour, cuff)
-
-
-def _reach(skeleton: Skeleton, roles: Roles) -> float:
-    """The length in metres of the longest chain of bones from the hips to a foot, or to any joint
-    if there are no feet."""
-    lengths = skeleton.offsets.norm(dim=-1).tolist()
-    for joint, parent in enumerate(skeleton.parents[1:], start=1):
-        lengths[joint] += lengths[parent]
-    to_feet = [lengths[joint] - lengths[roles.hips] for joint in anatomy.feet(roles)]
-    return max(to_feet or lengths) or anatomy.REACH

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.viewer.gl.anatomy import GRAPHITE
+from controller.body.colours import GRAPHITE
 from controller.viewer.gl.marks import WISH
 
 HEIGHT = 1.9

@@ -25,6 +25,9 @@ class Quality:
     samples         samples per pixel, against jagged edges; 0 for none
     segments        segments around a capsule; a quarter as many along each cap
     crowd_segments  the same, for distant characters that the camera does not follow
+    skin_levels     levels of detail of skinned bodies, 0 the finest: for the shadow of the
+                    character that the camera follows, for that character, for others near the
+                    camera, and for the rest
     shadow_side     pixels along a side of the shadow map
     shadow_reach    samples of the shadow map to each side, for a soft edge
     pixels          the most pixels that are drawn; a larger picture is scaled up from that many.
@@ -34,15 +37,29 @@ class Quality:
     samples: int
     segments: int
     crowd_segments: int
+    skin_levels: tuple[int, int, int, int]
     shadow_side: int
     shadow_reach: int
     pixels: float = math.inf
 
 
 LOW = Quality(
-    samples=0, segments=16, crowd_segments=8, shadow_side=512, shadow_reach=1, pixels=960 * 540
+    samples=0,
+    segments=16,
+    crowd_segments=8,
+    skin_levels=(1, 0, 1, 2),
+    shadow_side=512,
+    shadow_reach=1,
+    pixels=960 * 540,
 )
-HIGH = Quality(samples=4, segments=32, crowd_segments=16, shadow_side=2048, shadow_reach=3)
+HIGH = Quality(
+    samples=4,
+    segments=32,
+    crowd_segments=16,
+    skin_levels=(0, 0, 0, 1),
+    shadow_side=2048,
+    shadow_reach=3,
+)
 
 
 def for_driver(driver: str) -> Quality:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from OpenGL import GL
 
+from controller.body.mesh import SkinnedBody
 from controller.core.errors import DisplayError
 from controller.motion.skeleton import Skeleton, forward_kinematics
 from controller.viewer.gl import flag, sticks, sun, walls
@@ -16,6 +17,7 @@ from controller.viewer.gl import quality as qualities
 from controller.viewer.gl.body import Body
 from controller.viewer.gl.framebuffer import Framebuffer
 from controller.viewer.gl.instances import Capsules, Instances
+from controller.viewer.gl.looks import Look, Programs
 from controller.viewer.gl.marks import CLOCK, PLAIN, SOFT, WEDGED, crowd_marks, ground_marks
 from controller.viewer.gl.program import FRAME_BINDING, Program
 from controller.viewer.gl.quality import Quality
@@ -54,10 +56,15 @@ class Renderer:
 
     With ``quality`` None, the quality suits the driver. Needs a current OpenGL context; raises
     :class:`DisplayError` if its version is below 3.3 or the driver cannot draw what is needed.
+    ``skin`` is as in :meth:`use_skeleton`.
     """
 
     def __init__(
-        self, skeleton: Skeleton, size: tuple[int, int], quality: Quality | None = None
+        self,
+        skeleton: Skeleton,
+        size: tuple[int, int],
+        quality: Quality | None = None,
+        skin: SkinnedBody | None = None,
     ) -> None:
         self.driver = GL.glGetString(GL.GL_RENDERER).decode()
         version = GL.glGetIntegerv(GL.GL_MAJOR_VERSION), GL.glGetIntegerv(GL.GL_MINOR_VERSION)
@@ -65,26 +72,32 @@ class Renderer:
             raise DisplayError(f"OpenGL 3.3 is needed; {self.driver} has {version[0]}.{version[1]}")
         self.quality = quality or qualities.for_driver(self.driver)
         self.frame = np.zeros((), dtype=FRAME)
-        self._capsules: list[Capsules] = []
+        self._look: Look | None = None
         self._shadow_map = ShadowMap(self.quality.shadow_side)
         self._make_programs()
         self._make_buffers()
-        self.use_skeleton(skeleton)
+        self.use_skeleton(skeleton, skin)
         self._framebuffers: list[Framebuffer] = []
         self.resize(size)
 
-    def use_skeleton(self, skeleton: Skeleton) -> None:
-        """Draw characters with this skeleton from now on."""
-        for capsules in self._capsules:
-            capsules.delete()
+    def use_skeleton(self, skeleton: Skeleton, skin: SkinnedBody | None = None) -> None:
+        """Draw characters with this skeleton from now on: with this ``skin``, or else as
+        capsules."""
+        if self._look is not None:
+            self._look.delete()
         self.skeleton = skeleton
         self.body = Body.of(skeleton)
-        looks = self.body.looks
-        self._character = Capsules(looks, self.quality.segments)
-        self._fine_others = Capsules(looks, self.quality.segments)
-        self._coarse_others = Capsules(looks, self.quality.crowd_segments)
-        self._capsules = [self._character, self._fine_others, self._coarse_others]
+        if skin is None:
+            self._look = Look.capsules(self.body, self.quality, self._capsule_programs)
+        else:
+            self._look = Look.skinned(skin, self.quality, self._skin_programs)
         self.frame["soles"] = 0.0
+
+    @property
+    def look(self) -> Look:
+        """How characters are drawn."""
+        assert self._look is not None  # since the skeleton is known
+        return self._look
 
     def resize(self, size: tuple[int, int]) -> None:
         """Draw pictures of ``size`` (width, height) from now on."""
@@ -111,17 +124,18 @@ class Renderer:
 
         self._shadow_map.bind()
         GL.glClear(GL.GL_DEPTH_BUFFER_BIT)
-        self._shadow_program.use()
-        self._character.draw()
+        self.look.programs.shadow.use()
+        self.look.shadow.draw()
 
         self._canvas.bind()
         GL.glClear(GL.GL_DEPTH_BUFFER_BIT)
         GL.glEnable(GL.GL_CLIP_DISTANCE0)
-        self._body_program.use()
-        self._character.draw()
-        self._unshaded_body_program.use()
-        self._fine_others.draw()
-        self._coarse_others.draw()
+        self.look.programs.shaded.use()
+        self.look.character.draw()
+        self.look.programs.unshaded.use()
+        self.look.fine.draw()
+        self.look.coarse.draw()
+        self._capsule_programs.unshaded.use()
         self._flag.draw()
         for lines in self._sticks.values():
             lines.draw()
@@ -189,11 +203,11 @@ class Renderer:
         matrix = camera.matrix(width / height)
         self._upload_frame(positions, camera, matrix, scene.visible)
 
-        parts = self.body.place(positions, rotations.numpy())
-        self._character.send(parts if scene.visible else parts[:0])
+        rows = self.look.body.place(positions, rotations.numpy())
+        self.look.character.send(rows if scene.visible else rows[:0])
         fine, coarse = self._place_others(scene.others, matrix)
-        self._fine_others.send(fine)
-        self._coarse_others.send(coarse)
+        self.look.fine.send(fine)
+        self.look.coarse.send(coarse)
 
         stage = scene.stage
         self._flag.send(flag.place(stage.flag, camera.eye))
@@ -224,7 +238,7 @@ class Renderer:
     def _place_others(
         self, others: Pose | None, matrix: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The transforms of the parts of all others in the picture, as two arrays (N·P, 3, 4).
+        """The transforms of all others in the picture, R for each, as two arrays (N·R, 3, 4).
 
         The first is for the few that are near the camera, the second for the rest.
         """
@@ -242,9 +256,9 @@ class Renderer:
         pose = Pose(others.root[rows], others.quaternions[rows])
         rotations = pose.matrices()
         positions = forward_kinematics(self.skeleton, pose.root, rotations)
-        parts = self.body.place(positions.numpy(), rotations.numpy())
+        placed = self.look.body.place(positions.numpy(), rotations.numpy())
         near = min(FINE, int((depth[rows] < FINE_WITHIN).sum()))
-        return parts[:near].reshape(-1, 3, 4), parts[near:].reshape(-1, 3, 4)
+        return placed[:near].reshape(-1, 3, 4), placed[near:].reshape(-1, 3, 4)
 
     def _make_programs(self) -> None:
         side = self.quality.shadow_side
@@ -255,14 +269,11 @@ class Renderer:
             "GROUND_BLUR": spread,
             "BODY_BLUR": max(0.6 * spread, 1 / side),
         }
-        shaded = constants | {"SHADED": 1}
-        unshaded = constants | {"SHADED": 0}
-        capsule = ("capsule.glsl", "body.vert")
-        skin = ("shadow.glsl", "body.frag")
-        self._shadow_program = Program(("capsule.glsl", "shadow.vert"), ("shadow.frag",), constants)
-        self._body_program = Program(capsule, skin, shaded)
-        self._unshaded_body_program = Program(capsule, skin, unshaded)
-        self._face_program = Program(("face.vert",), skin, unshaded)
+        plain = constants | {"SKINNED": 0}
+        self._capsule_programs = Programs.build("capsule.glsl", "body.vert", plain)
+        self._skin_programs = Programs.build("skin.glsl", "skin.vert", constants | {"SKINNED": 1})
+        surface = ("shadow.glsl", "body.frag")
+        self._face_program = Program(("face.vert",), surface, plain | {"SHADED": 0})
 
         ground = ("ground.vert",), ("shadow.glsl", "ground.frag")
         self._near_ground_program = Program(*ground, constants | {"NEAR": 1})

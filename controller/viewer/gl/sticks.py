@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.viewer.gl.anatomy import SIDE_COLOURS
+from controller.body.colours import SIDE_COLOURS
 from controller.viewer.scene.sticks import Sticks
 
 RADIUS = 0.013

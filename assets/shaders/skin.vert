@@ -1,0 +1,12 @@
+out vec3 point;
+out vec3 direction;
+flat out vec4 paint;
+out float open;
+
+void main() {
+    place(point, direction);
+    paint = vec4(colour.rgb * colour.rgb, -1.0);  // without a cuff
+    open = colour.a;
+    gl_Position = camera * vec4(point, 1.0);
+    gl_ClipDistance[0] = point.y;  // the ground has no depth that would hide what is below it
+}

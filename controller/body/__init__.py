@@ -1,0 +1,1 @@
+"""A skinned body for any skeleton, and the file that stores it."""
