@@ -15,8 +15,8 @@ from controller.tasks.joystick import JoystickGoal
 RUNNER = 2.8
 """m/s: a character whose captured motion is faster than this, over a second, runs; people walk up
 to 2.5."""
-FLIGHT = 0.05
-"""m: with both toes above this height a body is in flight. Standing toes are below 0.03."""
+FLIGHT = 5.0
+"""cm: with both toes above this height a body is in flight. Standing toes are below 3."""
 STANDING_S = 3.0
 RUNNING_S = 8.0
 STOPPING_S = 4.0
