@@ -70,7 +70,7 @@ class ImitationConfig:
     """m/s by which the command leads back to the clip's place, for each metre away from it."""
     captured: float = 0.33
     """Share of captured steps, beside the characters' own, in what is imitated."""
-    seated: float = 0.3
+    seated: float = 0.5
     """Share of the episodes with drawn goals that begin in captured poses, with what a joystick
     must have asked for there as their goal. Who already walks backward learns that this pays; from
     other poses it is hardly ever found."""
