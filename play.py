@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import re
 import textwrap
@@ -70,6 +71,9 @@ class Options:
     """Settings of Monte Carlo control."""
     seed: int = 0
     """Seed of the starting pose."""
+    foot_lock: bool = True
+    """Feet that stand stay where they are, in the picture and in recordings; the key I changes it.
+    Without, both show what was simulated."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """File to record to: .glb (with the body), .bvh (centimetres), .npz, .png (the last frame),
     .gif or .mp4. For several files, separate them with commas or repeat the option."""
@@ -153,7 +157,7 @@ class Options:
     @property
     def settings(self) -> Settings:
         """Settings of the games."""
-        return Settings(self.characters, self.monte_carlo)
+        return Settings(self.characters, self.monte_carlo, self.foot_lock)
 
     @cached_property
     def files(self) -> list[Path]:
@@ -373,6 +377,7 @@ def main() -> None:
     character = cast.player.character
     if options.body is not None:
         cast.player.skin = worn.load(options.body, character.skeleton, options.roles)
+    gc.freeze()  # what is loaded stays; to look through it again would stop play for 0.2 s
     body = cast.player.made_skin
     terms = cast.info.notice if cast.info else ""
     with Recording(options.files, character.skeleton, character.fps, body, terms) as record:

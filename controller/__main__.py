@@ -56,6 +56,9 @@ COMMANDS = {
         "controller.evaluation.results.evaluate:main",
         "measure policies and motion at one task or at all",
     ),
+    "feet": Command(
+        "controller.evaluation.feet:main", "measure feet that are held where they stand"
+    ),
     "benchmark": Command("controller.benchmark.run:main", "time everything on this machine"),
     "study": Command(
         "controller.studies.study:main", "run a named set of trainings and compare them"

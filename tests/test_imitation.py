@@ -313,7 +313,7 @@ def test_all_follow_clips_at_first_and_some_afterwards(config: PolicyConfig) -> 
     penalties = training.episodes.simulation.task.penalties
     ground = (96 / 384 - 0.12) / (0.4 - 0.12)  # the curriculum's, at the iteration's beginning
     assert (penalties.ground, penalties.gliding) == (pytest.approx(ground), 0.0)
-    assert penalties.allowed.glide > 0  # what captured feet do is free
+    assert penalties.allowance is not None  # what captured feet do is free
     assert penalties.latent_cost == pytest.approx(0.2 * penalties.weights.latent)
 
 

@@ -1,6 +1,6 @@
-"""Write a character for other programs: ``python -m controller export glb``.
+"""Write a character for other programs: ``python -m controller export glb|onnx|c``.
 
-See docs/own-body.md.
+See docs/own-body.md and docs/engine.md.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from typing import Any
 
 import tyro
 
+from controller.export.engine import C, Onnx
 from controller.export.glb import Glb
 
-SUBCOMMANDS: dict[str, Any] = {"glb": Glb}
+SUBCOMMANDS: dict[str, Any] = {"glb": Glb, "onnx": Onnx, "c": C}
 """What ``export`` can write, by the word on the command line: dataclasses of options that can
 ``run``."""
 

@@ -19,6 +19,7 @@ from controller.core import batch
 from controller.core.errors import CheckpointError
 from controller.dynamics.character import Character, CharacterState
 from controller.games.base import Game
+from controller.games.drawn import Drawn
 from controller.games.named_policy import NamedPolicy
 from controller.games.registry import GAMES
 from controller.games.settings import Settings
@@ -31,6 +32,8 @@ from controller.viewer.scene.spring import Spring
 
 JOYSTICK = "joystick"
 """The game of a character that cannot play another one."""
+FEET = "i"
+"""The key that holds the feet where they stand, or lets them go."""
 VELOCITY_HALF_LIFE = 0.1
 """s: smooths the arrow that shows the velocity. Hips sway with every step, and an arrow that sways
 with them is hard to read."""
@@ -42,8 +45,9 @@ class Player:
     state       the states of all characters that play
     before      the scene of the second newest state
     now         the scene of the newest state
-    root        (3,) root position of the character that is followed
-    rotations   (J, 3, 3) its global joint rotations
+    root        (3,) root position of the character that is followed, as it is drawn
+    rotations   (J, 3, 3) its global joint rotations, as they are drawn
+    drawn       how states become what is drawn: blended at switches, with feet that stand still
     game        what is played
     policies    the policies that can play it
     chosen      the index of the policy that acts
@@ -66,6 +70,7 @@ class Player:
         self._named = list(policies)
         self._folder = folder
         self.seconds = 1 / character.fps
+        self.drawn = Drawn(character, self.settings.foot_lock)
         self._velocity = Spring((0.0, 0.0), VELOCITY_HALF_LIFE)
         self._random = torch.Generator().manual_seed(seed)
         self._games: dict[str, Game[Any]] = {}
@@ -151,6 +156,7 @@ class Player:
         """Let the next policy act from now on; after the last comes the first. The character moves
         on from its current state."""
         self._select_policy(self.chosen + 1)
+        self.drawn.switch()
 
     def _select_policy(self, index: int) -> None:
         if self.policies:
@@ -202,6 +208,7 @@ class Player:
                 self.complaint = str(error)
                 return
         self.state = self.game.enter(followed)
+        self.drawn.switch(entered=True)
 
     @torch.inference_mode()
     def take_over(self, other: Player, name: str) -> None:
@@ -227,6 +234,8 @@ class Player:
         else:
             self.state = self.game.enter_after(other.game, state)
         self._velocity.reset(velocity)
+        self.drawn.on = other.drawn.on
+        self.drawn.take_over(other.drawn, float(followed.yaw))
         self._update_scene()
         self._cut()
 
@@ -250,6 +259,7 @@ class Player:
     def _begin(self, state: CharacterState) -> None:
         self.state = self.game.enter(state)
         self._velocity.reset((0.0, 0.0))
+        self.drawn.cut()
         self._update_scene()
         self._cut()
 
@@ -276,13 +286,16 @@ class Player:
             self.next_policy()
         if "r" in pressed:
             return self.reset()
+        if FEET in pressed:
+            self.drawn.on ^= True
         for key in sorted(pressed):
             name = GAMES.at_key(key)
             if name is not None:
                 self.choose(name)
 
         if self.style is not None:
-            self.style.step(pressed, keys, self.seconds)
+            if self.style.step(pressed, keys, self.seconds):
+                self.drawn.switch()
             self.state = self._in_style(self.style)
         self.game.press(pressed)
         self.game.steer(Controls.of(keys, move), azimuth)
@@ -306,7 +319,7 @@ class Player:
         """Make the scene of the newest state."""
         game = self.game
         row = game.followed
-        root, rotations = self.character.joints(self.state)
+        root, rotations = self.drawn(self.state, row)
         self.root = root[row]
         self.rotations = rotations[row]
 

@@ -13,7 +13,8 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Settings:
-    """The size of the crowd, and how many random tries Monte Carlo control makes.
+    """The size of the crowd, how many random tries Monte Carlo control makes, and whether feet that
+    are drawn stand still.
 
     Looking half a second ahead reaches a target where the paper's four frames do not. With so few
     tries, Monte Carlo control keeps up with 30 Hz on one core.
@@ -23,6 +24,7 @@ class Settings:
     monte_carlo: MonteCarloConfig = field(
         default_factory=lambda: MonteCarloConfig(samples=64, horizon=8)
     )
+    foot_lock: bool = True
 
     def __post_init__(self) -> None:
         require(1 <= self.characters <= MOST, "characters", self.characters, f"1 to {MOST}")

@@ -36,9 +36,9 @@ class StyleChooser:
         self.before = self.chosen
         self.share = 1.0
 
-    def step(self, pressed: Set[str], keys: Set[str], seconds: float) -> None:
+    def step(self, pressed: Set[str], keys: Set[str], seconds: float) -> bool:
         """Do what keys ask for that were ``pressed`` in this step, or are held for its
-        ``seconds``."""
+        ``seconds``. Returns whether another style was chosen."""
         turn = (NEXT in pressed) - (PREVIOUS in pressed)
         if turn:
             self.before = self.chosen
@@ -46,6 +46,7 @@ class StyleChooser:
             self.share = 1.0
         slide = (ON in keys) - (BACK in keys)
         self.share = min(1.0, max(0.0, self.share + slide * seconds / BLEND_SECONDS))
+        return bool(turn)
 
     @property
     def weights(self) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from controller.dynamics.character import Character, CharacterState
 from controller.dynamics.rollout import Act, record
 from controller.evaluation.trials.base import Metric, trial
+from controller.evaluation.trials.running import running_figures
 from controller.motion import geometry, metrics
 from controller.tasks.joystick import JoystickGoal, JoystickTask
 from controller.tasks.simulation import Simulation
@@ -183,10 +184,12 @@ def stop_figures(character: Character, act: Act, characters: int, seed: int) -> 
 def joystick_figures(
     simulation: Simulation[JoystickGoal], act: Act, characters: int, seconds: float, seed: int
 ) -> dict[str, float]:
-    """Measure response and steady errors, walking backward and sideways, and stopping."""
+    """Measure response and steady errors, walking backward and sideways, stopping, and running if
+    the character runs."""
     character = simulation.character
     return {
         **response_figures(character, act, characters, seconds, seed),
         **strafe_figures(character, act, characters, seed),
         **stop_figures(character, act, characters, seed),
+        **running_figures(character, act, characters, seed),
     }
