@@ -6,7 +6,6 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image
 
 from controller.body.rig import Material
 from controller.data.formats.gltf import Gltf, Object
@@ -94,6 +93,8 @@ class Pictures:
 
     def _decoded(self, image: int) -> np.ndarray:
         """(H, W, 4) uint8. Raises FormatError for what is no PNG, JPEG or WebP."""
+        from PIL import Image  # only for rigs with textures, not at every start
+
         data = self.document.image(image)
         try:
             with warnings.catch_warnings():
