@@ -26,6 +26,7 @@ class Page {
   private last = 0;
   private told = 0;
   private frames = 0;
+  private firstPicture = 0; // ms after the page was asked for
 
   constructor(private readonly runtime: Runtime, first: Character) {
     const canvas = find("picture") as HTMLCanvasElement;
@@ -109,6 +110,7 @@ class Page {
     camera.follow(positions[0], positions[2], player.crowd.places[2], seconds, size);
     this.view.draw(player.joints, camera, player.character.facts.soles, player.crowd.wish, player.velocity);
     this.frames++;
+    this.firstPicture ||= performance.now();
     if (now - this.told > STATUS_MS) this.tell(now);
     requestAnimationFrame((later) => this.frame(later));
   }
@@ -149,6 +151,7 @@ class Page {
       get wish() { return [...page.player.crowd.wish]; },
       get steps() { return page.players.reduce((sum, each) => sum + each.steps, 0); },
       get frames() { return page.frames; },
+      get firstPicture() { return page.firstPicture; },
       get name() { return page.player.character.facts.name; },
       get characters() { return page.players.length; },
       get locked() { return page.player.steering.locked; },

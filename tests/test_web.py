@@ -1,0 +1,237 @@
+"""The web page: its files, and the page itself in a headless browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from exported import matrices, untrained
+from synthetic import ROOT, refusal
+
+from controller.body.mesh import SkinnedBody
+from controller.control.folder import CharacterFolder
+from controller.dynamics.character import CharacterState
+from controller.export import blob, commands, page_file, web
+from controller.export.steered import SteeredCharacter
+from controller.games.joystick import JoystickGame
+from controller.games.settings import Settings
+from controller.motion.skeleton import forward_kinematics, to_local
+from controller.viewer.input.steering import Controls, Pace
+
+STEPS = 600
+PACES: tuple[Pace, ...] = ("slow", "walk", "fast")
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = ROOT / "web/test/drive.mjs"
+
+
+def missing() -> str:
+    """What the tests in a browser lack; empty if nothing."""
+    if shutil.which("node") is None:
+        return "node is not installed"
+    if BROWSER is None:
+        return "chromium is not installed"
+    if not (ROOT / "web/node_modules/playwright-core").is_dir():
+        return "playwright-core is not installed: run npm ci in web/"
+    return ""
+
+
+in_browser = pytest.mark.skipif(bool(missing()), reason=missing())
+
+
+def stick() -> list[list[float]]:
+    """A recorded stick: right, forward, pace, turn and lock in each of the steps."""
+    generator = np.random.default_rng(5)
+    moments: list[list[float]] = []
+    while len(moments) < STEPS:
+        right, forward = generator.uniform(-1, 1, 2) * (generator.random() > 0.2)
+        pace = int(generator.integers(3))
+        turn = int(generator.choice((-1, 0, 0, 0, 1)))
+        moment = [round(right, 3), round(forward, 3), pace, turn]
+        length = int(generator.integers(10, 70))
+        press = int(generator.random() < 0.3)
+        moments += [[*moment, press], *([[*moment, 0]] * length)]
+    return moments[:STEPS]
+
+
+def rounded() -> SteeredCharacter:
+    """The shipped character with weights as in the page's file: of 16 bits."""
+    steered = SteeredCharacter.open("woody")
+    decoder = steered.character.model.decoder
+    layers = [*decoder.gate.modules(), decoder.first, decoder.second, decoder.output]  # type: ignore[operator,union-attr]
+    for module in (*layers, *steered.policy.actor.modules()):
+        if isinstance(getattr(module, "weight", None), torch.nn.Parameter):
+            module.weight.data = module.weight.data.half().float()  # type: ignore[union-attr,operator]
+    return steered
+
+
+@torch.inference_mode()
+def played(steered: SteeredCharacter) -> dict[str, np.ndarray]:
+    """Joints in the world (T, J, 3) and local rotations (T, J, 3, 3) of the window's game that
+    gets the recorded stick."""
+    character = steered.character
+    game = JoystickGame(character, torch.Generator(), Settings())
+    game.use_policy(steered.policy)
+    start = torch.tensor(steered.reset_poses[:1])
+    state = game.enter(CharacterState(start, torch.zeros(1, 2), torch.zeros(1)))
+    frames: dict[str, list[np.ndarray]] = {"joints": [], "rotations": []}
+    for right, forward, pace, turn, lock in stick():
+        game.steer(Controls(right, forward, PACES[int(pace)], turn, lock > 0), 0.0)
+        state = game.step(state)
+        root, rotations = character.joints(state)
+        joints = forward_kinematics(character.skeleton, root, rotations)
+        frames["joints"].append(joints[0].numpy())
+        frames["rotations"].append(to_local(character.skeleton.parents, rotations)[0].numpy())
+    return {name: np.stack(rows).astype(np.float64) for name, rows in frames.items()}
+
+
+def apart(replay: dict[str, Any], ours: dict[str, np.ndarray]) -> dict[str, float]:
+    """The largest distances of joints in metres, as the runtime gives them (`joints`) and as the
+    page draws them (`drawn`), and the largest angle between rotations in degrees."""
+    joints = ours["joints"]
+    away = {
+        name: float(np.linalg.norm(np.reshape(replay[name], joints.shape) - joints, axis=-1).max())
+        for name in ("joints", "drawn")
+    }
+    theirs = matrices(np.reshape(replay["rotations"], (*joints.shape[:2], 4)))
+    skew = np.swapaxes(theirs, -1, -2) @ ours["rotations"]
+    axis = [skew[..., 2, 1] - skew[..., 1, 2], skew[..., 0, 2] - skew[..., 2, 0]]
+    axis.append(skew[..., 1, 0] - skew[..., 0, 1])
+    sine = np.linalg.norm(axis, axis=0) / 2
+    cosine = (np.trace(skew, axis1=-2, axis2=-1) - 1) / 2
+    return away | {"degrees": float(np.rad2deg(np.arctan2(sine, cosine)).max())}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page with the shipped character and its twin."""
+    folder = tmp_path_factory.mktemp("web")
+    twin = folder / "twin"
+    shutil.copytree(CharacterFolder.open().path, twin)
+    text = (twin / "character.toml").read_text(encoding="utf-8")
+    name = re.sub(r'(?m)^name = .*$', 'name = "Twin"', text)
+    (twin / "character.toml").write_text(name, encoding="utf-8")
+    out = folder / "served/deep/page"
+    web.Web(out, ("woody", str(twin))).run()
+    return out
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address at which a folder is served."""
+    with web.server(folder, 0) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+BROKEN = {
+    "truncated": "is not complete",
+    "foreign": "is not a character's file",
+    "damaged": "is damaged",
+    "newer": "another version",
+    "missing": "cannot be loaded (404)",
+}
+
+
+def break_copies(site: Path) -> None:
+    """Pages beside the good one whose character's file is not as it should be."""
+    good = (site / "woody.bin").read_bytes()
+    flipped = bytearray(good)
+    flipped[len(good) // 2] ^= 1
+    files = {
+        "truncated": good[: len(good) // 2],
+        "foreign": b"<!doctype html> not found",
+        "damaged": bytes(flipped),
+        "newer": good[:8] + b"\2" + good[9:],
+    }
+    for name in BROKEN:
+        folder = site.parent / name
+        folder.mkdir()
+        for part in ("index.html", "page.js", "motion_vae.wasm"):
+            shutil.copy(site / part, folder / part)
+        if name in files:
+            (folder / "woody.bin").write_bytes(files[name])
+
+
+@pytest.fixture(scope="module")
+def told(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What happened in the browser."""
+    break_copies(site)
+    plan = tmp_path_factory.mktemp("plan") / "plan.json"
+    with served(site.parents[1]) as address:
+        base = f"{address}/deep"
+        broken = [f"{base}/{name}/" for name in BROKEN]
+        facts = {"url": f"{base}/page/", "stick": stick(), "broken": broken}
+        plan.write_text(json.dumps(facts | {"pictures": "", "seconds": 0}), encoding="utf-8")
+        words = ["node", str(DRIVER), str(BROWSER), str(plan)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) | {"base": base}
+
+
+@in_browser
+def test_the_page_loads_without_a_complaint(told: dict[str, Any]) -> None:
+    assert told["complaints"] == []
+    assert told["start"]["name"] == "Woody"
+
+
+@in_browser
+def test_it_walks_turns_and_walks_backward(told: dict[str, Any]) -> None:
+    start, walked, turned, locked, backed = (
+        told[name] for name in ("start", "walked", "turned", "locked", "backed")
+    )
+    assert walked["position"][2] - start["position"][2] > 1.5  # 2 s at 1.3 m/s, along +Z
+    assert abs(walked["position"][0]) < 0.3
+    assert turned["position"][0] - walked["position"][0] > 0.7  # A walks to the left, which is +X
+    assert abs(turned["yaw"] - np.pi / 2) < 0.4
+    assert locked["locked"] and not turned["locked"]
+    assert backed["position"][2] < locked["position"][2] - 0.3
+    assert abs(backed["yaw"] - np.pi / 2) < 0.6  # the facing stays
+
+
+@in_browser
+def test_the_next_character_takes_over_where_it_was(told: dict[str, Any]) -> None:
+    assert told["switched"]["name"] == "Twin"
+    assert np.linalg.norm(np.subtract(told["switched"]["position"], told["backed"]["position"])) < 0.3
+
+
+@in_browser
+def test_a_finger_walks(told: dict[str, Any]) -> None:
+    before, after = told["touched"]
+    assert after["position"][2] - before["position"][2] > 0.8
+
+
+@in_browser
+def test_it_moves_as_python_does_for_600_steps(told: dict[str, Any]) -> None:
+    away = apart(told["replay"], played(rounded()))
+    assert away["joints"] < 0.002 and away["drawn"] < 0.002, away
+    assert away["degrees"] < 0.5, away
+
+
+@in_browser
+def test_nothing_is_requested_from_elsewhere(told: dict[str, Any]) -> None:
+    assert len(told["requests"]) > 5
+    pages = [f"{told['base']}/{name}/" for name in ("page", *BROKEN)]
+    outside = [url for url in told["requests"] if not url.startswith(tuple(pages))]
+    assert outside in ([], ["data:,"] * len(outside))
+
+
+@in_browser
+def test_a_wrong_file_gets_one_sentence(told: dict[str, Any]) -> None:
+    for said, words in zip(told["errors"], BROKEN.values(), strict=True):
+        assert words in said and re.fullmatch(r"woody\.bin [^\n]+\.", said)
