@@ -63,6 +63,25 @@ export interface CharacterFile {
   body: Body | null;
 }
 
+/** (J, 16) column after column: each joint's way from the bound pose into its own frame, as
+ * `boneInverses` of a three.js `Skeleton`. */
+export function boundInverses({ bind }: Body): Float32Array {
+  const joints = bind.length / 12;
+  const out = new Float32Array(16 * joints);
+  for (let j = 0; j < joints; j++) {
+    const from = 12 * j;
+    const to = 16 * j;
+    for (let r = 0; r < 3; r++)
+      for (let c = 0; c < 3; c++) {
+        const value = bind[from + 3 * c + r]; // transposed
+        out[to + 4 * c + r] = value;
+        out[to + 12 + r] -= value * bind[from + 9 + c];
+      }
+    out[to + 15] = 1;
+  }
+  return out;
+}
+
 /** Read a file's bytes, which are copied into the runtime's memory. Throws FileError. */
 export function read(bytes: ArrayBuffer, name: string, runtime: Runtime): CharacterFile {
   const view = new DataView(bytes);

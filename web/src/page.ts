@@ -48,7 +48,11 @@ class Page {
         if (button.dataset.act === "lock") this.input.lockButton = true;
         else this.act(button.dataset.act as Action);
       });
-    document.addEventListener("visibilitychange", () => this.input.release());
+    document.addEventListener("visibilitychange", () => {
+      this.input.release();
+      this.last = Infinity; // the time while the page was hidden does not count
+    });
+    canvas.addEventListener("pointerdown", () => this.act("close"));
     requestAnimationFrame((now) => this.frame(now));
   }
 

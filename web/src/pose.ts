@@ -4,10 +4,15 @@ import type { Crowd, Model } from "./runtime.ts";
 
 /** The two newest poses of each character of a crowd. */
 export class Motion {
+  /** What `mix` computed: the root joint in the world (3), and quaternions (J, 4) relative to the
+   * parents, the root's to the world. */
+  readonly root = new Float32Array(3);
+  readonly rotations: Float32Array;
   private before: Snapshot;
   private after: Snapshot;
 
   constructor(private readonly crowd: Crowd) {
+    this.rotations = new Float32Array(4 * crowd.model.joints);
     this.before = new Snapshot(crowd);
     this.after = new Snapshot(crowd);
     this.jump();
@@ -25,33 +30,35 @@ export class Motion {
     this.after.copy(this.crowd);
   }
 
-  /** Place a character's joints as they are at a share, 0 to 1, of the way to the newest pose. The
-   * root goes straight; joints turn along the shorter arc, by normalised linear interpolation. */
-  between(share: number, who: number, joints: Joints): void {
-    const { before, after } = this;
+  /** Compute a character's `root` and `rotations` at a share, 0 to 1, of the way to the newest pose.
+   * The root goes straight; joints turn along the shorter arc, by normalised linear interpolation. */
+  mix(share: number, who: number): void {
+    const { before, after, root, rotations } = this;
     const first = 3 * who;
-    const count = joints.model.joints;
     for (let i = 0; i < 3; i++)
-      joints.positions[i] = before.roots[first + i] * (1 - share) + after.roots[first + i] * share;
-    for (let j = 0; j < count; j++) {
-      const at = 4 * (who * count + j);
+      root[i] = before.roots[first + i] * (1 - share) + after.roots[first + i] * share;
+    const start = rotations.length * who;
+    for (let j = 0; j < rotations.length; j += 4) {
       let dot = 0;
-      for (let i = 0; i < 4; i++) dot += before.rotations[at + i] * after.rotations[at + i];
-      const sign = dot < 0 ? -share : share;
+      for (let i = j; i < j + 4; i++) dot += before.rotations[start + i] * after.rotations[start + i];
+      const amount = dot < 0 ? -share : share;
       let length = 0;
-      for (let i = 0; i < 4; i++) {
-        const value = before.rotations[at + i] * (1 - share) + after.rotations[at + i] * sign;
-        quaternion[i] = value;
-        length += value * value;
+      for (let i = j; i < j + 4; i++) {
+        rotations[i] = before.rotations[start + i] * (1 - share) + after.rotations[start + i] * amount;
+        length += rotations[i] * rotations[i];
       }
       length = Math.sqrt(length);
-      for (let i = 0; i < 4; i++) quaternion[i] /= length;
-      joints.turn(j, quaternion);
+      for (let i = j; i < j + 4; i++) rotations[i] /= length;
     }
+  }
+
+  /** Place a character's joints in the world; the arguments are those of `mix`. */
+  between(share: number, who: number, joints: Joints): void {
+    this.mix(share, who);
+    joints.place(this.root, this.rotations);
   }
 }
 
-const quaternion = new Float64Array(4);
 const local = new Float64Array(9);
 
 class Snapshot {
@@ -79,9 +86,19 @@ export class Joints {
     this.rotations = new Float32Array(9 * model.joints);
   }
 
-  /** Place one joint, whose parent is already placed, by its local quaternion (x, y, z, w). */
-  turn(joint: number, [x, y, z, w]: Float64Array | Float32Array): void {
+  /** Place all joints by the root's position (3) and their local quaternions (J, 4). */
+  place(root: Float32Array, quaternions: Float32Array): void {
+    this.positions.set(root);
+    for (let j = 0; j < this.model.joints; j++) this.turn(j, quaternions);
+  }
+
+  /** Place one joint, whose parent is already placed. */
+  private turn(joint: number, quaternions: Float32Array): void {
     const { positions, rotations } = this;
+    const x = quaternions[4 * joint];
+    const y = quaternions[4 * joint + 1];
+    const z = quaternions[4 * joint + 2];
+    const w = quaternions[4 * joint + 3];
     local[0] = 1 - 2 * (y * y + z * z);
     local[1] = 2 * (x * y - z * w);
     local[2] = 2 * (x * z + y * w);
@@ -111,7 +128,8 @@ export class Joints {
   }
 
   /** A point in a joint's frame, in the world. */
-  point(joint: number, [x, y, z]: readonly number[], out: Float32Array, at: number): void {
+  point(joint: number, local: readonly number[], out: Float32Array, at: number): void {
+    const [x, y, z] = local;
     for (let r = 0; r < 3; r++) {
       const row = 9 * joint + 3 * r;
       out[at + r] = this.positions[3 * joint + r] + this.rotations[row] * x

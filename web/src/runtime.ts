@@ -32,7 +32,9 @@ export class Runtime {
   static async load(url: string | URL): Promise<Runtime> {
     const answer = await fetch(url);
     if (!answer.ok) throw new Error(`${url} cannot be loaded (${answer.status}).`);
-    const made = await WebAssembly.instantiate(await answer.arrayBuffer(), {});
+    const made = await WebAssembly.instantiate(await answer.arrayBuffer(), {}).catch(() => {
+      throw new Error("This browser cannot run WebAssembly with SIMD; those from 2023 on can.");
+    });
     return new Runtime(made.instance.exports as unknown as Exports);
   }
 

@@ -39,6 +39,8 @@ export class View {
   private bones: Lines | null = null;
 
   constructor(canvas: HTMLCanvasElement) {
+    if (!canvas.getContext("webgl2", { antialias: true }))
+      throw new Error("This browser offers no WebGL 2, with which the page draws.");
     this.renderer = new WebGLRenderer({ canvas, antialias: true });
     this.renderer.autoClear = false;
     this.shade = new WebGLRenderTarget(shaders.SIDE, shaders.SIDE);

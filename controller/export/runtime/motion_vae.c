@@ -227,17 +227,28 @@ mvae_status mvae_init(mvae_crowd *crowd, const mvae_model *model, void *memory, 
     return MVAE_OK;
 }
 
+#ifdef __wasm__ /* its engines have 16 registers of four floats */
+#define SUMS 32 /* outputs of a tile that are computed together */
+#define TWICE _Pragma("clang loop unroll_count(2)")
+#else
+#define SUMS TILE
+#define TWICE
+#endif
+
 /* out[0..TILE) += inputs[0..rows) · weights, whose rows have TILE values. */
 static void add_floats(const void *restrict weights, const float *restrict inputs, int rows,
                        float *restrict out)
 {
-    const float *restrict weight = weights;
-    float sum[TILE] = {0};
-    for (int i = 0; i < rows; i++)
-        for (int k = 0; k < TILE; k++)
-            sum[k] += inputs[i] * weight[i * TILE + k];
-    for (int k = 0; k < TILE; k++)
-        out[k] += sum[k];
+    for (int first = 0; first < TILE; first += SUMS) {
+        const float *restrict weight = (const float *)weights + first;
+        float sum[SUMS] = {0};
+        TWICE
+        for (int i = 0; i < rows; i++)
+            for (int k = 0; k < SUMS; k++)
+                sum[k] += inputs[i] * weight[i * TILE + k];
+        for (int k = 0; k < SUMS; k++)
+            out[first + k] += sum[k];
+    }
 }
 
 #ifdef __F16C__
