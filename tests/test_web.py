@@ -168,15 +168,29 @@ def break_copies(site: Path) -> None:
             (folder / "woody.bin").write_bytes(files[name])
 
 
+def write_example(site: Path) -> None:
+    """The scene of the documentation, as docs/web.md says to put it; its crowd can be looked at."""
+    text = (ROOT / "docs/web.md").read_text(encoding="utf-8")
+    example = text.split("<!-- example -->\n```html\n")[1].split("```")[0]
+    assert len(example.splitlines()) <= 60
+    assert example.rstrip().endswith("</script>")
+    seen = example.rstrip().removesuffix("</script>") + "window.crowd = crowd;\n</script>\n"
+    (site / "own.html").write_text(seen, encoding="utf-8")
+    for name in ("three.module.js", "three.core.js"):
+        shutil.copy(ROOT / "web/node_modules/three/build" / name, site / name)
+
+
 @pytest.fixture(scope="module")
 def told(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What happened in the browser."""
     break_copies(site)
+    write_example(site)
     plan = tmp_path_factory.mktemp("plan") / "plan.json"
     with served(site.parents[1]) as address:
         base = f"{address}/deep"
         broken = [f"{base}/{name}/" for name in BROKEN]
         facts = {"url": f"{base}/page/", "stick": stick(), "broken": broken}
+        facts["example"] = f"{base}/page/own.html"
         plan.write_text(json.dumps(facts | {"pictures": "", "seconds": 0}), encoding="utf-8")
         words = ["node", str(DRIVER), str(BROWSER), str(plan)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
@@ -221,6 +235,12 @@ def test_it_moves_as_python_does_for_600_steps(told: dict[str, Any]) -> None:
     away = apart(told["replay"], played(rounded()))
     assert away["joints"] < 0.002 and away["drawn"] < 0.002, away
     assert away["degrees"] < 0.5, away
+
+
+@in_browser
+def test_the_scene_of_the_documentation_walks_in_a_circle(told: dict[str, Any]) -> None:
+    x, z, yaw = told["example"]
+    assert np.hypot(x, z) > 0.5 and 0.8 < yaw < 3.2
 
 
 @in_browser

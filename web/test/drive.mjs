@@ -3,7 +3,7 @@
 //     node drive.mjs BROWSER PLAN.json
 //
 // The plan has the page's `url`, a recorded `stick` to replay, addresses of `broken` pages, a folder
-// for `pictures` ("" for none), and the `seconds` for which to watch the heap (0 for not at all).
+// for `pictures` ("" for none), the address of the documentation's `example`, and the `seconds` for which to watch the heap (0 for not at all).
 
 import { readFileSync } from "node:fs";
 
@@ -100,6 +100,16 @@ told.milliseconds = await page.evaluate(() => [motionVae.time(1, 40), motionVae.
 if (plan.seconds) told.heap = await watch(page);
 await page.close();
 told.touched = await touch();
+if (plan.example) {
+  const own = await (await browser.newContext({ viewport: { width: 320, height: 240 } })).newPage();
+  own.on("console", (message) => told.complaints.push(`${message.type()}: ${message.text()}`));
+  own.on("pageerror", (error) => told.complaints.push(error.message));
+  await own.goto(plan.example);
+  await own.waitForFunction(() => window.crowd?.places[2] > 0.8, null, { timeout: 30000 });
+  told.example = await own.evaluate(() => [...crowd.places]);
+  if (plan.pictures) await own.screenshot({ path: `${plan.pictures}/example.png` });
+  await own.close();
+}
 told.errors = [];
 const complaints = [...told.complaints];
 for (const url of plan.broken) {
