@@ -209,12 +209,12 @@ def test_it_walks_turns_and_walks_backward(told: dict[str, Any]) -> None:
     start, walked, turned, locked, backed = (
         told[name] for name in ("start", "walked", "turned", "locked", "backed")
     )
-    assert walked["position"][2] - start["position"][2] > 1.5  # 2 s at 1.3 m/s, along +Z
+    assert walked["position"][2] - start["position"][2] > 1.0  # 1.5 s at 1.3 m/s, along +Z
     assert abs(walked["position"][0]) < 0.3
-    assert turned["position"][0] - walked["position"][0] > 0.7  # A walks to the left, which is +X
+    assert turned["position"][0] - walked["position"][0] > 0.5  # A walks to the left, which is +X
     assert abs(turned["yaw"] - np.pi / 2) < 0.4
     assert locked["locked"] and not turned["locked"]
-    assert backed["position"][2] < locked["position"][2] - 0.3
+    assert backed["position"][2] < locked["position"][2] - 0.2
     assert abs(backed["yaw"] - np.pi / 2) < 0.6  # the facing stays
 
 
@@ -227,7 +227,7 @@ def test_the_next_character_takes_over_where_it_was(told: dict[str, Any]) -> Non
 @in_browser
 def test_a_finger_walks(told: dict[str, Any]) -> None:
     before, after = told["touched"]
-    assert after["position"][2] - before["position"][2] > 0.8
+    assert after["position"][2] - before["position"][2] > 0.6
 
 
 @in_browser
@@ -240,7 +240,7 @@ def test_it_moves_as_python_does_for_600_steps(told: dict[str, Any]) -> None:
 @in_browser
 def test_the_scene_of_the_documentation_walks_in_a_circle(told: dict[str, Any]) -> None:
     x, z, yaw = told["example"]
-    assert np.hypot(x, z) > 0.5 and 0.8 < yaw < 3.2
+    assert np.hypot(x, z) > 0.3 and 0.5 < yaw < 3.2
 
 
 @in_browser

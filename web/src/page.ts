@@ -5,6 +5,7 @@ import { Character } from "./character.ts";
 import { Clock } from "./clock.ts";
 import { type Action, Input } from "./input.ts";
 import { Player } from "./player.ts";
+import { quality } from "./quality.ts";
 import { Runtime } from "./runtime.ts";
 import { replay, time } from "./trial.ts";
 import { View } from "./view.ts";
@@ -175,6 +176,7 @@ async function main(): Promise<void> {
     throw new Error("This page must come from a web server. In its folder, run: python -m http.server");
   const names = JSON.parse(document.body.dataset.characters ?? "[]") as string[];
   if (!names.length) throw new Error("This page has no character.");
+  quality(); // or say that nothing can be drawn
   const runtime = await Runtime.load("motion_vae.wasm");
   const page = new Page(runtime, await Character.load(names[0], runtime));
   Object.assign(window, { motionVae: page.trial });

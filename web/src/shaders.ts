@@ -15,31 +15,33 @@ import shadowVert from "../../assets/shaders/shadow.vert";
 import skin from "../../assets/shaders/skin.glsl";
 import skinVert from "../../assets/shaders/skin.vert";
 
+import { quality } from "./quality.ts";
 import { HALF } from "./sun.ts";
 
-/** Pixels along a side of the shadow map. */
-export const SIDE = 1024;
 /** Texels in a row of the texture with the joints' transforms; a multiple of 3. */
 export const ROW = 768;
 
-const REACH = 2;
-const SPREAD = 0.02 / (2 * HALF * REACH);
-const CONSTANTS: Record<string, string> = {
-  REACH: String(REACH),
-  GROUND_BLUR: SPREAD.toFixed(8),
-  BODY_BLUR: Math.max(0.6 * SPREAD, 1 / SIDE).toFixed(8),
-  WEDGED: "(-1.0)",
-  PLAIN: "(-2.0)",
-  SOFT: "(-3.0)",
-  CLOCK: "(-4.0)",
-};
+/** What the shaders call by name. */
+function constants(): Record<string, string> {
+  const { reach, side } = quality();
+  const spread = 0.02 / (2 * HALF * reach); // the edges of shadows are soft for 2 cm each side
+  return {
+    REACH: String(reach),
+    GROUND_BLUR: spread.toFixed(8),
+    BODY_BLUR: Math.max(0.6 * spread, 1 / side).toFixed(8),
+    WEDGED: "(-1.0)",
+    PLAIN: "(-2.0)",
+    SOFT: "(-3.0)",
+    CLOCK: "(-4.0)",
+  };
+}
 
 const PRECISION = "precision highp float;\nprecision highp int;\nprecision highp sampler2D;\n"
   + "precision highp sampler2DShadow;\n";
 const FETCH = `vec4 bone(int i) { return texelFetch(bones, ivec2(i % ${ROW}, i / ${ROW}), 0); }\n`;
 
 function text(parts: string[], flags: Record<string, number>): string {
-  const named = { ...CONSTANTS, ...flags };
+  const named = { ...constants(), ...flags };
   const defines = Object.entries(named).map(([name, value]) => `#define ${name} ${value}\n`);
   const block = /layout\(std140\) uniform Frame \{([^}]*)\};/;
   const uniforms = (_: string, body: string) => body.replace(/^\s*(mat4|vec4)/gm, "uniform $1");

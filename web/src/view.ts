@@ -9,6 +9,7 @@ import {
 import type { Camera } from "./camera.ts";
 import type { Character } from "./character.ts";
 import type { Joints } from "./pose.ts";
+import { quality } from "./quality.ts";
 import * as shaders from "./shaders.ts";
 import { Skin } from "./skin.ts";
 import { shine, TOWARDS } from "./sun.ts";
@@ -39,12 +40,11 @@ export class View {
   private bones: Lines | null = null;
 
   constructor(canvas: HTMLCanvasElement) {
-    if (!canvas.getContext("webgl2", { antialias: true }))
-      throw new Error("This browser offers no WebGL 2, with which the page draws.");
-    this.renderer = new WebGLRenderer({ canvas, antialias: true });
+    const { antialias, side } = quality();
+    this.renderer = new WebGLRenderer({ canvas, antialias });
     this.renderer.autoClear = false;
-    this.shade = new WebGLRenderTarget(shaders.SIDE, shaders.SIDE);
-    const depth = new DepthTexture(shaders.SIDE, shaders.SIDE, UnsignedIntType);
+    this.shade = new WebGLRenderTarget(side, side);
+    const depth = new DepthTexture(side, side, UnsignedIntType);
     depth.compareFunction = LessEqualCompare;
     depth.minFilter = depth.magFilter = LinearFilter;
     this.shade.depthTexture = depth;
@@ -83,7 +83,7 @@ export class View {
 
   /** Fit the picture to the window. */
   resize(width: number, height: number): void {
-    this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.renderer.setPixelRatio(Math.min(devicePixelRatio, quality().ratio));
     this.renderer.setSize(width, height, false);
   }
 
