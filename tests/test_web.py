@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import threading
+import urllib.request
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from synthetic import ROOT, refusal
 
 from controller.body.mesh import SkinnedBody
 from controller.control.folder import CharacterFolder
+from controller.core.errors import ControllerError
 from controller.dynamics.character import CharacterState
 from controller.export import blob, commands, page_file, web
 from controller.export.steered import SteeredCharacter
@@ -70,10 +72,10 @@ def rounded() -> SteeredCharacter:
     """The shipped character with weights as in the page's file: of 16 bits."""
     steered = SteeredCharacter.open("woody")
     decoder = steered.character.model.decoder
-    layers = [*decoder.gate.modules(), decoder.first, decoder.second, decoder.output]  # type: ignore[operator,union-attr]
+    layers = [*decoder.gate.modules(), decoder.first, decoder.second, decoder.output]
     for module in (*layers, *steered.policy.actor.modules()):
         if isinstance(getattr(module, "weight", None), torch.nn.Parameter):
-            module.weight.data = module.weight.data.half().float()  # type: ignore[union-attr,operator]
+            module.weight.data = module.weight.data.half().float()
     return steered
 
 
@@ -121,7 +123,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     twin = folder / "twin"
     shutil.copytree(CharacterFolder.open().path, twin)
     text = (twin / "character.toml").read_text(encoding="utf-8")
-    name = re.sub(r'(?m)^name = .*$', 'name = "Twin"', text)
+    name = re.sub(r"(?m)^name = .*$", 'name = "Twin"', text)
     (twin / "character.toml").write_text(name, encoding="utf-8")
     out = folder / "served/deep/page"
     web.Web(out, ("woody", str(twin))).run()
@@ -137,6 +139,122 @@ def served(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+def test_the_command_writes_a_page_for_both_characters(site: Path) -> None:
+    assert {path.name for path in site.iterdir()} >= {*web.PARTS, "woody.bin", "twin.bin"}
+    text = (site / "index.html").read_text(encoding="utf-8")
+    assert 'data-characters="[&quot;woody.bin&quot;, &quot;twin.bin&quot;]"' in text
+    assert (site / "woody.bin").stat().st_size < 4e6
+    shipped = sum(path.stat().st_size for path in web.PAGE.iterdir())
+    assert shipped <= 800e3 and (web.PAGE / "motion_vae.wasm").stat().st_size <= 200e3
+
+
+def test_the_page_allows_only_its_own_style_and_script(site: Path) -> None:
+    text = (site / "index.html").read_text(encoding="utf-8")
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'" and rules["connect-src"] == "'self'"
+    assert rules["script-src"] == "'self' 'wasm-unsafe-eval'"
+    assert rules["style-src"] == f"'sha256-{digest}'"
+    assert re.findall(r"<script[^>]*>", text) == ['<script src="page.js" defer>']
+    assert "//" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+def test_the_wasm_module_imports_nothing() -> None:
+    data = (web.PAGE / "motion_vae.wasm").read_bytes()
+    assert data[:8] == b"\0asm\1\0\0\0"
+    at, sections = 8, []
+    while at < len(data):  # an id, the size as a LEB128 number, and so many bytes
+        sections.append(data[at])
+        size, shift, at = 0, 0, at + 1
+        while True:
+            size |= (data[at] & 127) << shift
+            shift, at = shift + 7, at + 1
+            if data[at - 1] < 128:
+                break
+        at += size
+    assert 2 not in sections and {1, 3, 5, 7, 10} <= set(sections)
+
+
+def parts(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The facts and the sections of a character's file, read by its documentation."""
+    assert data[:8] == b"mvaepage"
+    version, checksum, total, size = np.frombuffer(data, "<u4", 4, 8)
+    assert (version, total) == (1, len(data)) and checksum == zlib.crc32(data[16:])
+    facts = json.loads(data[64 : 64 + size])
+    first = 64 + int(size)
+    assert first % 64 == 0
+    places = facts["sections"].items()
+    return facts, {name: data[first + at : first + at + count] for name, (at, count) in places}
+
+
+def test_the_file_has_the_controller_and_the_body(site: Path) -> None:
+    facts, sections = parts((site / "woody.bin").read_bytes())
+    steered = SteeredCharacter.open("woody")
+    assert sections["controller"] == blob.write(steered, "float16")
+    assert facts["name"] == "Woody" and "Apache-2.0" in facts["notice"]
+    assert facts["joints"] == list(steered.character.skeleton.names)
+    assert facts["paces"] == [0.6, 1.3, 2.0]
+    folder = CharacterFolder.open().body
+    assert folder is not None
+    body = SkinnedBody.load(folder)
+    bind = np.frombuffer(sections["bind"], "<f4").reshape(-1, 12)
+    np.testing.assert_allclose(bind[:, :9].reshape(-1, 3, 3), body.rotations, atol=1e-6)
+    np.testing.assert_allclose(bind[:, 9:], body.positions, atol=1e-6)
+    assert facts["levels"] == len(body.levels) == 3
+    for number, level in enumerate(body.levels):
+        places = np.frombuffer(sections[f"{number}.positions"], "<i2").reshape(-1, 3)
+        np.testing.assert_allclose(places / 32767 * facts["reach"], level.positions, atol=2e-5)
+        for name, kind in (("weights", "u1"), ("colours", "u1"), ("joints", "<u2")):
+            stored = np.frombuffer(sections[f"{number}.{name}"], kind).reshape(-1, 4)
+            np.testing.assert_array_equal(stored, getattr(level, name))
+        triangles = np.frombuffer(sections[f"{number}.triangles"], "<u2").reshape(-1, 3)
+        np.testing.assert_array_equal(triangles, level.triangles)
+
+
+def test_a_character_without_a_body_can_be_written() -> None:
+    facts, sections = parts(page_file.write(untrained(), None))
+    assert facts["levels"] == 0 and list(sections) == ["controller"]
+
+
+def test_it_is_served_with_the_types_that_browsers_need(site: Path) -> None:
+    types = {"index.html": "text/html", "page.js": "text/javascript"}
+    with served(site) as address:
+        for name, kind in (types | {"motion_vae.wasm": "application/wasm"}).items():
+            with urllib.request.urlopen(f"{address}/{name}") as answer:
+                assert answer.headers["Content-Type"].split(";")[0] == kind
+                assert answer.read() == (site / name).read_bytes()
+
+
+def test_what_cannot_be_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words: list[str | Path] = ["web", "--out", tmp_path / "site"]
+    said = refusal(commands.main, [*words, "--port", "70000"], monkeypatch, capsys)
+    assert "--port is 70000" in said and "65535" in said
+    said = refusal(commands.main, [*words, "--character", "nobody"], monkeypatch, capsys)
+    assert "nobody" in said
+    assert not (tmp_path / "site/index.html").exists()
+    with web.server(tmp_path, 0) as taken:
+        port = taken.server_address[1]
+        with pytest.raises(ControllerError, match=f"--port {port} cannot be used"):
+            web.server(tmp_path, port)
+
+
+@pytest.mark.skipif(
+    not (ROOT / "web/node_modules/esbuild").is_dir() or shutil.which("node") is None,
+    reason="esbuild is not installed: run npm ci in web/",
+)
+def test_the_shipped_page_is_built_from_its_sources(tmp_path: Path) -> None:
+    words = ["node", "build.mjs", str(tmp_path)]
+    subprocess.run(words, cwd=ROOT / "web", check=True, timeout=60)
+    built = sorted(path.name for path in tmp_path.iterdir())
+    assert built == ["LICENSES.txt", "index.html", "motion_vae.js", "page.js"]
+    for name in built:
+        assert (tmp_path / name).read_bytes() == (web.PAGE / name).read_bytes(), name
 
 
 BROKEN = {
@@ -221,7 +339,9 @@ def test_it_walks_turns_and_walks_backward(told: dict[str, Any]) -> None:
 @in_browser
 def test_the_next_character_takes_over_where_it_was(told: dict[str, Any]) -> None:
     assert told["switched"]["name"] == "Twin"
-    assert np.linalg.norm(np.subtract(told["switched"]["position"], told["backed"]["position"])) < 0.3
+    assert (
+        np.linalg.norm(np.subtract(told["switched"]["position"], told["backed"]["position"])) < 0.3
+    )
 
 
 @in_browser

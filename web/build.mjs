@@ -1,11 +1,11 @@
-// Bundles the page into ../assets/web. The WebAssembly module is made by `npm run wasm`.
+// Bundles the page into ../assets/web, or the folder that is named. The WebAssembly module is made by `npm run wasm`.
 
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 
 import { build } from "esbuild";
 
-const out = "../assets/web";
+const out = process.argv[2] ?? "../assets/web";
 const common = {
   bundle: true,
   minify: true,

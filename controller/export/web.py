@@ -52,20 +52,22 @@ class Web:
         require(0 <= self.port < 65536, "--port", self.port, "0 to 65535")
         parts = {name: _part(name) for name in (*PARTS, "index.html")}
         files.make_folder(self.out)
-        names = []
+        names: list[str] = []
+        total = 0
         for character in self.character or (DEFAULT,):
             steered = SteeredCharacter.open(character)
             name = _free(file_name(steered.info.name), names)
             data = page_file.write(steered, _body(character, steered))
             files.write(self.out / name, data)
             names.append(name)
+            total += len(data)
             print(f"{self.out / name}: {len(data) / 1e6:.1f} MB. {steered.info.notice}")
         text = parts.pop("index.html").decode()
         for name, part in parts.items():
             files.write(self.out / name, part)
+            total += len(part)
         listed = html.escape(json.dumps(names))
         files.write(self.out / "index.html", text.replace(MARK, f'data-characters="{listed}"'))
-        total = sum(path.stat().st_size for path in self.out.iterdir() if path.is_file())
         print(f"{self.out / 'index.html'}: {total / 1e6:.1f} MB in all")
         if self.serve:
             self.show()
