@@ -30,6 +30,7 @@ from controller.export import blob, commands, page_file, web
 from controller.export.steered import SteeredCharacter
 from controller.games.joystick import JoystickGame
 from controller.games.settings import Settings
+from controller.model.mixture import Decoder
 from controller.motion.skeleton import forward_kinematics, to_local
 from controller.viewer.input.steering import Controls, Pace
 
@@ -72,6 +73,7 @@ def rounded() -> SteeredCharacter:
     """The shipped character with weights as in the page's file: of 16 bits."""
     steered = SteeredCharacter.open("woody")
     decoder = steered.character.model.decoder
+    assert isinstance(decoder, Decoder)
     layers = [*decoder.gate.modules(), decoder.first, decoder.second, decoder.output]
     for module in (*layers, *steered.policy.actor.modules()):
         if isinstance(getattr(module, "weight", None), torch.nn.Parameter):
@@ -348,6 +350,14 @@ def test_the_next_character_takes_over_where_it_was(told: dict[str, Any]) -> Non
 def test_a_finger_walks(told: dict[str, Any]) -> None:
     before, after = told["touched"]
     assert after["position"][2] - before["position"][2] > 0.6
+
+
+@in_browser
+def test_a_tap_on_the_ground_is_walked_to(told: dict[str, Any]) -> None:
+    _, after = told["touched"]
+    x, _, z = told["reached"]["position"]
+    assert np.hypot(after["position"][0] - told["flag"][0], after["position"][2] - told["flag"][1]) > 0.4
+    assert np.hypot(x - told["flag"][0], z - told["flag"][1]) < 0.4
 
 
 @in_browser

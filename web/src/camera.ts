@@ -97,6 +97,18 @@ export class Camera {
   }
 }
 
+const ray = new Vector3();
+const FARTHEST = 60; // m
+
+/** The point (x, z) of the ground at a place of the picture, each way from −1 to 1; null above the
+ * horizon, and far away. */
+export function groundAt({ lens }: Camera, right: number, up: number): [number, number] | null {
+  ray.set(right, up, 0.5).unproject(lens).sub(lens.position);
+  const share = -lens.position.y / ray.y;
+  if (!(share > 0) || share * ray.length() > FARTHEST) return null;
+  return [lens.position.x + share * ray.x, lens.position.z + share * ray.z];
+}
+
 function clamp(value: number, [low, high]: number[]): number {
   return Math.min(Math.max(value, low), high);
 }

@@ -5,6 +5,8 @@ import type { Controls } from "./steering.ts";
 const DEAD_ZONE = 0.15; // of a game pad's axis
 const PRESSED = 0.3; // of a trigger's travel: from here on it counts as a key
 const REACH = 60; // pixels from the middle of the touch stick to full deflection
+const TAP_MS = 300; // a press that is longer, or moves farther, is no tap
+const TAP_PIXELS = 6;
 const RUN = 1.35; // of that reach: from here on the touch stick asks for the fast pace
 
 const STEERING = new Set("w a s d arrowup arrowleft arrowdown arrowright shift control x q e f".split(" "));
@@ -21,6 +23,8 @@ export interface Listener {
   act(action: Action): void;
   orbit(right: number, up: number): void;
   zoom(notches: number): void;
+  /** A click, or a tap by a finger, at a pixel of the window. */
+  tap(x: number, y: number): void;
 }
 
 /** Collects what is held down; actions, turns and zooms are reported as they happen. */
@@ -30,6 +34,7 @@ export class Input {
   private readonly keys = new Set<string>();
   private readonly pointers = new Map<number, { x: number; y: number }>();
   private stick: { id: number; x: number; y: number; right: number; forward: number } | null = null;
+  private tap: { x: number; y: number; at: number } | null = null;
   private padDown = new Set<Action>();
   private readonly controls: Controls = { right: 0, forward: 0, pace: 1, turn: 0, lock: false };
 
@@ -91,6 +96,7 @@ export class Input {
   private down(event: PointerEvent): void {
     this.canvas.setPointerCapture(event.pointerId);
     const { clientX: x, clientY: y } = event;
+    this.tap = event.isPrimary ? { x, y, at: event.timeStamp } : null;
     if (event.pointerType === "touch" && !this.stick && x < innerWidth / 2) {
       this.stick = { id: event.pointerId, x, y, right: 0, forward: 0 };
       this.knob.hidden = false;
@@ -102,6 +108,7 @@ export class Input {
 
   private move(event: PointerEvent): void {
     const { clientX: x, clientY: y } = event;
+    if (this.tap && Math.hypot(x - this.tap.x, y - this.tap.y) > TAP_PIXELS) this.tap = null;
     if (event.pointerId === this.stick?.id) {
       const length = Math.hypot(x - this.stick.x, y - this.stick.y) / REACH;
       const share = length > RUN ? 1.01 / length : Math.min(1, 1 / length);
@@ -123,6 +130,10 @@ export class Input {
   }
 
   private up(event: PointerEvent): void {
+    const { tap } = this;
+    this.tap = null;
+    if (tap && event.type === "pointerup" && event.timeStamp - tap.at < TAP_MS)
+      this.listener.tap(tap.x, tap.y);
     this.pointers.delete(event.pointerId);
     if (event.pointerId === this.stick?.id) this.drop();
   }

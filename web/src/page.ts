@@ -1,6 +1,6 @@
 // The page: loads the characters, lets the user steer one of them, and draws it.
 
-import { Camera } from "./camera.ts";
+import { Camera, groundAt } from "./camera.ts";
 import { Character } from "./character.ts";
 import { Clock } from "./clock.ts";
 import { type Action, Input } from "./input.ts";
@@ -36,6 +36,7 @@ class Page {
       act: (action) => this.act(action),
       orbit: (right, up) => this.camera.orbit(right, up),
       zoom: (notches) => this.camera.zoom(notches),
+      tap: (x, y) => this.tap(x, y),
     });
     this.player = Player.of(first, runtime);
     this.clock = new Clock(1 / first.model.rate);
@@ -53,7 +54,6 @@ class Page {
       this.input.release();
       this.last = Infinity; // the time while the page was hidden does not count
     });
-    canvas.addEventListener("pointerdown", () => this.act("close"));
     requestAnimationFrame((now) => this.frame(now));
   }
 
@@ -99,6 +99,14 @@ class Page {
     this.told = 0;
   }
 
+  /** A click beside the help closes it; one on the ground sets the flag. */
+  private tap(x: number, y: number): void {
+    if (!find("help").hidden) return this.act("close");
+    const right = (2 * x) / Math.max(this.width, 1) - 1;
+    const up = 1 - (2 * y) / Math.max(this.height, 1);
+    this.player.flag = groundAt(this.camera, right, up) ?? this.player.flag;
+  }
+
   /** Browsers ask for no pictures while the page is hidden, so it pauses by itself. */
   private frame(now: number): void {
     const seconds = Math.min(Math.max((now - this.last) / 1000, 0), 0.25);
@@ -113,7 +121,7 @@ class Page {
     const size = this.size(width, height);
     const { positions } = player.joints;
     camera.follow(positions[0], positions[2], player.crowd.places[2], seconds, size);
-    this.view.draw(player.joints, camera, player.character.facts.soles, player.crowd.wish, player.velocity);
+    this.view.draw(player, camera);
     this.frames++;
     this.firstPicture ||= performance.now();
     if (now - this.told > STATUS_MS) this.tell(now);
@@ -159,6 +167,7 @@ class Page {
       get firstPicture() { return page.firstPicture; },
       get name() { return page.player.character.facts.name; },
       get characters() { return page.players.length; },
+      get flag() { return page.player.flag; },
       get locked() { return page.player.steering.locked; },
       replay: (moments: Parameters<typeof replay>[2]) => replay(page.player, page.runtime, moments),
       time: (characters: number, steps: number) => time(page.player, characters, steps),

@@ -9,6 +9,7 @@ import {
 import type { Camera } from "./camera.ts";
 import type { Character } from "./character.ts";
 import type { Joints } from "./pose.ts";
+import type { Player } from "./player.ts";
 import { quality } from "./quality.ts";
 import * as shaders from "./shaders.ts";
 import { Skin } from "./skin.ts";
@@ -23,8 +24,10 @@ const STILL = 0.08; // m/s: slower velocities have no arrow
 const WISH = [0.9, 0.36, 0.05];
 const ACTUAL = [0.85, 0.92, 1];
 const FACING = [0.55, 0.6, 0.65];
+const FLAG = 0.3; // m: the radius of the ring around the point to go to
 const WEDGED = -1;
-const MARKS = 8;
+const PLAIN = -2;
+const MARKS = 4;
 
 export class View {
   readonly renderer: WebGLRenderer;
@@ -87,8 +90,10 @@ export class View {
     this.renderer.setSize(width, height, false);
   }
 
-  /** Show a character with these joints; its wish (x, z, facing) and its velocity (x, z). */
-  draw(joints: Joints, camera: Camera, soles: number[], wish: ArrayLike<number>, velocity: number[]): void {
+  /** Show a character as its joints are now, its wish, its velocity and its flag. */
+  draw(player: Player, camera: Camera): void {
+    const { joints } = player;
+    const { soles } = player.character.facts;
     const { lens } = camera;
     const { uniforms } = this;
     const x = joints.positions[0];
@@ -106,7 +111,7 @@ export class View {
     }
     this.skin?.place(joints);
     this.bones?.place(joints, this.skeleton || !this.skin);
-    this.mark(x, z, wish, velocity);
+    this.mark(x, z, player);
 
     this.renderer.setRenderTarget(this.shade);
     this.renderer.clear();
@@ -116,8 +121,9 @@ export class View {
     this.renderer.render(this.scene, lens);
   }
 
-  /** A ring whose wedge shows the wished facing, and arrows of the wish and the velocity. */
-  private mark(x: number, z: number, wish: ArrayLike<number>, velocity: number[]): void {
+  /** A ring whose wedge shows the wished facing, arrows of the wish and the velocity, and a ring
+   * around the flag. */
+  private mark(x: number, z: number, { crowd: { wish }, velocity, flag }: Player): void {
     const place = this.marks.getAttribute("mark") as InstancedBufferAttribute;
     const paint = this.marks.getAttribute("paint") as InstancedBufferAttribute;
     place.setXYZW(0, x, z, wish[2], RING);
@@ -133,6 +139,10 @@ export class View {
     };
     arrow(wish[0], wish[1], WISH, 0.03);
     arrow(velocity[0], velocity[1], ACTUAL, 0.014);
+    if (flag) {
+      place.setXYZW(count, flag[0], flag[1], 0, FLAG);
+      paint.setXYZW(count++, WISH[0], WISH[1], WISH[2], PLAIN);
+    }
     this.marks.instanceCount = count;
     place.needsUpdate = paint.needsUpdate = true;
   }

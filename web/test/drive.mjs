@@ -75,6 +75,11 @@ async function touch() {
   const after = await hold(page, "", 30);
   await picture(page, "upright");
   await send("touchEnd", []);
+  await page.touchscreen.tap(300, 480);
+  told.flag = await page.evaluate(() => motionVae.flag);
+  await picture(page, "flag");
+  await page.waitForFunction(() => !motionVae.flag, null, { timeout: 30000 });
+  told.reached = await hold(page, "", 15);
   await page.setViewportSize({ width: 700, height: 330 });
   await page.tap("button[data-act=help]");
   await hold(page, "", 4);
