@@ -84,6 +84,7 @@ export class Input {
     const action = ACTIONS[key];
     const button = event.target instanceof HTMLButtonElement && (key === " " || key === "enter");
     if (button) return; // it presses the button
+    if (event.ctrlKey && "qefx".includes(key)) return; // the browser's own, as Ctrl+F
     if (STEERING.has(key)) {
       this.keys.add(key);
       event.preventDefault();
