@@ -1,6 +1,6 @@
-"""Write a character for other programs: ``python -m controller export glb|onnx|c``.
+"""Write a character for other programs: ``python -m controller export glb|onnx|c|web``.
 
-See docs/own-body.md and docs/engine.md.
+See docs/own-body.md, docs/engine.md and docs/web.md.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import tyro
 
 from controller.export.engine import C, Onnx
 from controller.export.glb import Glb
+from controller.export.web import Web
 
-SUBCOMMANDS: dict[str, Any] = {"glb": Glb, "onnx": Onnx, "c": C}
+SUBCOMMANDS: dict[str, Any] = {"glb": Glb, "onnx": Onnx, "c": C, "web": Web}
 """What ``export`` can write, by the word on the command line: dataclasses of options that can
 ``run``."""
 

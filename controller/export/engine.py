@@ -77,7 +77,7 @@ class C:
         files.make_folder(self.out)
         for name in ("motion_vae.h", "motion_vae.c"):
             files.write(self.out / name, (native.FOLDER / name).read_bytes())
-        path = self.out / f"{_file_name(steered.info.name)}.mvae"
+        path = self.out / f"{file_name(steered.info.name)}.mvae"
         files.write(path, weights)
         print(f"{path}: {len(weights) / 1e6:.1f} MB; {self.out / 'motion_vae.c'}, with its .h")
         print(_notice(steered))
@@ -97,7 +97,7 @@ class C:
             print(fidelity.times(steered, self.precision, step))
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """A character's name as that of a file: lower case, other signs than letters as dashes."""
     signs = "".join(sign if sign.isalnum() else "-" for sign in name.lower())
     return signs.strip("-") or "character"
