@@ -33,6 +33,7 @@ function constants(): Record<string, string> {
     PLAIN: "(-2.0)",
     SOFT: "(-3.0)",
     CLOCK: "(-4.0)",
+    TEXTURED: "0", // the page has no bodies of other programs
   };
 }
 
