@@ -199,6 +199,7 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
     screen.camera.distance = options.distance
     screen.camera.elevation = math.radians(options.elevation)
     screen.camera.aim_at(player.hips_height)
+    screen.camera.ground = player.now.ground
     screen.camera.jump(player.root.numpy())
     return screen
 

@@ -15,7 +15,7 @@ NEAR = 0.02
 """m to each side over which the ground's slope is measured."""
 UPHILL = 2.0
 """How much a wish is slowed uphill, by default: see :meth:`Ground.pace`."""
-DOWNHILL = 0.5
+DOWNHILL = 0.8
 """The share of it that counts downhill."""
 AHEAD = 0.5
 """m to each side over which a pace sees the slope: it is that of stairs, not of their steps."""
@@ -88,7 +88,7 @@ class Ground:
     def pace(self, x: float, z: float, way: np.ndarray) -> float:
         """The share that is left of a speed at a point, the ``way`` (2,) being where to.
 
-        It is 1 / (1 + uphill · s) for ground that rises by s for each metre, and as for half of s
+        It is 1 / (1 + uphill · s) for ground that rises by s for each metre, and as for 0.8 of s
         where it falls.
         """
         length = math.hypot(*way)

@@ -63,9 +63,11 @@ BAD = 0.01  # m: what is wrong with a place before another one is looked for
 REACH = 0.45  # m around the hips that count for their height
 FINEST = 4
 POINTS = 8  # on the way of a foot that swings
+LEAD = 0.7  # the share of the way that is left by which a foot goes ahead
+FALL = 0.15  # if it goes down by so many metres
 QUICKEST = 4.0  # m/s by which ground may lift a foot
-AT_ONCE = 2.5  # steps in which a foot that stands gets where it belongs
-LIMBER = 1.3  # how much faster than captured ones knees may be
+AT_ONCE = 2.0  # steps in which a foot that stands gets where it belongs
+LIMBER = 1.4  # how much faster than captured ones knees may be
 
 
 @compiled
@@ -236,7 +238,7 @@ def _foot(
     else:
         s[SWING] += seconds
         share = min(s[SWING] / max(s[LASTS], 0.1), 1.0)
-        left = max(s[LASTS] - s[SWING], left)
+        left = max(s[LASTS] - s[SWING] - seconds, left)
         goal_x = body[ROOT] + body[GO_X] * left + s[LAND_AHEAD] * ux + s[LAND_ASIDE] * uz
         goal_z = body[ROOT + 2] + body[GO_Z] * left + s[LAND_AHEAD] * uz - s[LAND_ASIDE] * ux
         seen = share * share
@@ -245,8 +247,15 @@ def _foot(
         by = _better(heights, table, x, z, ux, uz, long, tip, size)
         s[WANT_X] = by * ux
         s[WANT_Z] = by * uz
-    _towards(s, MOVE_X, s[WANT_X], seconds, left)
-    _towards(s, MOVE_Z, s[WANT_Z], seconds, left)
+    lead_x = s[WANT_X]
+    lead_z = s[WANT_Z]
+    if not down:  # downwards, a foot goes ahead first
+        fall = s[RISE] - _height(heights, table, x + s[WANT_X], z + s[WANT_Z])
+        share = LEAD * min(max(fall / (FALL * size), 0.0), 1.0) * min(s[SWING] / s[LASTS], 1.0)
+        lead_x += share * (x - toe[0])
+        lead_z += share * (z - toe[2])
+    _towards(s, MOVE_X, lead_x, seconds, left if down else max(0.5 * left, AT_ONCE * seconds))
+    _towards(s, MOVE_Z, lead_z, seconds, left if down else max(0.5 * left, AT_ONCE * seconds))
 
     at_x = toe[0] + s[MOVE_X]
     at_z = toe[2] + s[MOVE_Z]
@@ -269,19 +278,20 @@ def _foot(
         # Over whatever is on the way: as a string would be pulled tight.
         need = -QUICKEST
         bare = max(min(clear, heel_clear), 0.0)
+        margin = MARGIN * size * (1 - min(s[SWING] / s[LASTS], 1.0) ** 2)
+        tilt = s[TILT_X] * ux + s[TILT_Z] * uz
         for k in range(1, POINTS + 1):
             share = k / POINTS
             px = at_x + share * (x - at_x)
             pz = at_z + share * (z - at_z)
             top = max(
                 _height(heights, table, px, pz),
-                _height(heights, table, px + tip * ux, pz + tip * uz),
+                _height(heights, table, px + tip * ux, pz + tip * uz) - tilt * tip,
+                _height(heights, table, px - long * ux, pz - long * uz) + tilt * long,
             )
-            heel = _height(heights, table, px - long * ux, pz - long * uz)
-            top = max(top, heel)
-            if k == POINTS:
-                top = target - MARGIN * size
-            over = top + MARGIN * size - (1 - share) * bare
+            over = target
+            if k < POINTS:
+                over = top + margin - (1 - share) * bare
             need = max(need, (over - s[RISE]) / max(share * left, seconds))
         if need > s[RISE + 1]:
             s[RISE] += (min(need, QUICKEST) - s[RISE + 1]) * seconds
