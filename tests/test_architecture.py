@@ -28,9 +28,7 @@ LAYERS = (
 )
 """Packages of controller/ from the ground up: one may import those of the layers before it.
 Within a layer they do not import each other."""
-VIEWER_SEES = tuple(
-    f"controller.{name}" for name in ("core", "motion", "body", "ground", "viewer")
-)
+VIEWER_SEES = tuple(f"controller.{name}" for name in ("core", "motion", "body", "ground", "viewer"))
 ENVS_ONLY = ("gymnasium", "stable_baselines3")
 LOOSE = {"__init__", "__main__"}
 """The only modules that lie directly in controller/."""

@@ -63,7 +63,7 @@ def stairs(seed: int) -> Ground:
     def walk(metres: float) -> None:
         heights.extend([level * STEP] * round(metres / cell))
 
-    walk(1.6)
+    walk(3.2)
     for _ in range(3):
         steps = int(random.integers(6, 13))
         for direction in (1, -1):
@@ -71,7 +71,6 @@ def stairs(seed: int) -> Ground:
                 level += direction
                 walk(TREAD)
             walk(random.uniform(1.2, 2.4))
-    walk(1.6)
     return Ground("stairs", np.array(heights)[None], (4.0, cell), (0.0, -1.6))
 
 

@@ -19,7 +19,6 @@ from controller.motion import leg_kernels
 from controller.motion.leg_kernels import (
     _along,
     _between,
-    _from_quaternion,
     _length,
     _lift_tip,
     _minus,
@@ -28,7 +27,6 @@ from controller.motion.leg_kernels import (
     _reachable,
     _three,
     _times,
-    _unit,
     decayed,
     in_contact,
     two_bone,

@@ -34,9 +34,7 @@ LOOKS = np.array(
 """(3, 8): stone, pole and pennant, as rows of :attr:`controller.viewer.gl.body.Body.looks`."""
 
 
-def place(
-    point: np.ndarray | None, eye: np.ndarray, ground: Ground | None = None
-) -> np.ndarray:
+def place(point: np.ndarray | None, eye: np.ndarray, ground: Ground | None = None) -> np.ndarray:
     """The transforms part → world of the flag's three parts, (3, 3, 4); (0, 3, 4) without a flag.
 
     ``point`` (2,) is the flag's place as (x, z), ``eye`` (3,) the camera's, in metres.

@@ -132,7 +132,8 @@ class Renderer:
 
         self._canvas.bind()
         GL.glClear(GL.GL_DEPTH_BUFFER_BIT)
-        GL.glEnable(GL.GL_CLIP_DISTANCE0)
+        if self._terrain is None:
+            GL.glEnable(GL.GL_CLIP_DISTANCE0)  # below the ground
         self.look.programs.shaded.use()
         self.look.character.draw()
         self.look.programs.unshaded.use()
