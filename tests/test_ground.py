@@ -15,15 +15,16 @@ from PIL import Image
 from torch import Tensor
 
 from controller.core.errors import ConfigError, DataError
+from controller.evaluation.ground import Options, figures
 from controller.games.drawn import Drawn
 from controller.ground import kinds
 from controller.ground.ground import FLAT, Ground
 from controller.ground.standing import Standing
-from controller.motion.contacts import bend
-from controller.motion.foot_lock import FootLock
 from controller.motion.skeleton import forward_kinematics
 
 SLOPE = 0.25
+CAPTURED_KNEE = 7.50
+"""rad/s: 99.9 % of the knee speeds of the shipped character's captured motion."""
 
 
 def plane() -> Ground:
@@ -38,25 +39,9 @@ def plane() -> Ground:
 
 @cache
 def walk() -> tuple[Tensor, Tensor]:
-    """A walk with feet that are held: root (T, 3) and rotations (T, J, 3, 3) in the world."""
-    clip = synthetic.walk(seconds=4.0).resampled(30.0)
-    lock = FootLock(synthetic.layout(), synthetic.data().poses)
-    both = zip(clip.positions, clip.global_rotations(), strict=True)
-    frames = [lock(root[None], rotations[None]) for root, rotations in both]
-    root, rotations = (torch.cat(parts) for parts in zip(*frames, strict=True))
-    return root, rotations
-
-
-def stand(ground: Ground) -> tuple[Standing, Tensor, Tensor, np.ndarray]:
-    """The walk on a ground: root, rotations, and which toes stand."""
-    standing = Standing(synthetic.layout(), synthetic.data().poses)
-    frames = []
-    down = []
-    for root, rotations in zip(*walk(), strict=True):
-        frames.append(standing(root[None], rotations[None], ground))
-        down.append(standing.down[0].copy())
-    root, rotations = (torch.cat(parts) for parts in zip(*frames, strict=True))
-    return standing, root, rotations, np.array(down)
+    """A walk: root (T, 3) and rotations (T, J, 3, 3) in the world."""
+    clip = synthetic.walk(seconds=2.0).resampled(30.0)
+    return clip.positions, clip.global_rotations()
 
 
 # -- heights ---------------------------------------------------------------------------------------
@@ -164,24 +149,21 @@ def test_the_compiled_height_is_that_of_the_ground() -> None:
 
 
 @pytest.mark.parametrize("name", ["slopes", "stairs"])
+@torch.inference_mode()
 def test_toes_that_stand_are_on_the_ground_and_no_knee_pops(name: str) -> None:
-    from controller.ground import standing_kernels
+    found = figures(Options(runs=1, seconds=8.0), kinds.named(name, 1))
+    assert found["toe_sink_cm"] < 1 and found["toe_float_cm"] < 2
+    assert found["knee_rad_s_max"] < 1.3 * CAPTURED_KNEE
+    assert found["toe_slip_cm_s_p50"] < 0.3 and found["speed_m_s"] > 0.3
 
-    ground = kinds.named(name, 1)
-    standing, root, rotations, down = stand(ground)
-    joints = forward_kinematics(synthetic.layout().skeleton, root, rotations)
-    product = rotations @ rotations.transpose(-1, -2)
-    torch.testing.assert_close(product, torch.eye(3).expand_as(product), atol=1e-5, rtol=0)
-    assert down.any()
-    for number, leg in enumerate(standing.legs):
-        toe = joints[:, leg.joints[3]].double().numpy()
-        speed = np.r_[9.0, 30 * np.linalg.norm(np.diff(toe, axis=0), axis=1)]
-        above = toe[:, 1] - ground.height(toe[:, 0], toe[:, 2]) - leg.standing[0]
-        held = above[down[:, number] & (speed < 0.2)]
-        assert len(held) > 5 and held.min() > -0.01 and held.max() < 0.02
-        angle = bend(*(joints[:, joint] for joint in leg.joints[:3]))
-        limit = standing_kernels.LIMBER * leg.fastest
-        assert float(angle.diff().abs().max()) * 30 < limit + 1e-2
+
+def test_what_stands_is_made_of_rotations() -> None:
+    standing = Standing(synthetic.layout(), synthetic.data().poses)
+    for root, rotations in zip(*walk(), strict=True):
+        moved, turned = standing(root[None], rotations[None], kinds.named("rocks", 1))
+        product = turned @ turned.transpose(-1, -2)
+        torch.testing.assert_close(product, torch.eye(3).expand_as(product), atol=1e-5, rtol=0)
+        assert torch.equal(moved[:, [0, 2]], root[None, [0, 2]])
 
 
 def test_each_of_a_crowd_is_as_alone_and_one_goes_on() -> None:
