@@ -44,6 +44,8 @@ FOG = 0.0042
 """1/m²: the density of the fog; at distance d, 2^(−FOG·d²) of the light is left."""
 CLEAR = 8.0
 """m from the camera to the point that it looks at: beyond this, the fog gets thinner."""
+DEEP = 1e4
+"""m below height 0 at which bodies are cut, where the ground is not flat."""
 WIDEST = 1.5
 """m from a character's hips to its farthest visible part."""
 FINE = 12
@@ -132,8 +134,7 @@ class Renderer:
 
         self._canvas.bind()
         GL.glClear(GL.GL_DEPTH_BUFFER_BIT)
-        if self._terrain is None:
-            GL.glEnable(GL.GL_CLIP_DISTANCE0)  # below the ground
+        GL.glEnable(GL.GL_CLIP_DISTANCE0)
         self.look.programs.shaded.use()
         self.look.character.draw()
         self.look.programs.unshaded.use()
@@ -246,6 +247,7 @@ class Renderer:
         frame["camera"] = matrix.T  # OpenGL stores matrices by columns
         frame["rays"] = np.linalg.inv(matrix).T
         level = 0.0
+        frame["shaded"][0, 3] = 0.0 if self._terrain is None else DEEP
         if self._terrain is not None:
             self._terrain.look_at(camera.aim)
             level = float(self._terrain.ground.height(positions[0, 0], positions[0, 2]))
