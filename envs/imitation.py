@@ -74,8 +74,10 @@ class ImitationConfig:
     """Share of the episodes with drawn goals that begin in captured poses, with what a joystick
     must have asked for there as their goal. Who already walks backward learns that this pays; from
     other poses it is hardly ever found."""
+    noisy: float = 0.5
+    """Share of the followers whose latents have the noise of what the policy cannot know."""
     sway: SwayConfig = field(default_factory=SwayConfig)
-    """Slow noise on the latents, of followers and on drawn goals, which the policy keeps."""
+    """Slow noise on the latents of all who are to stand, which the policy keeps."""
     near: float = 0.5
     """Characters that are farther than this from the captured pose, in mean square deviations, have
     lost their clip and begin again."""
@@ -83,7 +85,7 @@ class ImitationConfig:
     """Scale of the penalty on large latents, in place of 1, for drawn goals."""
 
     def __post_init__(self) -> None:
-        for name in ("alone", "balance", "captured", "correction", "seated"):
+        for name in ("alone", "balance", "captured", "correction", "noisy", "seated"):
             value = getattr(self, name)
             require(0 <= value <= 1, f"imitation.{name}", value, "a share from 0 to 1")
         require(0 < self.share < 1, "imitation.share", self.share, "above 0 and below 1")
@@ -252,6 +254,7 @@ class Imitation:
         self.episodes = episodes
         self.generator = generator
         self.sway = Sway(self.config.sway, generator)
+        self.spread = torch.ones(self.character.latent, device=commands.starts.device)
         self.memory = Memory(self.config.memory)
         self.count = count
         chase = self._begin()
@@ -264,6 +267,12 @@ class Imitation:
         ahead = self.commands.draw_ahead(self.count, self.generator)
         return Chase(rows, ahead, torch.zeros_like(rows))
 
+    @property
+    def wish(self) -> slice:
+        """The columns of an observation that have the desired velocity."""
+        size = self.character.layout.size
+        return slice(size, size + 2)
+
     @torch.no_grad()
     def practise(self, network: nn.Module, frames: int) -> None:
         """Let all characters act for some ``frames``, and remember what the encoder says about
@@ -271,7 +280,8 @@ class Imitation:
         for _ in range(frames):
             observation = self.observe(self.state, self.chase.rows, self.chase.ahead)
             self.memory.add(observation, self.commands.targets(self.state.pose, self.chase.rows))
-            self.advance(network(observation))
+            wish = observation[:, self.wish]
+            self.advance(self.sway(network(observation), wish))
 
     def loss(self, network: nn.Module) -> Tensor:
         """The mean square difference between the policy's latents and the encoder's, in steps that
@@ -279,7 +289,10 @@ class Imitation:
         known = round(self.config.rows * (1 - self.config.captured))
         own, captured = self.memory.draw(known, self.generator), self.captured()
         observation, target = (torch.cat(pair) for pair in zip(own, captured, strict=True))
-        return (network(observation) - target).square().mean()
+        error = network(observation) - target
+        with torch.no_grad():
+            self.spread.lerp_(error.square().mean(dim=0).sqrt(), 0.01)
+        return error.square().mean()
 
     @torch.no_grad()
     def seat(self, who: Tensor) -> None:
@@ -326,7 +339,10 @@ class Imitation:
     def advance(self, latent: Tensor) -> None:
         """One step of all characters. Those at an end, and those that are lost, begin anew."""
         config = self.config
-        latent = self.sway(latent).clamp(-TARGET_LIMIT, TARGET_LIMIT)
+        noise = torch.randn(latent.shape, generator=self.generator, device=latent.device)
+        noisy = torch.arange(self.count, device=latent.device) < config.noisy * self.count
+        latent = latent + noise * self.spread * noisy[:, None]
+        latent = latent.clamp(-TARGET_LIMIT, TARGET_LIMIT)
         self.state = self.character.step(self.state, latent)
         chase = self.chase
         chase = Chase(chase.rows + 1, chase.ahead, chase.frames + 1)

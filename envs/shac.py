@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from controller.control.actors import Actor, Network
 from controller.control.navigator import Navigator
 from controller.control.policy import Policy
-from controller.control.sway import Sway, SwayConfig
+from controller.control.sway import Sway
 from controller.core import batch
 from controller.core.errors import require
 from controller.core.optimizer_state import load_optimizer, optimizer_tensors
@@ -125,11 +125,10 @@ class ShacTrainer:
         workers: Workers | None = None,
         walker: Policy | None = None,
         imitation: Imitation | None = None,
-        sway: SwayConfig | None = None,
     ) -> None:
         """``walker``: a joystick policy that the actor is to steer; ``imitation``: characters that
-        follow clips, beside those of ``episodes``; ``sway``: noise that all of them have at all
-        times. With ``workers`` each process has its own of these."""
+        follow clips, beside those of ``episodes``. With ``workers`` each process has its own of
+        both."""
         # All workers begin with the same weights and share their gradients, so weights stay equal.
         torch.manual_seed(seed)
         self.workers = workers or Workers()
@@ -139,7 +138,9 @@ class ShacTrainer:
         self.critic_only = 0
         self.episodes = episodes
         self.imitation = imitation
-        self.sway = None if sway is None else Sway(sway, episodes.generator)
+        self.sway = None
+        if imitation is not None:
+            self.sway = Sway(imitation.config.sway, episodes.generator)
         self.config = config
         simulation = episodes.simulation
         allowed = "ppo, since this motion VAE's actions are codes, whose choice has no gradient"
@@ -251,8 +252,8 @@ class ShacTrainer:
             latent = self.network(observation)
             random = torch.randn(latent.shape, generator=episodes.generator, device=episodes.device)
             latent = latent + noise * random
-            if self.sway is not None:
-                latent = self.sway(latent)
+            if self.sway is not None and self.imitation is not None:
+                latent = self.sway(latent, observation[:, self.imitation.wish])
             move, terminated, truncated = episodes.move(latent)
             following = simulation.observe(episodes.state, episodes.goal)
             ended = terminated | truncated
@@ -373,6 +374,8 @@ class ShacTrainer:
         tensors |= optimizer_tensors("actor_optimizer", self.actor_optimizer)
         tensors |= optimizer_tensors("critic_optimizer", self.critic_optimizer)
         tensors["critic_only"] = torch.tensor(self.critic_only)
+        if self.imitation is not None:
+            tensors["spread"] = self.imitation.spread
         return tensors
 
     def load(self, tensors: dict[str, Tensor], frames: int) -> None:
@@ -389,3 +392,5 @@ class ShacTrainer:
         load_optimizer("actor_optimizer", self.actor_optimizer, tensors)
         load_optimizer("critic_optimizer", self.critic_optimizer, tensors)
         self.critic_only = int(tensors["critic_only"])
+        if self.imitation is not None:
+            self.imitation.spread = tensors["spread"].to(self.imitation.spread)

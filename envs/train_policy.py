@@ -180,7 +180,6 @@ class PolicyTraining:
             self.workers,
             walker,
             self.make_imitation(),
-            None if config.data is None else config.imitation.sway,
         )
 
     def make_imitation(self) -> Imitation | None:

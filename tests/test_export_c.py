@@ -130,6 +130,10 @@ def test_a_policy_that_sways_has_noise_of_that_size_and_slowness(library: Any) -
     assert np.abs(runtime.arrays["pose"][0] - runtime.arrays["pose"][1]).max() > 0.01
     assert np.abs(runtime.arrays["pose"] - other.arrays["pose"]).max() > 0.01
 
+    for _ in range(100):  # who walks does not sway
+        assert runtime.step(np.full((2, 2), 0.5), np.zeros(2)) == 0
+    assert np.abs(runtime.arrays["noise"]).max() < 1e-3
+
     still = Runtime(library, blob.write(untrained()))
     assert still.step(np.zeros((1, 2)), np.zeros(1)) == 0 and not still.arrays["noise"].any()
 

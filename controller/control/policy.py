@@ -58,6 +58,7 @@ class Policy:
         self.header = header
         self._width: int = actor.sizes["observation"]
         self.sway = Sway(SwayConfig(**header["sway"])) if "sway" in header else None
+        self._wish = self._width - TASKS[header["task"]].goal_size if "sway" in header else 0
 
     @property
     def task(self) -> str:
@@ -72,7 +73,9 @@ class Policy:
         """Latents for observations; ActionError if these have the wrong width or dtype, or are not
         finite."""
         latent = self._choose(observation)
-        return latent if self.sway is None else self.sway(latent)
+        if self.sway is None:
+            return latent
+        return self.sway(latent, observation[:, self._wish : self._wish + 2])
 
     def _choose(self, observation: Tensor) -> Tensor:
         if self.actor.has_kernels and solo.fits(observation):
@@ -118,7 +121,8 @@ class Policy:
             return self
         device = simulation.character.reset_poses.device
         actor = self.actor.widened(simulation.observation_size).to(device)
-        return Policy(actor, self.header | {"actor": actor.sizes})
+        task = simulation.task.name
+        return Policy(actor, self.header | {"actor": actor.sizes, "task": task})
 
     @classmethod
     def load_at_task(

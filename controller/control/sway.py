@@ -1,4 +1,4 @@
-"""Slow noise on latents: nobody stands like a statue or makes two equal strides."""
+"""Slow noise on the latents of characters that stand: nobody stands like a statue."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from torch import Tensor
 
 from controller.core.errors import require
 
+STANDING = 0.1
+"""m/s: a slower desired velocity means to stand. Captured commands to stand are not exactly 0."""
+
 
 @dataclass(frozen=True)
 class SwayConfig:
@@ -19,7 +22,7 @@ class SwayConfig:
     the mean is still there after 12 frames. White noise would shake.
     """
 
-    deviation: float = 0.35
+    deviation: float = 0.45
     """Standard deviation; 0 means none."""
     frames: float = 10.0
     """Frames after which noise has fallen to 1/e of what it was."""
@@ -30,7 +33,8 @@ class SwayConfig:
 
 
 class Sway:
-    """The noise of a batch of characters, which goes on from call to call."""
+    """The noise of a batch of characters, which goes on from call to call. It grows while one
+    stands, and dies away while it walks."""
 
     def __init__(self, config: SwayConfig, generator: torch.Generator | None = None) -> None:
         self.config = config
@@ -39,13 +43,12 @@ class Sway:
         self.fresh = config.deviation * math.sqrt(1 - self.kept**2)
         self.noise = torch.zeros(0, 0)
 
-    def __call__(self, latent: Tensor) -> Tensor:
-        """Latents (B, latent) with the noise of the next frame. It begins anew when the size of the
-        batch changes, at its full deviation."""
+    def __call__(self, latent: Tensor, wish: Tensor) -> Tensor:
+        """Latents (B, latent) with the noise of the next frame, for desired velocities ``wish``
+        (B, 2) in m/s. It begins anew when the size of the batch changes."""
         random = torch.randn(latent.shape, generator=self.generator, device=self.generator.device)
-        random = random.to(latent.device)
-        if self.noise.shape == latent.shape:
-            self.noise = self.kept * self.noise + self.fresh * random
-        else:
-            self.noise = self.config.deviation * random
+        if self.noise.shape != latent.shape:
+            self.noise = torch.zeros_like(latent)
+        standing = wish.detach().square().sum(dim=-1, keepdim=True) < STANDING**2
+        self.noise = self.kept * self.noise + self.fresh * random.to(latent.device) * standing
         return latent + self.noise

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from controller.control.sway import STANDING
 from controller.export.onnx_builder import Builder, Precision
 from controller.export.steered import Layer, SteeredCharacter
 from controller.tasks.simulation import LATENT_LIMIT
@@ -108,7 +109,10 @@ class Graph:
         kept, fresh = self.steered.sway
         if fresh:
             faded = b.multiply("noise", b.constant(kept))
-            added = b.multiply("random", b.constant(fresh))
+            wish = b.columns(observation, self.layout.size, self.layout.size + 2)
+            slow = b.node("Less", b.length(wish), b.constant(STANDING))
+            standing = b.node("Cast", slow, to=1)  # 1 is float32
+            added = b.multiply(b.multiply("random", b.constant(fresh)), standing)
             latent = b.add(latent, b.node("Add", faded, added, name="next_noise"))
         return b.node("Clip", latent, b.constant(-LATENT_LIMIT), b.constant(LATENT_LIMIT))
 

@@ -16,6 +16,13 @@ from controller.motion.metrics import contact_weight, quantiles
 
 SPEED_STEP = 0.5
 """m/s between speeds for which is known what captured feet do."""
+FAST_WALK = 1.5
+"""m/s: up to here people walk; faster, some walk and some run."""
+USUAL = 0.75
+"""Share of captured steps that cost nothing up to a fast walk."""
+NEARLY_ALL = 0.95
+"""The share of faster steps: with fewer, the flights of running cost what they gain, and a policy
+that is asked to run walks as fast as it can."""
 FEWEST_STEPS = 50
 """Fewer captured steps than this say nothing about a speed; those of the next slower one count."""
 RANGE = 4.0
@@ -61,7 +68,8 @@ class Allowed(NamedTuple):
 
 
 class Allowance:
-    """What feet may do at no cost at a root speed: what they do in three captured steps of four.
+    """What feet may do at no cost at a root speed: what they do in three captured steps of four,
+    or at speeds of running in nearly all.
 
     Who runs has both feet in the air, and who walks may not. With more allowed, a policy lives on
     what is: at the captured 95 % of gliding it moved backward at just that speed, on both feet, and
@@ -80,8 +88,9 @@ class Allowance:
                     rows.append(rows[-1])
                     continue
                 near = every
-            low, high = quantiles(lower[near], (0.05, 0.75))
-            usual = (quantiles(values[near], (0.75,))[0] for values in (glide, skate))
+            share = USUAL if knot * SPEED_STEP <= FAST_WALK else NEARLY_ALL
+            low, high = quantiles(lower[near], (0.05, share))
+            usual = (quantiles(values[near], (share,))[0] for values in (glide, skate))
             rows.append([*usual, high, low])
         self.table = torch.tensor(rows, device=speed.device)
 

@@ -12,6 +12,8 @@ from torch import Tensor
 from controller.model.fast import solo
 from controller.motion import geometry
 
+QUICK = 2.0
+"""m/s: about the fastest walk."""
 STANDING_SPEED = 0.01
 """m/s: a slower desired velocity means to stand."""
 
@@ -60,11 +62,13 @@ def velocity_reward(velocity: Tensor, wish: Tensor, tolerance: Tolerance = EXACT
 
     To stand must be exact to the millimetre, or a standing character creeps: for v* = 0 the reward
     is 0.3·exp(−2·‖v‖) + 0.15·exp(−40·‖v‖) + 0.1·exp(−200·‖v‖). The hips of a walking character sway
-    by ±0.1 m/s, which a ``tolerance`` allows.
+    by ±0.1 m/s, which a ``tolerance`` allows. Where ‖v*‖ is above :data:`QUICK`, errors count in
+    proportion to it: who walks and is to run must see from there which way is better.
     """
     standing = wish.square().sum(dim=-1) < STANDING_SPEED**2
     allowed = torch.where(standing, tolerance.standing, tolerance.walking)
     error = rounded((velocity - wish).square().sum(dim=-1), allowed)
+    error = error / (wish.square().sum(dim=-1) / QUICK**2).clamp(min=1).sqrt()
     sharp, sharper = (torch.where(standing, -rate, -2.0) for rate in (40.0, 200.0))
     broad = 0.3 * torch.exp(-2 * error)
     return broad + 0.15 * torch.exp(sharp * error) + 0.1 * torch.exp(sharper * error)

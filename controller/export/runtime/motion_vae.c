@@ -335,32 +335,32 @@ static float wrapped(float angle) { return angle - 2 * PI * floorf((angle + PI) 
 static void see(const mvae_model *model, const mvae_wish *wish, float yaw, float *seen)
 {
     float x = wish->velocity[0], z = wish->velocity[1];
-    float cosine = cosf(wish->facing), sine = sinf(wish->facing);
-    float ahead = sine * x + cosine * z;
+    float cosine = cosf(wish->facing), sine = sinf(wish->facing), ahead = sine * x + cosine * z;
     float along = ahead / model->fastest[ahead < 0 ? 2 : 0];
     float across = (cosine * x - sine * z) / model->fastest[1];
     float share = sqrtf(along * along + across * across);
     float slowing = share > 1 ? 1 / share : 1;
-    cosine = cosf(yaw);
-    sine = sinf(yaw);
+    cosine = cosf(yaw), sine = sinf(yaw);
     seen[0] = slowing * (sine * x + cosine * z);
     seen[1] = slowing * (cosine * x - sine * z);
     seen[2] = cosf(wish->facing - yaw);
     seen[3] = sinf(wish->facing - yaw);
 }
 
-/* Slow noise on the latents, if the policy was trained with it: nobody stands like a statue. */
-static void sway(mvae_crowd *crowd)
+/* Slow noise on the latents of who is to stand, if the policy was trained with it. */
+static void sway(mvae_crowd *crowd, const mvae_wish *wishes)
 {
     const float *fade = crowd->model->sway;
     size_t count = nth(crowd->characters, crowd->model->latent);
     for (size_t i = 0; fade[1] > 0 && i < count; i++) {
+        const float *wish = wishes[i / (size_t)crowd->model->latent].velocity;
         float normal = -6; /* nearly, as the sum of twelve numbers between 0 and 1 */
         for (int k = 0; k < 12; k++) {
             crowd->random = crowd->random * 1664525u + 1013904223u;
             normal += (float)(crowd->random >> 8) / 16777216;
         }
-        crowd->noise[i] = fade[0] * crowd->noise[i] + fade[1] * normal;
+        float fresh = wish[0] * wish[0] + wish[1] * wish[1] < 0.01f ? fade[1] : 0; /* 0.1 m/s */
+        crowd->noise[i] = fade[0] * crowd->noise[i] + fresh * normal;
     }
 }
 
@@ -541,7 +541,7 @@ mvae_status mvae_step(mvae_crowd *crowd, const mvae_wish *wishes)
     for (int i = 0; i < crowd->characters; i++)
         if (!finite3(wishes[i].velocity[0], wishes[i].velocity[1], wishes[i].facing))
             return MVAE_WISH;
-    sway(crowd);
+    sway(crowd, wishes);
     for (int start = 0; start < crowd->characters; start += BLOCK) {
         block of = arrays(crowd, start);
         act(&of, crowd, wishes);
