@@ -27,6 +27,9 @@ from controller.games.player import Player
 from controller.games.pointing import Pointing
 from controller.games.recording import Recording
 from controller.games.settings import MOST, Settings
+from controller.ground import field_files
+from controller.ground.ground import UPHILL
+from controller.ground.kinds import named
 from controller.viewer.gl import quality
 from controller.viewer.input.clicks import ClickScript
 from controller.viewer.input.keys import STEERING_KEYS, KeyScript
@@ -74,6 +77,16 @@ class Options:
     foot_lock: bool = True
     """Feet that stand stay where they are, in the picture and in recordings; the key I changes it.
     Without, both show what was simulated."""
+    ground: str = "flat"
+    """What characters are drawn on: flat, hills, slopes, stairs, rocks, or a height field (.png or
+    .tif in grey, .npz). The key G goes through them."""
+    ground_size: float = field_files.SIZE
+    """Metres of the longer side of a picture that is a height field."""
+    ground_rise: float = field_files.RISE
+    """Metres between black and white in such a picture."""
+    uphill: float = UPHILL
+    """How much the joystick is slowed on a slope: to 1 / (1 + UPHILL · slope); half as much
+    downhill. 0: not at all."""
     record: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """File to record to: .glb (with the body), .bvh (centimetres), .npz, .png (the last frame),
     .gif or .mp4. For several files, separate them with commas or repeat the option."""
@@ -138,6 +151,9 @@ class Options:
             self.roles is None or self.body is not None, "--roles", str(self.roles), "with --body"
         )
         GAMES.find(self.task)
+        require(1 <= self.ground_size <= 10_000, "--ground-size", self.ground_size, "1 to 10000 m")
+        require(0 <= self.ground_rise <= 1000, "--ground-rise", self.ground_rise, "0 to 1000 m")
+        require(0 <= self.uphill <= 20, "--uphill", self.uphill, "0 to 20")
 
     @cached_property
     def key_script(self) -> KeyScript:
@@ -157,7 +173,9 @@ class Options:
     @property
     def settings(self) -> Settings:
         """Settings of the games."""
-        return Settings(self.characters, self.monte_carlo, self.foot_lock)
+        size, rise = self.ground_size, self.ground_rise
+        ground = named(self.ground, self.seed, size=size, rise=rise, uphill=self.uphill)
+        return Settings(self.characters, self.monte_carlo, self.foot_lock, ground)
 
     @cached_property
     def files(self) -> list[Path]:
@@ -189,6 +207,7 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
     screen.camera.distance = options.distance
     screen.camera.elevation = math.radians(options.elevation)
     screen.camera.aim_at(player.hips_height)
+    screen.camera.ground = player.now.ground
     screen.camera.jump(player.root.numpy())
     return screen
 

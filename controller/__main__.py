@@ -59,6 +59,9 @@ COMMANDS = {
     "feet": Command(
         "controller.evaluation.feet:main", "measure feet that are held where they stand"
     ),
+    "ground": Command(
+        "controller.evaluation.ground:main", "measure feet on ground that is not flat"
+    ),
     "benchmark": Command("controller.benchmark.run:main", "time everything on this machine"),
     "study": Command(
         "controller.studies.study:main", "run a named set of trainings and compare them"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     ("core",),
     ("motion",),
-    ("body",),
+    ("body", "ground"),
     ("model", "viewer"),
     ("data", "dynamics"),
     ("tasks",),
@@ -28,7 +28,7 @@ LAYERS = (
 )
 """Packages of controller/ from the ground up: one may import those of the layers before it.
 Within a layer they do not import each other."""
-VIEWER_SEES = ("controller.core", "controller.motion", "controller.body", "controller.viewer")
+VIEWER_SEES = tuple(f"controller.{name}" for name in ("core", "motion", "body", "ground", "viewer"))
 ENVS_ONLY = ("gymnasium", "stable_baselines3")
 LOOSE = {"__init__", "__main__"}
 """The only modules that lie directly in controller/."""

@@ -43,7 +43,7 @@ void main() {
 #else
     float sunny = max(facing, 0.0);
 #endif
-    float sky = open * (0.55 + 0.45 * smoothstep(0.0, 0.35, point.y));  // less near the ground
+    float sky = open * (0.55 + 0.45 * smoothstep(0.0, 0.35, point.y - sun.w));  // less near the ground
     float rim = 1.0 - max(dot(normal, to_eye), 0.0);
     rim *= rim * rim;
     float gloss = max(dot(normal, normalize(sun.xyz + to_eye)), 0.0);

@@ -5,8 +5,9 @@ layout(std140) uniform Frame {
     mat4 rays;          // clip space → world
     mat4 sunlight;      // world → shadow map, all in 0..1
     vec4 eye;           // xyz: the camera; the fog's density
-    vec4 sun;           // xyz: towards the sun
-    vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers
+    vec4 sun;           // xyz: towards the sun; the ground's height at the character
+    vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers; the first's w: how
+                        // far below height 0 bodies are cut
     vec4 soles[4];      // xyz, radius: balls that darken the ground below them
 };
 

@@ -15,5 +15,5 @@ void main() {
     paint = colour;
     along = 0.0;
     gl_Position = camera * vec4(point, 1.0);
-    gl_ClipDistance[0] = point.y + 1e-3;
+    gl_ClipDistance[0] = point.y + 1e-3 + shaded[0].w;
 }

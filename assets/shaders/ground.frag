@@ -1,29 +1,6 @@
 in vec3 toward;
 out vec4 pixel;
 
-const vec3 FLOOR = vec3(0.135, 0.168, 0.205);
-const vec3 LINE = vec3(0.33, 0.37, 0.41);
-
-// The part of a pixel that is covered by grid lines of this width, a metre apart. A box filter over
-// the pixel's footprint, integrated exactly, so that the grid neither flickers nor crawls.
-// Source: Quilez, "Filterable procedurals".
-float grid(vec2 at, vec2 footprint, float width) {
-    vec2 size = max(footprint, vec2(1e-4));
-    vec2 low = at + 0.5 * width - 0.5 * size, high = low + size;
-    vec2 covered = (floor(high) * width + min(fract(high), width)
-        - floor(low) * width - min(fract(low), width)) / size;
-    return 1.0 - (1.0 - covered.x) * (1.0 - covered.y);
-}
-
-#if NEAR
-// The part of the sky light that a ball (xyz, radius) takes from the ground below it.
-float occlusion(vec3 point, vec4 ball) {
-    vec3 away = ball.xyz - point;
-    float squared = dot(away, away);
-    return min(ball.w * ball.w * max(away.y, 0.0) / (squared * sqrt(squared)), 1.0);
-}
-#endif
-
 void main() {
     vec3 ray = normalize(toward - eye.xyz);
     float distance = eye.y / max(-ray.y, 0.005);
@@ -33,6 +10,9 @@ void main() {
         pixel = vec4(shown(mix(HORIZON, ZENITH, smoothstep(0.0, 0.55, ray.y))), 1.0);
         return;
     }
+#if TERRAIN
+    pixel = vec4(shown(HORIZON), 1.0);  // all ground is nearer
+#else
     float open = 1.0, sunny = 1.0;
 #if NEAR
     for (int i = 0; i < 4; i++) open *= 1.0 - 0.8 * occlusion(point, soles[i]);
@@ -41,4 +21,5 @@ void main() {
     vec3 albedo = mix(FLOOR, LINE, grid(point.xz, footprint, 0.016) * 0.85);
     vec3 light = albedo * (SKY_LIGHT * open + SUN * sun.y * sunny * mix(open, 1.0, 0.6));
     pixel = vec4(shown(fogged(light, distance)), 1.0);
+#endif
 }

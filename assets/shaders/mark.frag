@@ -1,5 +1,10 @@
 in vec2 at;        // metres: to the left and forward in the mark's frame
 in vec2 ground;
+#if TERRAIN
+in float level;
+#else
+const float level = 0.0;
+#endif
 flat in vec3 colour;
 flat in float extent;
 flat in float width;
@@ -42,7 +47,7 @@ void main() {
         cover = 0.92 * clamp(0.5 - outside / max(fwidth(outside), 1e-5), 0.0, 1.0);
     }
     if (cover <= 0.0) discard;
-    vec3 point = vec3(ground.x, 0.0, ground.y);
+    vec3 point = vec3(ground.x, level, ground.y);
     vec3 light = colour * (SKY_LIGHT + SUN * sun.y * sunlit(point, GROUND_BLUR));
     float distance = length(point - eye.xyz);
     pixel = vec4(shown(fogged(light, distance)), cover);

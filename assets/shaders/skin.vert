@@ -18,5 +18,5 @@ void main() {
     open = colour.a;
 #endif
     gl_Position = camera * vec4(point, 1.0);
-    gl_ClipDistance[0] = point.y;  // the ground has no depth that would hide what is below it
+    gl_ClipDistance[0] = point.y + shaded[0].w;  // flat ground has no depth that would hide more
 }

@@ -4267,7 +4267,7 @@ void main() {
 #else
     float sunny = max(facing, 0.0);
 #endif
-    float sky = open * (0.55 + 0.45 * smoothstep(0.0, 0.35, point.y));  // less near the ground
+    float sky = open * (0.55 + 0.45 * smoothstep(0.0, 0.35, point.y - sun.w));  // less near the ground
     float rim = 1.0 - max(dot(normal, to_eye), 0.0);
     rim *= rim * rim;
     float gloss = max(dot(normal, normalize(sun.xyz + to_eye)), 0.0);
@@ -4284,8 +4284,9 @@ layout(std140) uniform Frame {
     mat4 rays;          // clip space \u2192 world
     mat4 sunlight;      // world \u2192 shadow map, all in 0..1
     vec4 eye;           // xyz: the camera; the fog's density
-    vec4 sun;           // xyz: towards the sun
-    vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers
+    vec4 sun;           // xyz: towards the sun; the ground's height at the character
+    vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers; the first's w: how
+                        // far below height 0 bodies are cut
     vec4 soles[4];      // xyz, radius: balls that darken the ground below them
 };
 
@@ -4314,29 +4315,6 @@ vec3 shown(vec3 light) {
 `;var Vh=`in vec3 toward;
 out vec4 pixel;
 
-const vec3 FLOOR = vec3(0.135, 0.168, 0.205);
-const vec3 LINE = vec3(0.33, 0.37, 0.41);
-
-// The part of a pixel that is covered by grid lines of this width, a metre apart. A box filter over
-// the pixel's footprint, integrated exactly, so that the grid neither flickers nor crawls.
-// Source: Quilez, "Filterable procedurals".
-float grid(vec2 at, vec2 footprint, float width) {
-    vec2 size = max(footprint, vec2(1e-4));
-    vec2 low = at + 0.5 * width - 0.5 * size, high = low + size;
-    vec2 covered = (floor(high) * width + min(fract(high), width)
-        - floor(low) * width - min(fract(low), width)) / size;
-    return 1.0 - (1.0 - covered.x) * (1.0 - covered.y);
-}
-
-#if NEAR
-// The part of the sky light that a ball (xyz, radius) takes from the ground below it.
-float occlusion(vec3 point, vec4 ball) {
-    vec3 away = ball.xyz - point;
-    float squared = dot(away, away);
-    return min(ball.w * ball.w * max(away.y, 0.0) / (squared * sqrt(squared)), 1.0);
-}
-#endif
-
 void main() {
     vec3 ray = normalize(toward - eye.xyz);
     float distance = eye.y / max(-ray.y, 0.005);
@@ -4346,6 +4324,9 @@ void main() {
         pixel = vec4(shown(mix(HORIZON, ZENITH, smoothstep(0.0, 0.55, ray.y))), 1.0);
         return;
     }
+#if TERRAIN
+    pixel = vec4(shown(HORIZON), 1.0);  // all ground is nearer
+#else
     float open = 1.0, sunny = 1.0;
 #if NEAR
     for (int i = 0; i < 4; i++) open *= 1.0 - 0.8 * occlusion(point, soles[i]);
@@ -4354,6 +4335,7 @@ void main() {
     vec3 albedo = mix(FLOOR, LINE, grid(point.xz, footprint, 0.016) * 0.85);
     vec3 light = albedo * (SKY_LIGHT * open + SUN * sun.y * sunny * mix(open, 1.0, 0.6));
     pixel = vec4(shown(fogged(light, distance)), 1.0);
+#endif
 }
 `;var Hh=`// The ground, in two parts: the patch that the shadow map covers (NEAR); and one triangle over the
 // whole picture, at the far plane, which is drawn only where nothing else is. So the sky and the
@@ -4374,6 +4356,11 @@ void main() {
 }
 `;var Wh=`in vec2 at;        // metres: to the left and forward in the mark's frame
 in vec2 ground;
+#if TERRAIN
+in float level;
+#else
+const float level = 0.0;
+#endif
 flat in vec3 colour;
 flat in float extent;
 flat in float width;
@@ -4416,7 +4403,7 @@ void main() {
         cover = 0.92 * clamp(0.5 - outside / max(fwidth(outside), 1e-5), 0.0, 1.0);
     }
     if (cover <= 0.0) discard;
-    vec3 point = vec3(ground.x, 0.0, ground.y);
+    vec3 point = vec3(ground.x, level, ground.y);
     vec3 light = colour * (SKY_LIGHT + SUN * sun.y * sunlit(point, GROUND_BLUR));
     float distance = length(point - eye.xyz);
     pixel = vec4(shown(fogged(light, distance)), cover);
@@ -4430,12 +4417,21 @@ layout(location = 0) in vec4 mark;
 layout(location = 1) in vec4 paint;
 out vec2 at;
 out vec2 ground;
+#if TERRAIN
+out float level;
+#endif
 flat out vec3 colour;
 flat out float extent;
 flat out float width;
 
 void main() {
+#if TERRAIN  // PARTS by PARTS rectangles of two triangles each
+    int part = gl_VertexID / 6, tip = gl_VertexID % 6;
+    ivec2 own = ivec2(tip == 1 || tip == 3 || tip == 4, tip == 2 || tip == 4 || tip == 5);
+    vec2 corner = vec2(ivec2(part % PARTS, part / PARTS) + own) / float(PARTS);
+#else
     vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
+#endif
     if (paint.w >= 0.0) at = vec2(mix(-0.15, 0.15, corner.x), mix(-0.05, mark.w + 0.05, corner.y));
     else if (paint.w == SOFT)
         at = vec2(mix(-0.5, 0.5, corner.x), mix(-0.5, mark.w + 0.3, corner.y));
@@ -4445,7 +4441,14 @@ void main() {
     colour = paint.rgb;
     extent = mark.w;
     width = paint.w;
+#if TERRAIN
+    level = level_at(ground);
+    vec3 place = vec3(ground.x, level + 0.006, ground.y);
+    place += 0.03 * normalize(eye.xyz - place);  // its parts are not as fine as the ground
+    gl_Position = camera * vec4(place, 1.0);
+#else
     gl_Position = camera * vec4(ground.x, 0.004, ground.y, 1.0);
+#endif
 }
 `;var qh=`void main() {}
 `;var Ya=`// The part of the sun's light that reaches a point: 0 in full shadow, 1 in full light.
@@ -4513,7 +4516,7 @@ void main() {
     open = colour.a;
 #endif
     gl_Position = camera * vec4(point, 1.0);
-    gl_ClipDistance[0] = point.y;  // the ground has no depth that would hide what is below it
+    gl_ClipDistance[0] = point.y + shaded[0].w;  // flat ground has no depth that would hide more
 }
 `;var Zn=1.15,Jh=new O(0,1,0),In=new O(.42,.8,-.43).normalize(),bl=new O(0,.85,0),o0=new Zt().set(.5,0,0,.5,0,.5,0,.5,0,0,.5,.5,0,0,0,1),$h=new O().crossVectors(Jh,In).normalize(),l0=new O().crossVectors(Jh,$h).divideScalar(In.y),c0=[[-1,-1],[1,-1],[-1,1],[1,1]].map(([i,t])=>bl.clone().addScaledVector(In,-bl.y/In.y).addScaledVector($h,Zn*i).addScaledVector(l0,Zn*t)),Bs=new Ui(-Zn,Zn,Zn,-Zn,1,9),Sl=new O;function Kh(i,t,e,n){Sl.set(i,bl.y,t),Bs.position.copy(Sl).addScaledVector(In,5),Bs.lookAt(Sl),Bs.updateMatrixWorld(),e.multiplyMatrices(o0,Bs.projectionMatrix).multiply(Bs.matrixWorldInverse),c0.forEach((s,r)=>n[r].set(s.x+i,0,s.z+t,0))}var Zi=768;function h0(){let{reach:i,side:t}=ui(),e=.02/(2*Zn*i);return{REACH:String(i),GROUND_BLUR:e.toFixed(8),BODY_BLUR:Math.max(.6*e,1/t).toFixed(8),WEDGED:"(-1.0)",PLAIN:"(-2.0)",SOFT:"(-3.0)",CLOCK:"(-4.0)",TEXTURED:"0"}}var u0=`precision highp float;
 precision highp int;

@@ -40,6 +40,8 @@ class Game(Generic[Goal]):
     followed     the row, among the states played, of the character that the camera follows
     wish         the velocity and facing that the user steers for, shown around the character; None
                  if the user does not steer
+    ground       what the characters are drawn on
+    here         (x, z) in metres: where the followed one is
     """
 
     name: ClassVar[str]
@@ -55,6 +57,7 @@ class Game(Generic[Goal]):
     sliders: Sliders | None = None
     followed = 0
     wish: Wish | None = None
+    here = (0.0, 0.0)
     goal: Goal
 
     def __init_subclass__(cls) -> None:
@@ -70,6 +73,7 @@ class Game(Generic[Goal]):
         self.character = character
         self.generator = generator
         self.settings = settings
+        self.ground = settings.ground
         self.task: Task[Goal, Any] = self.task_type(character)
         self.simulation = Simulation(character, self.task)
         self.policy: Policy | None = None

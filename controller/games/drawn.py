@@ -1,5 +1,5 @@
 """What is drawn and recorded of characters: their poses, blended where motion changes, with feet
-that stand still. It is never fed back into the simulation."""
+that stand still, on the ground that is chosen. It is never fed back into the simulation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor
 
 from controller.data.correspondence import joint_pairs
 from controller.dynamics.character import Character, CharacterState
+from controller.ground.ground import FLAT, Ground
+from controller.ground.standing import Standing
 from controller.motion import geometry
 from controller.motion.foot_lock import FootLock
 from controller.motion.inertialise import Frame, Inertialiser
@@ -24,12 +26,14 @@ SETTLED = 45
 class Drawn:
     """The drawn poses of the characters that play, from frame to frame.
 
-    on  whether feet are held
+    on      whether feet are held
+    ground  what they stand on
     """
 
-    def __init__(self, character: Character, on: bool = True) -> None:
+    def __init__(self, character: Character, on: bool = True, ground: Ground = FLAT) -> None:
         self.character = character
         self.on = on
+        self._ground = ground
         self._blend = Inertialiser(fps=character.fps)
         self._free = SETTLED
         self._row = 0
@@ -38,6 +42,20 @@ class Drawn:
     @cached_property
     def _lock(self) -> FootLock:
         return FootLock(self.character.layout, self._reset_poses, fps=self.character.fps)
+
+    @cached_property
+    def _standing(self) -> Standing:
+        return Standing(self.character.layout, self._reset_poses, self.character.fps)
+
+    @property
+    def ground(self) -> Ground:
+        return self._ground
+
+    @ground.setter
+    def ground(self, ground: Ground) -> None:
+        self._ground = ground
+        if "_standing" in vars(self):
+            self._standing.reset(0)
 
     @property
     def _reset_poses(self) -> Tensor:
@@ -54,8 +72,9 @@ class Drawn:
         """The next frame has nothing to do with the last one: nothing is blended."""
         self._blend.reset()
         self._entered = False
-        if "_lock" in vars(self):
-            self._lock.reset(0)
+        for name in ("_lock", "_standing"):
+            if name in vars(self):
+                getattr(self, name).reset(0)
 
     def switch(self, entered: bool = False) -> None:
         """In the next frame the characters move on in another way. With ``entered``, the one that
@@ -84,12 +103,14 @@ class Drawn:
             self._keep(followed, len(root))
         self._entered = False
         self._row = followed
-        return self._stand(*self._blend(root, rotations))
+        frame = self._stand(*self._blend(root, rotations))
+        return frame if self._ground.flat else self._standing(*frame, self._ground)
 
     def _keep(self, followed: int, count: int) -> None:
         self._blend.keep(self._row, count, followed)
-        if "_lock" in vars(self):
-            self._lock.keep(self._row, count, followed)
+        for name in ("_lock", "_standing"):
+            if name in vars(self):
+                getattr(self, name).keep(self._row, count, followed)
 
     def _stand(self, root: Tensor, rotations: Tensor) -> Frame:
         """With feet that are held, or on their way back."""

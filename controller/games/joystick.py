@@ -47,12 +47,15 @@ class JoystickGame(Game[JoystickGoal]):
         self.set_wish(self.steering.step(controls, azimuth, 1 / self.character.fps))
 
     def set_wish(self, wish: Wish) -> None:
-        """Make the wish the goal, slowed to what the policy was trained for in that direction."""
+        """Make the wish the goal, slowed to what the policy was trained for in that direction, and
+        by ground that is steep where the character is."""
         velocity = torch.tensor(wish.velocity, dtype=torch.float32)[None]
         facing = torch.tensor([wish.facing])
         angle = torch.atan2(velocity[:, 0], velocity[:, 1]) - facing
 
         slowing = self.stick.slowing(velocity.norm(dim=-1), angle)
+        if not self.ground.flat:
+            slowing = slowing * self.ground.pace(*self.here, velocity[0].numpy())
         self.goal = JoystickGoal(velocity * slowing[:, None], facing)
         self.wish = Wish(self.goal.velocity[0].numpy(), wish.facing)
 

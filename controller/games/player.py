@@ -24,6 +24,8 @@ from controller.games.named_policy import NamedPolicy
 from controller.games.registry import GAMES
 from controller.games.settings import Settings
 from controller.games.styles import StyleChooser
+from controller.ground.ground import Ground
+from controller.ground.kinds import next_ground
 from controller.motion import geometry
 from controller.viewer.input.steering import Controls
 from controller.viewer.scene.pose import Pose
@@ -34,6 +36,8 @@ JOYSTICK = "joystick"
 """The game of a character that cannot play another one."""
 FEET = "i"
 """The key that holds the feet where they stand, or lets them go."""
+GROUND = "g"
+"""The key that goes through the grounds."""
 VELOCITY_HALF_LIFE = 0.1
 """s: smooths the arrow that shows the velocity. Hips sway with every step, and an arrow that sways
 with them is hard to read."""
@@ -70,7 +74,7 @@ class Player:
         self._named = list(policies)
         self._folder = folder
         self.seconds = 1 / character.fps
-        self.drawn = Drawn(character, self.settings.foot_lock)
+        self.drawn = Drawn(character, self.settings.foot_lock, self.settings.ground)
         self._velocity = Spring((0.0, 0.0), VELOCITY_HALF_LIFE)
         self._random = torch.Generator().manual_seed(seed)
         self._games: dict[str, Game[Any]] = {}
@@ -142,6 +146,16 @@ class Player:
         return float(normalizer.denormalize(self.character.reset_poses)[:, height].mean())
 
     @property
+    def ground(self) -> Ground:
+        """What is drawn under the characters."""
+        return self.drawn.ground
+
+    def stand_on(self, ground: Ground) -> None:
+        """Draw the characters on another ground from now on."""
+        self.drawn.ground = ground
+        self.game.ground = ground
+
+    @property
     def policies(self) -> list[NamedPolicy]:
         """The policies that can play this game, those trained for it first; empty if the game uses
         none."""
@@ -187,6 +201,7 @@ class Player:
             self._policies[kind.name] = self._policies_for(game)
             self._games[kind.name] = game
         self.game = self._games[kind.name]
+        self.game.ground = self.ground
         self._select_policy(0)
 
     @torch.inference_mode()
@@ -235,6 +250,7 @@ class Player:
             self.state = self.game.enter_after(other.game, state)
         self._velocity.reset(velocity)
         self.drawn.on = other.drawn.on
+        self.stand_on(other.ground)
         self.drawn.take_over(other.drawn, float(followed.yaw))
         self._update_scene()
         self._cut()
@@ -288,6 +304,8 @@ class Player:
             return self.reset()
         if FEET in pressed:
             self.drawn.on ^= True
+        if GROUND in pressed:
+            self.stand_on(next_ground(self.ground))
         for key in sorted(pressed):
             name = GAMES.at_key(key)
             if name is not None:
@@ -298,6 +316,8 @@ class Player:
                 self.drawn.switch()
             self.state = self._in_style(self.style)
         self.game.press(pressed)
+        x, z = self.state.position[self.game.followed].tolist()
+        self.game.here = x, z
         self.game.steer(Controls.of(keys, move), azimuth)
         self.state = self.game.step(self.state)
         if not bool(self.character.alive(self._followed())):
@@ -305,7 +325,7 @@ class Player:
 
         self.before = self.now
         self._update_scene()
-        if self.game is not game or self.game.followed != followed:
+        if self.game is not game or self.game.followed != followed or GROUND in pressed:
             self._cut()
         return None
 
@@ -328,6 +348,8 @@ class Player:
         poses = Pose.from_matrices(root, rotations)
         yaw = float(self.state.yaw[row])
         scene = Scene(poses[row], yaw, arrow, stage=game.stage(), others=poses.without(row))
+        if not self.ground.flat:
+            scene = replace(scene, ground=self.ground)
         wish = game.wish
         self.now = scene if wish is None else replace(scene, wish=wish.velocity, facing=wish.facing)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.core.errors import require
+from controller.ground.ground import FLAT, Ground
 
 MOST = 200
 """The largest number of characters of a crowd in the window."""
@@ -13,8 +14,8 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Settings:
-    """The size of the crowd, how many random tries Monte Carlo control makes, and whether feet that
-    are drawn stand still.
+    """The size of the crowd, how many random tries Monte Carlo control makes, whether feet that are
+    drawn stand still, and the ground on which they do.
 
     Looking half a second ahead reaches a target where the paper's four frames do not. With so few
     tries, Monte Carlo control keeps up with 30 Hz on one core.
@@ -25,6 +26,7 @@ class Settings:
         default_factory=lambda: MonteCarloConfig(samples=64, horizon=8)
     )
     foot_lock: bool = True
+    ground: Ground = FLAT
 
     def __post_init__(self) -> None:
         require(1 <= self.characters <= MOST, "characters", self.characters, f"1 to {MOST}")

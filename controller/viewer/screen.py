@@ -56,6 +56,7 @@ class Screen:
 
     def draw(self, scene: Scene, seconds: float) -> None:
         """Draw the scene, after moving the camera on by ``seconds``."""
+        self.camera.ground = scene.ground
         others = None if scene.others is None else scene.others.root.numpy()
         self.camera.follow(scene.pose.root.numpy(), scene.yaw, seconds, others)
         self.renderer.draw(scene, self.camera)

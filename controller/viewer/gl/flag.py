@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from controller.body.colours import GRAPHITE
+from controller.ground.ground import Ground
 from controller.viewer.gl.marks import WISH
 
 HEIGHT = 1.9
@@ -33,10 +34,11 @@ LOOKS = np.array(
 """(3, 8): stone, pole and pennant, as rows of :attr:`controller.viewer.gl.body.Body.looks`."""
 
 
-def place(point: np.ndarray | None, eye: np.ndarray) -> np.ndarray:
+def place(point: np.ndarray | None, eye: np.ndarray, ground: Ground | None = None) -> np.ndarray:
     """The transforms part → world of the flag's three parts, (3, 3, 4); (0, 3, 4) without a flag.
 
     ``point`` (2,) is the flag's place as (x, z), ``eye`` (3,) the camera's, in metres.
+    It stands on the ``ground``, which is flat if there is none.
     """
     if point is None:
         return np.zeros((0, 3, 4), np.float32)
@@ -57,4 +59,6 @@ def place(point: np.ndarray | None, eye: np.ndarray) -> np.ndarray:
     parts = np.empty((3, 3, 4), dtype=np.float32)
     parts[:, :, :3] = upright, upright, sideways
     parts[:, :, 3] = foot, foot, hoist
+    if ground is not None:
+        parts[:, 1, 3] += float(ground.height(x, z))
     return parts

@@ -42,6 +42,12 @@ class Instances:
             GL.glBindVertexArray(self._array)
             GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, self.count)
 
+    def draw_parts(self, corners: int) -> None:
+        """Draw one instance for each row, as triangles with so many corners in all."""
+        if self.count:
+            GL.glBindVertexArray(self._array)
+            GL.glDrawArraysInstanced(GL.GL_TRIANGLES, 0, corners, self.count)
+
 
 class Capsules(Instances):
     """Rounded cones as ``capsule.glsl`` reads them. A row is a part → world transform (3, 4).

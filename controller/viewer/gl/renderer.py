@@ -11,6 +11,7 @@ from OpenGL import GL
 
 from controller.body.own import OwnBody
 from controller.core.errors import DisplayError
+from controller.ground.ground import Ground
 from controller.motion.skeleton import Skeleton, forward_kinematics
 from controller.viewer.gl import flag, sticks, sun, walls
 from controller.viewer.gl import quality as qualities
@@ -22,6 +23,7 @@ from controller.viewer.gl.marks import CLOCK, PLAIN, SOFT, WEDGED, crowd_marks, 
 from controller.viewer.gl.program import FRAME_BINDING, Program
 from controller.viewer.gl.quality import Quality
 from controller.viewer.gl.shadow_map import ShadowMap
+from controller.viewer.gl.terrain import Terrain
 from controller.viewer.scene.camera import FollowCamera
 from controller.viewer.scene.pose import Pose
 from controller.viewer.scene.scene import Scene
@@ -42,6 +44,8 @@ FOG = 0.0042
 """1/m²: the density of the fog; at distance d, 2^(−FOG·d²) of the light is left."""
 CLEAR = 8.0
 """m from the camera to the point that it looks at: beyond this, the fog gets thinner."""
+DEEP = 1e4
+"""m below height 0 at which bodies are cut, where the ground is not flat."""
 WIDEST = 1.5
 """m from a character's hips to its farthest visible part."""
 FINE = 12
@@ -73,6 +77,7 @@ class Renderer:
         self.quality = quality or qualities.for_driver(self.driver)
         self.frame = np.zeros((), dtype=FRAME)
         self._look: Look | None = None
+        self._terrain: Terrain | None = None
         self._shadow_map = ShadowMap(self.quality.shadow_side)
         self._make_programs()
         self._make_buffers()
@@ -144,12 +149,18 @@ class Renderer:
         GL.glDisable(GL.GL_CLIP_DISTANCE0)
 
         GL.glDisable(GL.GL_CULL_FACE)
-        self._draw_ground()
+        if self._terrain is None:
+            self._draw_ground()
+            self._mark_program.use()
+        else:
+            self._terrain.draw()
+            self._terrain.use_marks()
+        self._draw_marks()
         GL.glDepthMask(True)
         GL.glDepthFunc(GL.GL_LESS)
 
     def _draw_ground(self) -> None:
-        """Draw the ground and the sky behind everything, and the marks on the ground."""
+        """Draw the flat ground, and the sky behind everything."""
         GL.glBindVertexArray(self._empty)
         self._near_ground_program.use()
         GL.glDrawArrays(GL.GL_TRIANGLE_STRIP, 0, 4)
@@ -158,16 +169,18 @@ class Renderer:
         self._far_ground_program.use()
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
 
+    def _draw_marks(self) -> None:
+        """Draw the marks on the ground, with the program in use."""
+        draw = Instances.draw if self._terrain is None else self._terrain.draw_marks
         GL.glEnable(GL.GL_BLEND)
         GL.glBlendFunc(GL.GL_SRC_ALPHA, GL.GL_ONE_MINUS_SRC_ALPHA)
-        self._mark_program.use()
-        self._crowd_marks.draw()
-        self._marks.draw()
+        draw(self._crowd_marks)
+        draw(self._marks)
 
         # From behind, the body hides the arrows: let them show through faintly.
         GL.glDepthFunc(GL.GL_GREATER)
         GL.glBlendFunc(GL.GL_CONSTANT_ALPHA, GL.GL_ONE_MINUS_CONSTANT_ALPHA)
-        self._marks.draw()
+        draw(self._marks)
         GL.glDisable(GL.GL_BLEND)
 
     def show(self) -> None:
@@ -199,6 +212,7 @@ class Renderer:
         """Send everything that changes from picture to picture to the graphics memory."""
         rotations = scene.pose.matrices()
         positions = forward_kinematics(self.skeleton, scene.pose.root, rotations).numpy()
+        self._use_ground(scene.ground)
         width, height = self.size
         matrix = camera.matrix(width / height)
         self._upload_frame(positions, camera, matrix, scene.visible)
@@ -210,12 +224,20 @@ class Renderer:
         self.look.coarse.send(coarse)
 
         stage = scene.stage
-        self._flag.send(flag.place(stage.flag, camera.eye))
+        self._flag.send(flag.place(stage.flag, camera.eye, scene.ground))
         for side, lines in self._sticks.items():
             lines.send(sticks.place(stage.sticks, side))
-        self._faces.send(np.concatenate((walls.faces(stage.walls), walls.beams(stage.rays))))
+        self._faces.send(np.concatenate(walls.all_faces(stage.walls, stage.rays, scene.ground)))
         self._marks.send(ground_marks(scene))
         self._crowd_marks.send(crowd_marks(scene))
+
+    def _use_ground(self, ground: Ground | None) -> None:
+        """Draw this ground from now on; a flat one without any."""
+        if ground is (self._terrain and self._terrain.ground):
+            return
+        if self._terrain is not None:
+            self._terrain.delete()
+        self._terrain = None if ground is None else Terrain(ground, self._mark_constants)
 
     def _upload_frame(
         self, positions: np.ndarray, camera: FollowCamera, matrix: np.ndarray, visible: bool
@@ -224,10 +246,15 @@ class Renderer:
         frame = self.frame
         frame["camera"] = matrix.T  # OpenGL stores matrices by columns
         frame["rays"] = np.linalg.inv(matrix).T
-        frame["sunlight"] = sun.view(positions[0]).T
+        level = 0.0
+        frame["shaded"][0, 3] = 0.0 if self._terrain is None else DEEP
+        if self._terrain is not None:
+            self._terrain.look_at(camera.aim)
+            level = float(self._terrain.ground.height(positions[0, 0], positions[0, 2]))
+        frame["sunlight"] = sun.view(positions[0], level).T
         distance = float(np.linalg.norm(camera.eye - camera.aim))
         frame["eye"] = (*camera.eye, FOG / max(1.0, distance / CLEAR) ** 2)
-        frame["sun"][:3] = sun.TOWARDS
+        frame["sun"] = *sun.TOWARDS, level
         frame["shaded"][:, :3] = sun.shaded_ground(positions[0])
         for slot, joint in enumerate(self.body.soles):
             darkness = 0.055 if visible else 0.0
@@ -278,13 +305,15 @@ class Renderer:
         surface = ("shadow.glsl", "body.frag")
         self._face_program = Program(("face.vert",), surface, plain | {"SHADED": 0})
 
-        ground = ("ground.vert",), ("shadow.glsl", "ground.frag")
+        ground = ("ground.vert",), ("shadow.glsl", "floor.glsl", "ground.frag")
+        constants |= {"TERRAIN": 0}
         self._near_ground_program = Program(*ground, constants | {"NEAR": 1})
         self._far_ground_program = Program(*ground, constants | {"NEAR": 0})
 
         kinds = {"WEDGED": WEDGED, "PLAIN": PLAIN, "SOFT": SOFT, "CLOCK": CLOCK}
         mark = ("mark.vert",), ("shadow.glsl", "mark.frag")
-        self._mark_program = Program(*mark, constants | kinds)
+        self._mark_constants = constants | kinds
+        self._mark_program = Program(*mark, self._mark_constants)
         GL.glBlendColor(0.0, 0.0, 0.0, 0.3)
 
     def _programs_for(self, skin: Skin) -> Programs:

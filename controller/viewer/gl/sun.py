@@ -23,10 +23,13 @@ _CORNERS = np.array([x * _ACROSS + z * _ALONG for z in (-1, 1) for x in (-1, 1)]
 _GROUND = MIDDLE - TOWARDS * MIDDLE[1] / TOWARDS[1] + HALF * _CORNERS
 
 
-def view(root: np.ndarray) -> np.ndarray:
-    """World → shadow map (4, 4), each axis in 0..1, around a character with its ``root`` (3,)."""
+def view(root: np.ndarray, level: float = 0.0) -> np.ndarray:
+    """World → shadow map (4, 4), each axis in 0..1, around a character with its ``root`` (3,) on
+    ground of a height of ``level`` m."""
     matrix = _VIEW.copy()
     matrix[:3, 3] -= _VIEW[:3, 0] * root[0] + _VIEW[:3, 2] * root[2]
+    if level:
+        matrix[:3, 3] -= _VIEW[:3, 1] * level
     return matrix
 
 

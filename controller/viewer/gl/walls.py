@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from controller.ground.ground import Ground
+
 HEIGHT = 0.45
 """m: a drawn wall's height, low enough for the camera to see over it."""
+BURIED = 0.3
+"""m of a wall that are below ground that is not flat."""
+PIECE = 0.5
+"""m of a wall or ray that are straight there."""
 THICKNESS = 0.1
 """m: a drawn wall's thickness."""
 RAY_WIDTH = 0.012
@@ -16,6 +22,42 @@ RAY_HEIGHT = 0.3
 # Linear RGB
 PLASTER = (0.36, 0.40, 0.45)
 RAY = (0.90, 0.36, 0.05)
+
+
+def all_faces(
+    walls: np.ndarray | None, rays: np.ndarray | None, ground: Ground | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`faces` and :func:`beams`, on the ``ground`` if there is one. There, long ones are cut
+    into pieces, and walls begin below it."""
+    if ground is None:
+        return faces(walls), beams(rays)
+    walls, rays = (None if lines is None else _pieces(lines) for lines in (walls, rays))
+    standing = _on(faces(walls), ground)
+    upright = standing[:, 1, 1] == HEIGHT
+    standing[upright, 0, 1] -= BURIED
+    standing[upright, 1, 1] += BURIED
+    return standing, _on(beams(rays), ground)
+
+
+def _pieces(lines: np.ndarray) -> np.ndarray:
+    """Lines (N, 2, 2) cut into pieces of :data:`PIECE` at most."""
+    pieces = []
+    for start, end in lines:
+        count = max(int(np.ceil(np.linalg.norm(end - start) / PIECE)), 1)
+        points = start + np.linspace(0, 1, count + 1)[:, None] * (end - start)
+        pieces.append(np.stack((points[:-1], points[1:]), axis=1))
+    return np.concatenate(pieces) if pieces else lines
+
+
+def _on(rectangles: np.ndarray, ground: Ground) -> np.ndarray:
+    """Rectangles as in :func:`_rectangles` with their corners as high above the ground as they were
+    above 0."""
+    corner = rectangles[:, 0]
+    level = ground.height(corner[:, 0], corner[:, 2])
+    for edge in (rectangles[:, 1], rectangles[:, 2]):
+        edge[:, 1] += ground.height(corner[:, 0] + edge[:, 0], corner[:, 2] + edge[:, 2]) - level
+    corner[:, 1] += level
+    return rectangles
 
 
 def faces(walls: np.ndarray | None) -> np.ndarray:

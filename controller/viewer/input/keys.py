@@ -10,6 +10,7 @@ from controller.core.errors import ConfigError
 STEERING_KEYS = (
     *("w", "a", "s", "d", "up", "left", "down", "right", "shift", "ctrl", "q", "e", "f", "r", "p"),
     "i",  # holds the feet, or lets them go
+    "g",  # the next ground
     "tab",
     *("h", "j", "k", "l"),  # a character's style
     *("n", "v", *"0123456789"),  # a game's own keys, and those that choose a game

@@ -19,6 +19,7 @@ KEYS = {
     pygame.K_RSHIFT: "shift", pygame.K_LCTRL: "ctrl", pygame.K_RCTRL: "ctrl", pygame.K_q: "q",
     pygame.K_e: "e", pygame.K_f: "f", pygame.K_r: "r", pygame.K_p: "p", pygame.K_v: "v",
     pygame.K_i: "i",
+    pygame.K_g: "g",
     pygame.K_TAB: "tab", pygame.K_h: "h", pygame.K_j: "j", pygame.K_k: "k", pygame.K_l: "l",
     pygame.K_n: "n", pygame.K_0: "0", pygame.K_1: "1", pygame.K_2: "2", pygame.K_3: "3",
     pygame.K_4: "4", pygame.K_5: "5", pygame.K_6: "6", pygame.K_7: "7",

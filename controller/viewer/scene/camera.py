@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from controller.ground.ground import Ground
 from controller.viewer.scene.spring import Spring
 
 FIELD_OF_VIEW = math.radians(36)
@@ -34,6 +35,8 @@ class FollowCamera:
     "above"  looks down
     "all"    moves back until a whole crowd is in the picture; without a crowd it is "orbit"
     "still"  stays where it is, and lets the character walk away
+
+    It stays above the ``ground``, which is flat if there is none.
     """
 
     def __init__(
@@ -48,6 +51,11 @@ class FollowCamera:
         self._aim = Spring((0.0, AIM, 0.0), 0.12)
         self._crowd = Spring((0.0, AIM, 0.0, distance), 0.25)
         self._away = Spring(0.0, 0.25)
+        self.ground: Ground | None = None
+
+    def _level(self, x: float, z: float) -> float:
+        """The height of the ground, in metres."""
+        return 0.0 if self.ground is None else float(self.ground.height(x, z))
 
     def orbit(self, right: float, up: float) -> None:
         """Turn by angles in radians. The elevation is clamped to its limits."""
@@ -70,7 +78,7 @@ class FollowCamera:
 
     def jump(self, root: np.ndarray) -> None:
         """Go to the character at once, as after a reset."""
-        self._aim.reset((root[0], self.height, root[2]))
+        self._aim.reset((root[0], self.height + self._level(root[0], root[2]), root[2]))
         self._boom.reset(self._boom_target())
         self._away.reset(0.0)
 
@@ -85,7 +93,8 @@ class FollowCamera:
             behind = math.remainder(facing - self.azimuth, 2 * math.pi)
             self.azimuth += behind * (1 - 0.5 ** (seconds / 0.7))
         if self.mode != STILL:
-            self._aim.step((root[0], self.height, root[2]), seconds)
+            height = self.height + self._level(root[0], root[2])
+            self._aim.step((root[0], height, root[2]), seconds)
         self._boom.step(self._boom_target(), seconds)
         if others is not None:
             target = self._overlook(np.vstack((root, others)))
@@ -99,7 +108,8 @@ class FollowCamera:
         """The point to look at and the distance from it that show all roots (N, 3)."""
         low = roots.min(axis=0)
         high = roots.max(axis=0)
-        aim = np.array(((low[0] + high[0]) / 2, self.height, (low[2] + high[2]) / 2))
+        x, z = (low[0] + high[0]) / 2, (low[2] + high[2]) / 2
+        aim = np.array((x, self.height + self._level(x, z), z))
         eye = aim + _boom(self.azimuth, max(self.elevation, STEEP), 1.0)
 
         right, up, back = look_at(eye, aim)[:3, :3] @ (roots - aim).T
@@ -128,7 +138,7 @@ class FollowCamera:
         elevation += away * max(STEEP - elevation, 0.0)
         distance += away * (float(self._crowd.value[3]) - distance)
         x, y, z = self.aim + _boom(azimuth, elevation, distance)
-        return np.array((x, max(y, 0.15), z))
+        return np.array((x, max(y, self._level(x, z) + 0.15), z))
 
     def ground_at(
         self, pixel: tuple[float, float], size: tuple[int, int]
@@ -143,6 +153,9 @@ class FollowCamera:
         far = np.linalg.inv(self.matrix(width / height)) @ clip
         eye = self.eye
         ray = far[:3] / far[3] - eye
+        if self.ground is not None:
+            spot = self.ground.hit(eye, ray)
+            return None if spot is None else (float(spot[0]), float(spot[2]))
         if ray[1] >= 0:
             return None
         share = -eye[1] / ray[1]  # of the way to the far plane

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from controller.ground.ground import Ground
 from controller.viewer.scene.pose import Pose
 from controller.viewer.scene.stage import Stage
 
@@ -23,6 +24,7 @@ class Scene:
     stage     what else is on the ground
     others    the poses of further characters; None if there are none
     visible   whether the character itself is drawn
+    ground    what they stand on; None for a plane at height 0
     """
 
     pose: Pose
@@ -33,6 +35,7 @@ class Scene:
     stage: Stage = field(default_factory=Stage)
     others: Pose | None = None
     visible: bool = True
+    ground: Ground | None = None
 
     def towards(self, other: Scene, amount: float) -> Scene:
         """The scene at ``amount`` in [0, 1] of the way to the ``other`` one.
@@ -57,6 +60,7 @@ class Scene:
             other.stage,
             others,
             other.visible,
+            other.ground,
         )
 
 
