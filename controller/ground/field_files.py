@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from controller.core.errors import DataError
 from controller.ground.ground import Ground
@@ -59,6 +58,8 @@ def load(path: Path, size: float = SIZE, rise: float = RISE) -> Ground:
 
 def _picture(path: Path) -> np.ndarray:
     """Heights from 0 to 1, (N, M), along x and z."""
+    from PIL import Image  # only for such files, not at every start
+
     try:
         with Image.open(path) as picture:
             if picture.mode not in MODES:

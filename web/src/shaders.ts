@@ -5,6 +5,7 @@ import { GLSL3, type IUniform, RawShaderMaterial, type ShaderMaterialParameters 
 
 import bodyFrag from "../../assets/shaders/body.frag";
 import common from "../../assets/shaders/common.glsl";
+import floor from "../../assets/shaders/floor.glsl";
 import groundFrag from "../../assets/shaders/ground.frag";
 import groundVert from "../../assets/shaders/ground.vert";
 import markFrag from "../../assets/shaders/mark.frag";
@@ -33,7 +34,8 @@ function constants(): Record<string, string> {
     PLAIN: "(-2.0)",
     SOFT: "(-3.0)",
     CLOCK: "(-4.0)",
-    TEXTURED: "0", // the page has no bodies of other programs
+    TEXTURED: "0", // the page has no bodies of other programs,
+    TERRAIN: "0", // and its ground is flat
   };
 }
 
@@ -81,7 +83,7 @@ export const casting = (uniforms: Uniforms) =>
   material([skin, shadowVert], [dark], { SKINNED: 1 }, uniforms);
 
 export const ground = (uniforms: Uniforms, near: boolean) =>
-  material([groundVert], [shadow, groundFrag], { NEAR: Number(near) }, uniforms,
+  material([groundVert], [shadow, floor, groundFrag], { NEAR: Number(near) }, uniforms,
     { depthWrite: near, side: 2 });
 
 export const mark = (uniforms: Uniforms) =>
