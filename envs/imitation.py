@@ -70,10 +70,10 @@ class ImitationConfig:
     """m/s by which the command leads back to the clip's place, for each metre away from it."""
     captured: float = 0.33
     """Share of captured steps, beside the characters' own, in what is imitated."""
-    seated: float = 0.5
+    seated: float = 0.0
     """Share of the episodes with drawn goals that begin in captured poses, with what a joystick
     must have asked for there as their goal. Who already walks backward learns that this pays; from
-    other poses it is hardly ever found."""
+    other poses it is hardly ever found. It helped on one motion VAE and not on another."""
     noisy: float = 0.5
     """Share of the followers whose latents have the noise of what the policy cannot know."""
     sway: SwayConfig = field(default_factory=SwayConfig)

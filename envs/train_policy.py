@@ -227,7 +227,7 @@ class PolicyTraining:
         task = self.episodes.simulation.task
         if self.config.data is not None:
             self.config.imitation.apply(task)
-        if self.config.start is None:
+        elif self.config.start is None:
             self.config.curriculum.apply(task.penalties, progress)
         figures = self.trainer.iterate(progress)
         self.seconds += time.perf_counter() - start
@@ -270,7 +270,7 @@ class PolicyTraining:
     @property
     def sway(self) -> dict[str, Any]:
         """The field of the policy's header that says how it sways, if it does."""
-        if self.config.data is None:
+        if self.config.data is None or self.config.imitation.sway.deviation == 0:
             return {}
         return {"sway": dataclasses.asdict(self.config.imitation.sway)}
 

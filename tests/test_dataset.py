@@ -448,7 +448,7 @@ def test_stated_roles_are_stored_with_the_data(
 
 def test_formats_are_found_by_suffix(tmp_path: Path) -> None:
     assert formats.readable() == (".bvh", ".amc", ".glb", ".gltf", ".npz")
-    assert formats.writable() == (".bvh", ".npz")
+    assert formats.writable() == (".bvh", ".glb", ".npz")
     formats.write(tmp_path / "a.BVH", walk(seconds=1.0))
     assert len(formats.read(tmp_path / "a.BVH", unit=0.01)) == 31
     with pytest.raises(ConfigError, match=r"no reader for '\.npz'; allowed: \.bvh"):

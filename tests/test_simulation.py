@@ -18,7 +18,7 @@ from controller.motion import geometry
 from controller.motion.feet import Feet
 from controller.tasks import TASKS, task_type
 from controller.tasks.joystick import JoystickConfig, JoystickGoal, JoystickTask
-from controller.tasks.penalties import Allowance, Penalties, PenaltyWeights
+from controller.tasks.penalties import Penalties, PenaltyWeights
 from controller.tasks.random_walk import RandomWalkTask
 from controller.tasks.simulation import Simulation
 
@@ -453,7 +453,7 @@ def test_what_captured_feet_do_in_most_steps_costs_nothing() -> None:
         torch.zeros(len(before), who.latent),
         CharacterState(after, place, yaw),
     )
-    for name, share in {"glide": 0.7, "sinking": 0.9, "floating": 0.7}.items():
+    for name, share in {"glide": 0.94, "sinking": 0.94, "floating": 0.74}.items():
         assert float((own[name] == 0).float().mean()) >= share, name
     usual = Penalties(who).terms(
         CharacterState(before, place, yaw),
@@ -462,20 +462,7 @@ def test_what_captured_feet_do_in_most_steps_costs_nothing() -> None:
     )
     assert float(own["glide"].mean()) < 0.2 * float(usual["glide"].mean())
     skate, glide, lower = penalties.ground_motion(before, after)
-    allowed = penalties.allowed(after)
-    assert float((glide > allowed.glide).float().mean()) == pytest.approx(0.25, abs=0.1)
-    assert float((lower > allowed.high).float().mean()) == pytest.approx(0.25, abs=0.1)
-    above = (skate.mean(dim=-1) > allowed.skate).float().mean()
-    assert float(above) == pytest.approx(0.25, abs=0.1)
-
-
-def test_who_runs_may_leave_the_ground_and_who_walks_may_not() -> None:
-    """Steps at 1 m/s stand on one foot, those at 3 m/s have both in the air. Nothing is
-    known between them, where the slower one counts up to the last half metre a second."""
-    speed = torch.tensor([1.0, 3.0]).repeat_interleave(100)
-    glide = torch.where(speed < 2, 0.1, 8.1)
-    allowance = Allowance(speed, glide, glide, 10 * glide)
-    allowed = allowance.at(torch.tensor([1.0, 2.5, 2.75, 3.0, 9.0]))
-    assert isinstance(allowed.glide, torch.Tensor) and isinstance(allowed.high, torch.Tensor)
-    torch.testing.assert_close(allowed.glide, torch.tensor([0.1, 0.1, 4.1, 8.1, 8.1]))
-    torch.testing.assert_close(allowed.high, 10 * allowed.glide)
+    allowed = penalties.allowed
+    assert float((glide > allowed.glide).float().mean()) == pytest.approx(0.05, abs=0.02)
+    assert float((skate > allowed.skate).float().mean()) == pytest.approx(0.05, abs=0.02)
+    assert allowed.low <= float(lower.median()) <= allowed.high

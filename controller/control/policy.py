@@ -121,8 +121,9 @@ class Policy:
             return self
         device = simulation.character.reset_poses.device
         actor = self.actor.widened(simulation.observation_size).to(device)
-        task = simulation.task.name
-        return Policy(actor, self.header | {"actor": actor.sizes, "task": task})
+        policy = Policy(actor, self.header | {"actor": actor.sizes})
+        policy._wish = self._wish  # the columns that both share come first
+        return policy
 
     @classmethod
     def load_at_task(

@@ -4,7 +4,6 @@ captured motion."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,17 +13,6 @@ from controller.dynamics.character import Character, CharacterState
 from controller.motion.feet import Feet
 from controller.motion.metrics import contact_weight, quantiles
 
-SPEED_STEP = 0.5
-"""m/s between speeds for which is known what captured feet do."""
-FAST_WALK = 1.5
-"""m/s: up to here people walk; faster, some walk and some run."""
-USUAL = 0.75
-"""Share of captured steps that cost nothing up to a fast walk."""
-NEARLY_ALL = 0.95
-"""The share of faster steps: with fewer, the flights of running cost what they gain, and a policy
-that is asked to run walks as fast as it can."""
-FEWEST_STEPS = 50
-"""Fewer captured steps than this say nothing about a speed; those of the next slower one count."""
 RANGE = 4.0
 """Standard deviations beyond which a pose's values cost."""
 
@@ -57,51 +45,15 @@ class PenaltyWeights:
     have none."""
 
 
-class Allowed(NamedTuple):
+@dataclass(frozen=True)
+class Allowed:
     """What feet may do at no cost, in cm, in each frame: how far the slower one moves, the skate of
     each, and how high and how low the lower one is."""
 
-    glide: Tensor | float = 0.0
-    skate: Tensor | float = 0.0
-    high: Tensor | float = 1.5
-    low: Tensor | float = -0.5
-
-
-class Allowance:
-    """What feet may do at no cost at a root speed: what they do in three captured steps of four,
-    or at speeds of running in nearly all.
-
-    Who runs has both feet in the air, and who walks may not. With more allowed, a policy lives on
-    what is: at the captured 95 % of gliding it moved backward at just that speed, on both feet, and
-    at the 95 % of their height it hovered.
-    """
-
-    def __init__(self, speed: Tensor, skate: Tensor, glide: Tensor, lower: Tensor) -> None:
-        """From N captured steps: root speeds in m/s, and what
-        :meth:`Penalties.ground_motion` says of them."""
-        every = torch.ones_like(speed, dtype=torch.bool)
-        rows: list[list[float]] = []
-        for knot in range(int(speed.max() / SPEED_STEP) + 1):
-            near = (speed - knot * SPEED_STEP).abs() < SPEED_STEP
-            if int(near.sum()) < FEWEST_STEPS:
-                if rows:
-                    rows.append(rows[-1])
-                    continue
-                near = every
-            share = USUAL if knot * SPEED_STEP <= FAST_WALK else NEARLY_ALL
-            low, high = quantiles(lower[near], (0.05, share))
-            usual = (quantiles(values[near], (share,))[0] for values in (glide, skate))
-            rows.append([*usual, high, low])
-        self.table = torch.tensor(rows, device=speed.device)
-
-    def at(self, speed: Tensor) -> Allowed:
-        """What is allowed at speeds (B,), each (B,): straight lines between multiples of
-        :data:`SPEED_STEP`."""
-        place = (speed / SPEED_STEP).clamp(0, len(self.table) - 1)
-        below = place.floor().long().clamp(max=max(len(self.table) - 2, 0))
-        above = (below + 1).clamp(max=len(self.table) - 1)
-        mixed = torch.lerp(self.table[below], self.table[above], (place - below)[:, None])
-        return Allowed(*mixed.unbind(dim=-1))
+    glide: float = 0.0
+    skate: float = 0.0
+    high: float = 1.5
+    low: float = -0.5
 
 
 class Penalties:
@@ -116,7 +68,7 @@ class Penalties:
         self.weights = weights or PenaltyWeights()
         self.ground = 1.0
         self.gliding = 1.0
-        self.allowance: Allowance | None = None
+        self.allowed = Allowed()
         self.latent_cost = 0.0 if character.codes is not None else self.weights.latent
         self.feet = Feet(character.layout, character.reset_poses.device)
         normalizer = character.model.normalizer
@@ -129,14 +81,14 @@ class Penalties:
         """Return the weighted penalties by name, each ``(B,)`` and ≥ 0. Differentiable in the
         latent and in both states."""
         weights = self.weights
+        allowed = self.allowed
         skate, glide, lower = self.ground_motion(before.pose, after.pose)
-        allowed = self.allowed(after.pose)
-        skate = (skate.mean(dim=-1) - allowed.skate).clamp(min=0)
+        skate = (skate - allowed.skate).clamp(min=0)
         excess = functional.softshrink(after.pose, RANGE).square().sum(dim=-1)
         terms = {
             "latent": self.latent_cost * latent.square().mean(dim=-1),
             "range": weights.range * excess.clamp(max=50),
-            "skate": self.ground * weights.skate * skate.clamp(max=2),
+            "skate": self.ground * weights.skate * skate.mean(dim=-1).clamp(max=2),
             "glide": self.gliding * weights.glide * (glide - allowed.glide).clamp(0, 3),
             "floating": self.ground * weights.floating * (lower - allowed.high).clamp(0, 3),
             "sinking": self.ground * weights.sinking * (allowed.low - lower).clamp(0, 3),
@@ -159,20 +111,14 @@ class Penalties:
         skate = 100 * slide * contact_weight(height)
         return skate, 100 * slide.amin(dim=-1), 100 * feet_after[..., 1].amin(dim=-1)
 
-    def allowed(self, pose: Tensor) -> Allowed:
-        """What feet may do at no cost in z-scored poses (B, D)."""
-        if self.allowance is None:
-            return Allowed()
-        return self.allowance.at(self._speed(pose))
-
     @torch.no_grad()
     def allow(self, before: Tensor, after: Tensor) -> None:
         """Let feet do at no cost what they do in most captured steps, from z-scored poses
-        ``before`` to ``after`` (N, D)."""
+        ``before`` to ``after`` (N, D): in 95 % of them. The lower foot is allowed the height that
+        it does not exceed in 75 %: a policy that may hover does, since a foot that hovers does not
+        skate."""
         skate, glide, lower = self.ground_motion(before, after)
-        self.allowance = Allowance(self._speed(after), skate.mean(dim=-1), glide, lower)
-
-    def _speed(self, pose: Tensor) -> Tensor:
-        """(B,) m/s: how fast the root moves over the ground, without a gradient: nobody shall
-        hurry so that feet may glide."""
-        return self.character.root_velocity(pose)[:, :2].detach().norm(dim=-1)
+        low, high = quantiles(lower, (0.05, 0.75))
+        self.allowed = Allowed(
+            quantiles(glide, (0.95,))[0], quantiles(skate, (0.95,))[0], high, low
+        )
