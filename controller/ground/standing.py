@@ -25,7 +25,7 @@ from torch import Tensor
 
 from controller.ground.ground import Ground
 from controller.motion.contacts import USUAL_LEG, Thresholds, legs_of
-from controller.motion.foot_lock import _links, _shape
+from controller.motion.foot_lock import links_of, shape_of
 from controller.motion.inertialise import Frame, decay_of
 from controller.motion.pose import FPS, PoseLayout
 
@@ -58,9 +58,9 @@ class Standing:
         self._kernels: Any = standing_kernels
         skeleton = layout.skeleton
         self._offsets = skeleton.offsets.numpy().astype(np.float64)
-        self._links = _links(skeleton.parents, [leg.joints for leg in self.legs])
+        self._links = links_of(skeleton.parents, [leg.joints for leg in self.legs])
         self._joints = np.array([leg.joints for leg in self.legs], np.int64)
-        self._shape = np.stack([_shape(leg) for leg in self.legs])
+        self._shape = np.stack([shape_of(leg) for leg in self.legs])
         leg = float(np.mean([leg.length for leg in self.legs]))
         size = leg / USUAL_LEG
         down = Thresholds.of(leg)

@@ -90,9 +90,9 @@ class FootLock:
         self._kernels: Any = leg_kernels
         skeleton = layout.skeleton
         self._offsets = skeleton.offsets.numpy().astype(np.float64)
-        self._links = _links(skeleton.parents, [leg.joints for leg in self.legs])
+        self._links = links_of(skeleton.parents, [leg.joints for leg in self.legs])
         self._joints = np.array([leg.joints for leg in self.legs], np.int64)
-        self._shape = np.stack([_shape(leg) for leg in self.legs])
+        self._shape = np.stack([shape_of(leg) for leg in self.legs])
         self._settings = self._scaled(fps)
         self.reset(0)
 
@@ -161,7 +161,7 @@ class FootLock:
         return torch.from_numpy(moved), torch.from_numpy(turned)
 
 
-def _links(parents: tuple[int, ...], legs: list[tuple[int, int, int, int]]) -> np.ndarray:
+def links_of(parents: tuple[int, ...], legs: list[tuple[int, int, int, int]]) -> np.ndarray:
     """(J, 2): each joint's parent, and with which thigh, shin or foot it turns: 3·leg + 0, 1 or 2,
     or -1 for none."""
     part = [-1] * len(parents)
@@ -173,7 +173,7 @@ def _links(parents: tuple[int, ...], legs: list[tuple[int, int, int, int]]) -> n
     return np.array((parents, part), np.int64).T.copy()
 
 
-def _shape(leg: Any) -> np.ndarray:
+def shape_of(leg: Any) -> np.ndarray:
     """A leg in the columns of :mod:`controller.motion.leg_kernels`."""
     vectors = torch.cat((leg.forward, leg.hinge, leg.tip)).double().numpy()
     return np.array((*vectors, *leg.standing, leg.length, leg.fastest, leg.plants), np.float64)
