@@ -12,10 +12,12 @@ format:
 	ruff check --fix
 	ruff format
 
-# The pictures of the tasks, 700 kB at most each.
+# The README's picture, and those of the tasks, 700 kB at most each.
 PLAY = python play.py --headless --size 400x224 --seed 1 --camera still
 
 gifs:
+	python play.py --headless --size 480x270 --seed 1 --distance 4.5 --elevation 14 \
+		--keys "10-190:w,60-110:shift,120-160:a,190-230:d" --frames 250 --record docs/walk.gif
 	$(PLAY) --task joystick --keys "5-45:w,45-85:a,85-120:s,120-160:d,20-100:shift" --frames 165 --distance 5.5 \
 		--elevation 22 --record docs/joystick.gif
 	$(PLAY) --task target --clicks "0:1/3,75:-1.6/1" --frames 150 --distance 5 --elevation 22 --record docs/target.gif
