@@ -254,6 +254,7 @@ class Imitation:
         self.episodes = episodes
         self.generator = generator
         self.sway = Sway(self.config.sway, generator)
+        self.drawn_sway = Sway(self.config.sway, episodes.generator)
         self.spread = torch.ones(self.character.latent, device=commands.starts.device)
         self.memory = Memory(self.config.memory)
         self.count = count
@@ -295,9 +296,11 @@ class Imitation:
         return error.square().mean()
 
     @torch.no_grad()
-    def seat(self, who: Tensor) -> None:
+    def seat(self, who: Tensor) -> bool:
         """Let a share of the episodes that begin now, those of ``who`` (B,), begin in captured
-        poses."""
+        poses. Returns whether any may."""
+        if self.config.seated == 0:
+            return False
         episodes = self.episodes
         captured = self.commands.reference
         state = episodes.state
@@ -316,6 +319,7 @@ class Imitation:
             facing = geometry.wrap_angle(facing + turn)
             goal = JoystickGoal(geometry.turn(velocity, turn), facing)
             episodes.goal = batch.where(who, goal, episodes.goal)
+        return True
 
     @torch.no_grad()
     def captured(self) -> tuple[Tensor, Tensor]:

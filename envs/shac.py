@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from controller.control.actors import Actor, Network
 from controller.control.navigator import Navigator
 from controller.control.policy import Policy
-from controller.control.sway import Sway
 from controller.core import batch
 from controller.core.errors import require
 from controller.core.optimizer_state import load_optimizer, optimizer_tensors
@@ -138,9 +137,6 @@ class ShacTrainer:
         self.critic_only = 0
         self.episodes = episodes
         self.imitation = imitation
-        self.sway = None
-        if imitation is not None:
-            self.sway = Sway(imitation.config.sway, episodes.generator)
         self.config = config
         simulation = episodes.simulation
         allowed = "ppo, since this motion VAE's actions are codes, whose choice has no gradient"
@@ -252,8 +248,8 @@ class ShacTrainer:
             latent = self.network(observation)
             random = torch.randn(latent.shape, generator=episodes.generator, device=episodes.device)
             latent = latent + noise * random
-            if self.sway is not None and self.imitation is not None:
-                latent = self.sway(latent, observation[:, self.imitation.wish])
+            if self.imitation is not None:
+                latent = self.imitation.drawn_sway(latent, observation[:, self.imitation.wish])
             move, terminated, truncated = episodes.move(latent)
             following = simulation.observe(episodes.state, episodes.goal)
             ended = terminated | truncated
@@ -272,9 +268,8 @@ class ShacTrainer:
     def begin(self, ended: Tensor) -> Tensor:
         """New episodes in the rows that have ``ended`` (B,). Returns all observations."""
         observation = self.episodes.reset(rows=ended)
-        if self.imitation is None:
+        if self.imitation is None or not self.imitation.seat(ended):
             return observation
-        self.imitation.seat(ended)
         return self.episodes.simulation.observe(self.episodes.state, self.episodes.goal)
 
     def rewards(self, moves: list[Move]) -> Tensor:

@@ -47,3 +47,6 @@ def test_only_a_number_after_the_mark_means_a_copy() -> None:
     assert tempo.factor("run@1.1[3:60]") == 1.1
     assert tempo.original("anna@home") == "anna@home"
     assert tempo.factor("anna@home") == 1.0
+    assert tempo.original("run@1") == "run"  # a copy at its own tempo is one, too
+    for name in ("walk@60", "walk@1.2.3", "walk@."):
+        assert tempo.original(name) == name and tempo.factor(name) == 1.0

@@ -15,11 +15,7 @@ def reach(skeleton: Skeleton, roles: Roles) -> float:
     lengths = skeleton.offsets.norm(dim=-1).tolist()
     for joint, parent in enumerate(skeleton.parents[1:], start=1):
         lengths[joint] += lengths[parent]
-    feet = [
-        joint
-        for limb in roles.limbs
-        if limb.grounded
-        for joint in (limb.end, limb.toe)
-        if joint is not None
-    ]
-    return max([lengths[joint] - lengths[roles.hips] for joint in feet] or lengths) or REACH
+    return (
+        max([lengths[joint] - lengths[roles.hips] for joint in roles.foot_joints] or lengths)
+        or REACH
+    )

@@ -146,29 +146,29 @@ class CharacterFolder:
         """The motion VAE."""
         return self.path / MVAE
 
+    def _own(self, name: str) -> Path | None:
+        path = self.path / name
+        return path if path.is_file() else None
+
     @property
     def extractor(self) -> Path | None:
         """The feature extractor; None if it has none of its own."""
-        path = self.path / EXTRACTOR
-        return path if path.is_file() else None
+        return self._own(EXTRACTOR)
 
     @property
     def body(self) -> Path | None:
         """The skinned body that was made; None if it has none."""
-        path = self.path / BODY
-        return path if path.is_file() else None
+        return self._own(BODY)
 
     @property
     def own_body(self) -> Path | None:
         """The rigged mesh that is drawn instead; None if it has none."""
-        path = self.path / OWN_BODY
-        return path if path.is_file() else None
+        return self._own(OWN_BODY)
 
     @property
     def own_roles(self) -> Path | None:
         """The roles of that mesh's joints; None if they are to be guessed."""
-        path = self.path / OWN_ROLES
-        return path if path.is_file() else None
+        return self._own(OWN_ROLES)
 
     def policy(self, task: str) -> Path:
         """Its best policy for a task: the task's own, or else that of the task which it extends.

@@ -47,6 +47,8 @@ class Sway:
     def __call__(self, latent: Tensor, wish: Tensor) -> Tensor:
         """Latents (B, latent) with the noise of the next frame, for desired velocities ``wish``
         (B, 2) in m/s. It begins anew when the size of the batch changes."""
+        if self.config.deviation == 0:
+            return latent
         random = torch.randn(latent.shape, generator=self.generator, device=self.generator.device)
         if self.noise.shape != latent.shape:
             self.noise = torch.zeros_like(latent)

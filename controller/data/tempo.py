@@ -12,11 +12,11 @@ from controller.motion.skeleton import Clip
 
 LIMITS = (0.5, 2.0)
 """Allowed factors: beyond them a body falls and swings as no body does."""
-_MARK = re.compile(r"@([0-9.]+)(?=\[|$)")
+_MARK = re.compile(r"@(\d+(?:\.\d+)?)(?=\[|$)")
 
 
 def parse(tempos: Sequence[str]) -> list[tuple[str, float]]:
-    """Part of a clip's name and factor of each ``NAME=FACTOR``. Raises SettingsError if one is not
+    """Part of a clip's name and factor of each ``NAME=FACTOR``. Raises ConfigError if one is not
     of that form, or if its factor is not within :data:`LIMITS`."""
     pairs = []
     low, high = LIMITS
@@ -29,14 +29,22 @@ def parse(tempos: Sequence[str]) -> list[tuple[str, float]]:
     return pairs
 
 
+def _copied(name: str) -> re.Match[str] | None:
+    """Where a clip's name says that it is a copy. A file may have such a name, too: `walk@60` is
+    none, since no copy is so fast."""
+    match = _MARK.search(name)
+    return match if match and LIMITS[0] <= float(match[1]) <= LIMITS[1] else None
+
+
 def original(name: str) -> str:
     """The name of the clip that a clip is a copy of; its own if it is no copy."""
-    return _MARK.sub("", name)
+    match = _copied(name)
+    return name if match is None else name[: match.start()] + name[match.end() :]
 
 
 def factor(name: str) -> float:
     """How many times as fast a clip is played as its file has it; 1 if it is no copy."""
-    match = _MARK.search(name)
+    match = _copied(name)
     return 1.0 if match is None else float(match[1])
 
 

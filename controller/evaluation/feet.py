@@ -260,7 +260,8 @@ def table(results: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
+def main() -> int:
+    """The exit status is 1 if holding feet changes the simulation, which it must not."""
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(options.threads)
     if options.write:
@@ -270,3 +271,4 @@ def main() -> None:
     if options.write:
         files.fill(options.write, BLOCK, table(results))
     print(json.dumps(results, allow_nan=False) if options.json else table(results))
+    return 0 if results["state_unchanged"] else 1

@@ -174,6 +174,13 @@ class Roles:
         return tuple(limb.contact for limb in standing)
 
     @cached_property
+    def foot_joints(self) -> tuple[int, ...]:
+        """All joints of feet, ankles and toes, in their order in the skeleton."""
+        grounded = [limb for limb in self.limbs if limb.grounded]
+        joints = [joint for limb in grounded for joint in (limb.end, limb.toe) if joint is not None]
+        return tuple(sorted(joints))
+
+    @cached_property
     def mirror(self) -> list[int]:
         """For each joint, its mirror image. Raises DataError for a joint with a side but without
         one."""

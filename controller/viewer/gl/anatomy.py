@@ -84,21 +84,9 @@ def is_sole(joint: Meaning) -> bool:
     return joint == ("leg", "toe")
 
 
-def feet(roles: Roles) -> tuple[int, ...]:
-    """All joints of feet, in their order in the skeleton."""
-    joints = [
-        joint
-        for limb in roles.limbs
-        if limb.grounded
-        for joint in (limb.end, limb.toe)
-        if joint is not None
-    ]
-    return tuple(sorted(joints))
-
-
 def soles(roles: Roles) -> tuple[int, ...]:
     """At most :data:`MAX_SOLES` joints that darken the ground under them."""
-    joints = feet(roles)
+    joints = roles.foot_joints
     if len(joints) > MAX_SOLES:
         joints = tuple(limb.contact for limb in roles.limbs if limb.grounded)
     return joints[:MAX_SOLES]
