@@ -15,7 +15,5 @@ def reach(skeleton: Skeleton, roles: Roles) -> float:
     lengths = skeleton.offsets.norm(dim=-1).tolist()
     for joint, parent in enumerate(skeleton.parents[1:], start=1):
         lengths[joint] += lengths[parent]
-    return (
-        max([lengths[joint] - lengths[roles.hips] for joint in roles.foot_joints] or lengths)
-        or REACH
-    )
+    chains = [lengths[joint] - lengths[roles.hips] for joint in roles.foot_joints]
+    return max(chains or lengths) or REACH
