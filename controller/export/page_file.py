@@ -29,6 +29,11 @@ import numpy as np
 from controller.body.mesh import FINEST, SkinnedBody
 from controller.export import blob
 from controller.export.steered import SteeredCharacter
+from controller.games.random_walk import effect
+from controller.ground import standing, standing_kernels
+from controller.motion.contacts import USUAL_LEG
+from controller.motion.foot_lock import FootLock, shape_of
+from controller.motion.inertialise import HALF_LIFE, decay_of
 from controller.motion.roles import Roles
 from controller.viewer.gl import anatomy
 from controller.viewer.input.steering import Paces
@@ -37,6 +42,8 @@ MAGIC = b"mvaepage"
 FORMAT = 1
 HEADER = 64
 ALIGNMENT = 64
+SETTINGS = 19
+"""Settings of legs, at the head of ``facts["legs"]``."""
 
 
 def write(steered: SteeredCharacter, body: SkinnedBody | None) -> bytes:
@@ -81,8 +88,29 @@ def _facts(steered: SteeredCharacter) -> dict[str, Any]:
         "joints": list(character.skeleton.names),
         "tips": character.skeleton.tips.cpu().numpy().astype(float).round(6).tolist(),
         "soles": list(anatomy.soles(roles)),
+        "legs": _legs(steered),
+        "latent": effect(character).astype(float).round(4).tolist(),
         "levels": 0,
     }
+
+
+def _legs(steered: SteeredCharacter) -> list[float]:
+    """What ``web/native/legs.c`` must know to hold feet, to blend, and to stand on slopes: its
+    settings, how many legs there are, then 18 numbers for each."""
+    character = steered.character
+    poses = character.model.normalizer.denormalize(character.reset_poses)
+    lock = FootLock(character.layout, poses, fps=character.fps)
+    blend = decay_of(HALF_LIFE)
+    if not lock.legs:
+        return [*[1.0] * 13, 1 / character.fps, blend, *[1.0] * 4, 0.0]
+    size = sum(leg.length for leg in lock.legs) / len(lock.legs) / USUAL_LEG
+    settings = (
+        *(*lock._settings, blend, decay_of(standing.HIPS)),
+        *(standing.DEEPEST * size, standing.LEAN, standing_kernels.LIMBER),
+    )
+    assert len(settings) == SETTINGS
+    shapes = [(*leg.joints, *shape_of(leg)) for leg in lock.legs]
+    return [float(value) for value in (*settings, len(shapes), *np.concatenate(shapes))]
 
 
 def _body(body: SkinnedBody, reach: float) -> dict[str, bytes]:

@@ -33,7 +33,7 @@ float expf(float x) { return (float)exponential(x); }
 float tanhf(float x) { return (float)(1 - 2 / (exponential(2.0 * x) + 1)); }
 
 /* Sine of x plus this number of quarter turns. */
-static float sine(double x, int quarters)
+static double sine_of(double x, int quarters)
 {
     double turns = __builtin_floor(x * 0.6366197723675814 + 0.5);
     double rest = x - turns * 1.5707963267948966, square = rest * rest;
@@ -45,12 +45,12 @@ static float sine(double x, int quarters)
     else
         for (int i = 15; i > 1; i -= 2)
             sum = 1 - sum * square / (i * (i - 1));
-    return (float)((quarter & 2 ? -sum : sum) * (quarter & 1 ? 1 : rest));
+    return (quarter & 2 ? -sum : sum) * (quarter & 1 ? 1 : rest);
 }
 
-float sinf(float x) { return sine(x, 0); }
+float sinf(float x) { return (float)sine_of(x, 0); }
 
-float cosf(float x) { return sine(x, 1); }
+float cosf(float x) { return (float)sine_of(x, 1); }
 
 /* Of 0 to 1. Two halvings of the angle, then the series. */
 static double arc_tangent(double x)
@@ -63,16 +63,18 @@ static double arc_tangent(double x)
     return 4 * x * sum;
 }
 
-float atan2f(float y, float x)
+static double arc_tangent2(double y, double x)
 {
-    double up = y < 0 ? -(double)y : y, along = x < 0 ? -(double)x : x;
+    double up = y < 0 ? -y : y, along = x < 0 ? -x : x;
     if (up == 0 && along == 0)
         return 0;
     double angle = up <= along ? arc_tangent(up / along)
                                : 1.5707963267948966 - arc_tangent(along / up);
     angle = x < 0 ? 3.141592653589793 - angle : angle;
-    return (float)(y < 0 ? -angle : angle);
+    return y < 0 ? -angle : angle;
 }
+
+float atan2f(float y, float x) { return (float)arc_tangent2(y, x); }
 
 float fmaxf(float a, float b) { return a > b ? a : b; }
 
@@ -218,3 +220,47 @@ EXPORT("steer") void steer(mvae_steering *steering, float x, float z, int turn, 
 {
     mvae_steer(steering, x, z, turn, seconds);
 }
+
+/* One goes on as another one, maybe of another crowd of the same model. */
+EXPORT("copy") void copy(mvae_crowd *to, int place, const mvae_crowd *from, int character)
+{
+    const mvae_model *model = to->model;
+    float *const into[] = {to->pose, to->place, to->root, to->rotation, to->joint, to->noise};
+    float *const out[] = {from->pose,     from->place, from->root,
+                          from->rotation, from->joint, from->noise};
+    const int widths[] = {model->pose, 3, 3, 4 * model->joints, 3 * model->joints, model->latent};
+    for (int i = 0; i < 6; i++)
+        memcpy(into[i] + nth(place, widths[i]), out[i] + nth(character, widths[i]),
+               (size_t)widths[i] * sizeof(float));
+}
+
+/* Move all by one step with latents (N, latent) instead of the policy's. */
+EXPORT("walk") void walk(mvae_crowd *crowd, const float *latents)
+{
+    const mvae_model *model = crowd->model;
+    int size = model->pose, body = size - model->styles, controls = model->latent + model->styles;
+    for (int start = 0; start < crowd->characters; start += BLOCK) {
+        block of = arrays(crowd, start);
+        for (int c = 0; c < of.characters; c++) {
+            float *x = of.x + (size_t)c * of.stride;
+            const float *pose = crowd->pose + nth(start + c, size);
+            for (int i = 0; i < model->latent; i++)
+                x[i] = clamped(latents[nth(start + c, model->latent) + (size_t)i], -LATENT_LIMIT,
+                               LATENT_LIMIT);
+            for (int i = 0; i < size; i++) /* styles before the body */
+                x[i < body ? controls + i : model->latent + i - body] = pose[i];
+        }
+        decode(&of, crowd);
+        for (int c = start; c < start + of.characters; c++) {
+            move(model, crowd->pose + nth(c, size), crowd->place + 3 * c);
+            place_joints(crowd, c, of.scaled);
+        }
+    }
+}
+
+#include "rotations.c"
+#include "drawn.h"
+#include "feet.c"
+#include "legs.c"
+#include "blend.c"
+#include "drawn.c"

@@ -30,6 +30,10 @@ export interface Facts {
   tips: [number, number, number][];
   /** Joints that darken the ground under them. */
   soles: number[];
+  /** What native/drawn.c must know of legs. */
+  legs: number[];
+  /** How far each unit of the latent moves the joints, relative to the one that moves them most. */
+  latent: number[];
   /** Levels of detail of the body; 0 without a body. */
   levels: number;
   /** Metres: positions are stored in 32767ths of it. */

@@ -1,5 +1,6 @@
 // Keyboard, touch stick, mouse and game pad.
 
+import type { TaskName } from "./play.ts";
 import type { Controls } from "./steering.ts";
 
 const DEAD_ZONE = 0.15; // of a game pad's axis
@@ -12,12 +13,15 @@ const RUN = 1.35; // of that reach: from here on the touch stick asks for the fa
 const STEERING = new Set("w a s d arrowup arrowleft arrowdown arrowright shift control x q e f".split(" "));
 const ACTIONS: Record<string, Action> = {
   c: "camera", tab: "next", " ": "pause", r: "reset", f1: "help", "?": "help", escape: "close",
-  m: "slow", b: "skeleton",
+  ",": "slower", ".": "faster", b: "skeleton", i: "feet", g: "ground", f12: "picture", n: "another",
+  0: "release", j: "styleBefore", k: "styleAfter",
+  1: "joystick", 2: "target", 4: "path", 6: "crowd", 7: "random",
 };
 const PAD_ACTIONS: [number, Action][] = [[1, "reset"], [3, "camera"], [8, "next"], [9, "pause"]];
 
 export type Action =
-  | "camera" | "next" | "pause" | "reset" | "help" | "close" | "slow" | "skeleton";
+  | "camera" | "next" | "pause" | "reset" | "help" | "close" | "slower" | "faster" | "skeleton" | "feet"
+  | "ground" | "picture" | "another" | "release" | "styleBefore" | "styleAfter" | "panel" | TaskName;
 
 export interface Listener {
   act(action: Action): void;
@@ -25,6 +29,11 @@ export interface Listener {
   zoom(notches: number): void;
   /** A click, or a tap by a finger, at a pixel of the window. */
   tap(x: number, y: number): void;
+  /** Whether a line may be drawn now. */
+  draws(): boolean;
+  /** A line that is being drawn has come to a pixel of the window. It begins with the first one, and
+   * is complete or given up in the end. */
+  trace(x: number, y: number, state: "drawing" | "done" | "given up"): void;
 }
 
 /** Collects what is held down; actions, turns and zooms are reported as they happen. */
@@ -34,6 +43,7 @@ export class Input {
   private readonly keys = new Set<string>();
   private readonly pointers = new Map<number, { x: number; y: number }>();
   private stick: { id: number; x: number; y: number; right: number; forward: number } | null = null;
+  private pen: number | null = null; // the pointer that draws a line
   private tap: { x: number; y: number; at: number } | null = null;
   private padDown = new Set<Action>();
   private readonly controls: Controls = { right: 0, forward: 0, pace: 1, turn: 0, lock: false };
@@ -61,6 +71,12 @@ export class Input {
     this.keys.clear();
     this.pointers.clear();
     this.drop();
+    this.lift("given up");
+  }
+
+  private lift(state: "done" | "given up", x = 0, y = 0): void {
+    if (this.pen !== null) this.listener.trace(x, y, state);
+    this.pen = null;
   }
 
   /** What is held now; the same object each time. `seconds` have passed since the last reading. */
@@ -82,8 +98,9 @@ export class Input {
     const key = event.key.toLowerCase();
     if (event.altKey || event.metaKey) return;
     const action = ACTIONS[key];
-    const button = event.target instanceof HTMLButtonElement && (key === " " || key === "enter");
-    if (button) return; // it presses the button
+    const { target } = event;
+    if (target instanceof HTMLButtonElement && (key === " " || key === "enter")) return; // it presses it
+    if (target instanceof HTMLInputElement && (key.startsWith("arrow") || key === "tab")) return;
     if (event.ctrlKey && "qefx".includes(key)) return; // the browser's own, as Ctrl+F
     if (STEERING.has(key)) {
       this.keys.add(key);
@@ -97,8 +114,14 @@ export class Input {
   private down(event: PointerEvent): void {
     this.canvas.setPointerCapture(event.pointerId);
     const { clientX: x, clientY: y } = event;
-    this.tap = event.isPrimary ? { x, y, at: event.timeStamp } : null;
-    if (event.pointerType === "touch" && !this.stick && x < innerWidth / 2) {
+    this.tap = event.isPrimary && event.button === 0 ? { x, y, at: event.timeStamp } : null;
+    const touch = event.pointerType === "touch";
+    if (this.listener.draws() && this.pen === null && !this.pointers.size && event.button === 0) {
+      this.pen = event.pointerId;
+      this.listener.trace(x, y, "drawing");
+      if (!touch) return;
+    } else if (touch && this.pen !== null) this.lift("given up"); // two fingers move the camera
+    if (touch && !this.listener.draws() && !this.stick && x < innerWidth / 2) {
       this.stick = { id: event.pointerId, x, y, right: 0, forward: 0 };
       this.knob.hidden = false;
       this.knob.style.left = `${x}px`;
@@ -118,6 +141,11 @@ export class Input {
       this.show();
       return;
     }
+    if (event.pointerId === this.pen) {
+      const last = this.pointers.get(event.pointerId);
+      if (last) [last.x, last.y] = [x, y];
+      return this.listener.trace(x, y, "drawing");
+    }
     const last = this.pointers.get(event.pointerId);
     if (!last) return;
     const others = [...this.pointers].filter(([id]) => id !== event.pointerId);
@@ -125,6 +153,7 @@ export class Input {
       const [, other] = others[0];
       const before = Math.hypot(last.x - other.x, last.y - other.y);
       this.listener.zoom((Math.hypot(x - other.x, y - other.y) - before) / 30);
+      if (this.listener.draws()) this.listener.orbit(0.004 * (x - last.x), 0.003 * (y - last.y));
     } else this.listener.orbit(0.008 * (x - last.x), 0.006 * (y - last.y));
     last.x = x;
     last.y = y;
@@ -133,6 +162,8 @@ export class Input {
   private up(event: PointerEvent): void {
     const { tap } = this;
     this.tap = null;
+    if (event.pointerId === this.pen)
+      this.lift(tap || event.type !== "pointerup" ? "given up" : "done", event.clientX, event.clientY);
     if (tap && event.type === "pointerup" && event.timeStamp - tap.at < TAP_MS)
       this.listener.tap(tap.x, tap.y);
     this.pointers.delete(event.pointerId);

@@ -4,32 +4,40 @@ import { Camera, groundAt } from "./camera.ts";
 import { Character } from "./character.ts";
 import { Clock } from "./clock.ts";
 import { type Action, Input } from "./input.ts";
+import { Panel } from "./panel.ts";
+import { KEYS, Play, STEEPEST, type TaskName } from "./play.ts";
 import { Player } from "./player.ts";
 import { quality } from "./quality.ts";
 import { Runtime } from "./runtime.ts";
-import { replay, time } from "./trial.ts";
+import { Steering } from "./steering.ts";
+import { observe } from "./trial.ts";
 import { View } from "./view.ts";
 
-const SLOW = 0.25;
+const SPEEDS = [1 / 8, 1 / 4, 1 / 2, 1, 2]; // of time
+const USUAL = SPEEDS.indexOf(1);
 const STATUS_MS = 200;
+const SLOPES = [0, 5, 10, STEEPEST, -STEEPEST, -10, -5]; // degrees, in the order of the key G
 
 const find = (id: string) => document.getElementById(id) as HTMLElement;
+const TASKS: ReadonlySet<string> = new Set(Object.values(KEYS));
 
-class Page {
+export class Page {
+  readonly play: Play;
+  readonly camera = new Camera();
   private readonly view: View;
-  private readonly camera = new Camera();
   private readonly input: Input;
-  private readonly players: Player[] = [];
-  private player: Player;
+  private readonly panel: Panel;
+  private readonly stroke: number[] = [];
   private clock: Clock;
   private paused = false;
-  private slow = false;
+  private speed = USUAL;
+  private wantsPicture = false;
   private last = 0;
   private told = 0;
-  private frames = 0;
-  private firstPicture = 0; // ms after the page was asked for
+  frames = 0;
+  firstPicture = 0; // ms after the page was asked for
 
-  constructor(private readonly runtime: Runtime, first: Character) {
+  constructor(readonly runtime: Runtime, first: Character) {
     const canvas = find("picture") as HTMLCanvasElement;
     this.view = new View(canvas);
     this.input = new Input(canvas, find("stick"), {
@@ -37,13 +45,19 @@ class Page {
       orbit: (right, up) => this.camera.orbit(right, up),
       zoom: (notches) => this.camera.zoom(notches),
       tap: (x, y) => this.tap(x, y),
+      draws: () => this.play.task.draws,
+      trace: (x, y, state) => this.trace(x, y, state),
     });
-    this.player = Player.of(first, runtime);
+    this.play = new Play(new Player(first), new Steering(runtime, first.facts.paces));
+    this.panel = new Panel(this.play);
     this.clock = new Clock(1 / first.model.rate);
-    this.player.reset();
-    this.camera.jump(0, 0);
-    this.add(this.player);
-    this.show(this.player);
+    this.show();
+    this.camera.jump(0, 0, this.play.slope);
+    this.listen();
+    requestAnimationFrame((now) => this.frame(now));
+  }
+
+  private listen(): void {
     for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-act]"))
       button.addEventListener("click", () => {
         button.blur();
@@ -54,25 +68,22 @@ class Page {
       this.input.release();
       this.last = Infinity; // the time while the page was hidden does not count
     });
-    requestAnimationFrame((now) => this.frame(now));
   }
 
   /** Another character that can take over. */
-  add(player: Player): void {
-    this.players.push(player);
-    document.body.classList.toggle("several", this.players.length > 1);
-  }
-
   join(character: Character): void {
-    this.add(new Player(character, this.player.steering));
+    this.play.players.push(new Player(character));
+    document.body.classList.add("several");
   }
 
-  private show(player: Player): void {
-    const { facts } = player.character;
-    this.player = player;
-    this.clock = new Clock(1 / player.character.model.rate);
-    this.view.use(player.character);
+  /** Let everything on the screen be of the character that plays. */
+  private show(): void {
+    const { facts, model } = this.play.player.character;
+    this.clock = new Clock(1 / model.rate);
+    this.view.use(this.play.player.character);
     this.camera.aimAt(facts.hips);
+    this.panel.use();
+    document.body.classList.toggle("styled", facts.styles.length > 1);
     find("licence").textContent = facts.notice;
     const [ahead, sideways, backward] = facts.fastest.map((speed) => speed.toFixed(1));
     find("speeds").textContent = `up to ${ahead} m/s ahead, ${backward} backward, ${sideways} sideways`;
@@ -80,59 +91,81 @@ class Page {
   }
 
   private act(action: Action): void {
-    const help = find("help");
-    if (action === "pause") this.paused = !this.paused;
-    else if (action === "slow") this.slow = !this.slow;
+    const { play, camera } = this;
+    if (TASKS.has(action)) play.choose(action as TaskName);
+    else if (action === "pause") this.paused = !this.paused;
+    else if (action === "slower") this.speed = Math.max(this.speed - 1, 0);
+    else if (action === "faster") this.speed = Math.min(this.speed + 1, SPEEDS.length - 1);
     else if (action === "skeleton") this.view.skeleton = !this.view.skeleton;
-    else if (action === "camera") this.camera.next();
-    else if (action === "help") help.hidden = !help.hidden;
-    else if (action === "close") help.hidden = true;
+    else if (action === "feet") play.held = !play.held;
+    else if (action === "ground") play.degrees = SLOPES[(SLOPES.indexOf(play.degrees) + 1) % SLOPES.length];
+    else if (action === "picture") this.wantsPicture = true;
+    else if (action === "camera") camera.next();
+    else if (action === "another") play.task.next();
+    else if (action === "release") play.task.release();
+    else if (action === "styleBefore") play.player.style(-1);
+    else if (action === "styleAfter") play.player.style(1);
+    else if (action === "panel") this.panel.toggle();
+    else if (action === "help") find("help").hidden = !find("help").hidden;
+    else if (action === "close") find("help").hidden = true;
     else if (action === "reset") {
-      this.player.reset();
-      this.camera.jump(0, 0);
-    } else if (action === "next" && this.players.length > 1) {
-      const { player } = this;
-      const next = this.players[(this.players.indexOf(player) + 1) % this.players.length];
-      next.takeOver(player);
-      this.show(next);
+      play.reset();
+      camera.jump(0, 0, play.slope);
+    } else if (action === "next") {
+      play.next();
+      this.show();
     }
     this.told = 0;
   }
 
-  /** A click beside the help closes it; one on the ground sets the flag. */
+  /** The point of the ground under a pixel. */
+  private ground(x: number, y: number): [number, number] | null {
+    const right = (2 * x) / Math.max(this.width, 1) - 1;
+    return groundAt(this.camera, right, 1 - (2 * y) / Math.max(this.height, 1), this.play.slope);
+  }
+
+  /** A click beside the help closes it; one on the ground means that point. */
   private tap(x: number, y: number): void {
     if (!find("help").hidden) return this.act("close");
-    const right = (2 * x) / Math.max(this.width, 1) - 1;
-    const up = 1 - (2 * y) / Math.max(this.height, 1);
-    this.player.flag = groundAt(this.camera, right, up) ?? this.player.flag;
+    const point = this.ground(x, y);
+    if (point) this.play.task.point(...point, this.camera.mode === "all");
+  }
+
+  private trace(x: number, y: number, state: "drawing" | "done" | "given up"): void {
+    const point = state === "given up" ? null : this.ground(x, y);
+    if (point) this.stroke.push(...point);
+    if (state === "drawing") return this.play.task.trace(this.stroke, false);
+    this.play.task.trace(state === "done" ? this.stroke : [], true);
+    this.stroke.length = 0;
   }
 
   /** Browsers ask for no pictures while the page is hidden, so it pauses by itself. */
   private frame(now: number): void {
+    requestAnimationFrame((later) => this.frame(later));
+    if (document.hidden) return;
     const seconds = Math.min(Math.max((now - this.last) / 1000, 0), 0.25);
     this.last = now;
-    const { player, camera } = this;
+    const { play, camera } = this;
     const controls = this.input.read(seconds);
-    const due = this.paused ? 0 : this.clock.advance(this.slow ? SLOW * seconds : seconds);
-    for (let i = 0; i < due; i++) player.step(controls, camera.azimuth);
-    player.motion.between(this.clock.share, 0, player.joints);
-
+    const due = this.paused ? 0 : this.clock.advance(SPEEDS[this.speed] * seconds);
+    for (let i = 0; i < due; i++) play.step(controls, camera.azimuth);
+    const { cast, who, place } = play.player;
+    cast.motion.mix(this.clock.share, who);
     const { clientWidth: width, clientHeight: height } = document.documentElement;
-    const size = this.size(width, height);
-    const { positions } = player.joints;
-    camera.follow(positions[0], positions[2], player.crowd.places[2], seconds, size);
-    this.view.draw(player, camera);
+    const aspect = this.fit(width, height);
+    camera.follow(cast.motion.root, place[2], seconds, aspect, play.slope, cast.drawn.roots);
+    this.view.draw(play, camera, this.clock.share);
+    if (this.wantsPicture) this.save();
     this.frames++;
     this.firstPicture ||= performance.now();
     if (now - this.told > STATUS_MS) this.tell(now);
-    requestAnimationFrame((later) => this.frame(later));
   }
 
   private width = 0;
   private height = 0;
 
   /** Width ÷ height of the picture, which is fitted to the window if that has changed. */
-  private size(width: number, height: number): number {
+  private fit(width: number, height: number): number {
     if (width !== this.width || height !== this.height) {
       this.width = width;
       this.height = height;
@@ -141,37 +174,32 @@ class Page {
     return width / Math.max(height, 1);
   }
 
-  private tell(now: number): void {
-    const { player } = this;
-    const speed = Math.hypot(player.velocity[0], player.velocity[1]);
-    const parts = [
-      `${speed.toFixed(1)} m/s`,
-      player.steering.locked ? "facing locked" : "facing free",
-      `camera: ${this.camera.mode}`,
-    ];
-    if (this.slow) parts.push("slow motion");
-    if (this.paused) parts.push("paused");
-    find("status").textContent = parts.join(" · ");
-    this.told = now;
+  /** Offer the picture as a file. */
+  private save(): void {
+    this.wantsPicture = false;
+    this.view.renderer.domElement.toBlob((blob) => {
+      if (!blob) return;
+      const href = URL.createObjectURL(blob);
+      const name = `${this.play.player.character.facts.name}-${this.play.steps}.png`;
+      Object.assign(document.createElement("a"), { href, download: name }).click();
+      setTimeout(() => URL.revokeObjectURL(href), 1000);
+    });
   }
 
-  /** For tests and measurements. */
-  get trial() {
-    const page = this;
-    return {
-      get position() { return [...page.player.joints.positions.slice(0, 3)]; },
-      get yaw() { return page.player.crowd.places[2]; },
-      get wish() { return [...page.player.crowd.wish]; },
-      get steps() { return page.players.reduce((sum, each) => sum + each.steps, 0); },
-      get frames() { return page.frames; },
-      get firstPicture() { return page.firstPicture; },
-      get name() { return page.player.character.facts.name; },
-      get characters() { return page.players.length; },
-      get flag() { return page.player.flag; },
-      get locked() { return page.player.steering.locked; },
-      replay: (moments: Parameters<typeof replay>[2]) => replay(page.player, page.runtime, moments),
-      time: (characters: number, steps: number) => time(page.player, characters, steps),
-    };
+  private tell(now: number): void {
+    const { play } = this;
+    const speed = Math.hypot(play.player.velocity[0], play.player.velocity[1]);
+    const parts = [`${speed.toFixed(1)} m/s`, play.task.title, play.task.status, `camera: ${this.camera.mode}`];
+    if (play.player.styled) parts.push(play.player.styled);
+    if (play.degrees) parts.push(`slope ${play.degrees}°`);
+    if (!play.held) parts.push("feet free");
+    if (this.speed !== USUAL) parts.push(`time × ${SPEEDS[this.speed]}`);
+    if (this.paused) parts.push("paused");
+    find("status").textContent = parts.filter(Boolean).join(" · ");
+    for (const button of document.querySelectorAll<HTMLElement>("#tasks button"))
+      button.classList.toggle("now", button.dataset.act === play.name);
+    this.panel.update();
+    this.told = now;
   }
 }
 
@@ -188,7 +216,7 @@ async function main(): Promise<void> {
   quality(); // or say that nothing can be drawn
   const runtime = await Runtime.load("motion_vae.wasm");
   const page = new Page(runtime, await Character.load(names[0], runtime));
-  Object.assign(window, { motionVae: page.trial });
+  Object.assign(window, { motionVae: observe(page) });
   find("loading").hidden = true;
   for (const name of names.slice(1))
     await Character.load(name, runtime).then((each) => page.join(each), complain);

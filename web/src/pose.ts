@@ -1,8 +1,15 @@
 // Poses between two steps, for screens faster than the simulation, and joints in the world.
 
-import type { Crowd, Model } from "./runtime.ts";
+import type { Model } from "./runtime.ts";
 
-/** The two newest poses of each character of a crowd. */
+/** Of N characters: roots (N, 3) in metres, and rotations (N, J, 4), as a `Crowd` has them. */
+export interface Frames {
+  readonly model: Model;
+  readonly roots: Float32Array;
+  readonly rotations: Float32Array;
+}
+
+/** The two newest frames of each character. */
 export class Motion {
   /** What `mix` computed: the root joint in the world (3), and quaternions (J, 4) relative to the
    * parents, the root's to the world. */
@@ -11,23 +18,29 @@ export class Motion {
   private before: Snapshot;
   private after: Snapshot;
 
-  constructor(private readonly crowd: Crowd) {
-    this.rotations = new Float32Array(4 * crowd.model.joints);
-    this.before = new Snapshot(crowd);
-    this.after = new Snapshot(crowd);
+  constructor(private readonly frames: Frames) {
+    this.rotations = new Float32Array(4 * frames.model.joints);
+    this.before = new Snapshot(frames);
+    this.after = new Snapshot(frames);
     this.jump();
   }
 
   /** Call after each step. */
   take(): void {
     [this.before, this.after] = [this.after, this.before];
-    this.after.copy(this.crowd);
+    this.after.copy(this.frames);
+  }
+
+  /** One goes on that was one of another crowd of the same model. */
+  move(who: number, from: Motion, other: number): void {
+    this.before.move(who, from.before, other);
+    this.after.move(who, from.after, other);
   }
 
   /** Call after a reset: nothing is shown between the old pose and the new one. */
   jump(): void {
-    this.before.copy(this.crowd);
-    this.after.copy(this.crowd);
+    this.before.copy(this.frames);
+    this.after.copy(this.frames);
   }
 
   /** Compute a character's `root` and `rotations` at a share, 0 to 1, of the way to the newest pose.
@@ -52,27 +65,37 @@ export class Motion {
     }
   }
 
-  /** Place a character's joints in the world; the arguments are those of `mix`. */
-  between(share: number, who: number, joints: Joints): void {
+  /** Place a character's joints; the arguments are those of `mix`. With a `tilt`, a rotation (9, row
+   * after row), they are in a frame that is turned by it. */
+  between(share: number, who: number, joints: Joints, tilt?: ArrayLike<number>): void {
     this.mix(share, who);
-    joints.place(this.root, this.rotations);
+    joints.place(this.root, this.rotations, tilt);
   }
 }
 
 const local = new Float64Array(9);
+const UPRIGHT = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 
 class Snapshot {
+  private readonly joints: number;
   readonly roots: Float32Array;
   readonly rotations: Float32Array;
 
-  constructor(crowd: Crowd) {
-    this.roots = new Float32Array(crowd.roots.length);
-    this.rotations = new Float32Array(crowd.rotations.length);
+  constructor(frames: Frames) {
+    this.joints = frames.model.joints;
+    this.roots = new Float32Array(frames.roots.length);
+    this.rotations = new Float32Array(frames.rotations.length);
   }
 
-  copy(crowd: Crowd): void {
-    this.roots.set(crowd.roots);
-    this.rotations.set(crowd.rotations);
+  copy(frames: Frames): void {
+    this.roots.set(frames.roots);
+    this.rotations.set(frames.rotations);
+  }
+
+  move(who: number, from: Snapshot, other: number): void {
+    const size = 4 * this.joints;
+    this.roots.set(from.roots.subarray(3 * other, 3 * other + 3), 3 * who);
+    this.rotations.set(from.rotations.subarray(size * other, size * other + size), size * who);
   }
 }
 
@@ -87,13 +110,14 @@ export class Joints {
   }
 
   /** Place all joints by the root's position (3) and their local quaternions (J, 4). */
-  place(root: Float32Array, quaternions: Float32Array): void {
-    this.positions.set(root);
-    for (let j = 0; j < this.model.joints; j++) this.turn(j, quaternions);
+  place(root: Float32Array, quaternions: Float32Array, tilt: ArrayLike<number> = UPRIGHT): void {
+    for (let r = 0; r < 3; r++)
+      this.positions[r] = tilt[3 * r] * root[0] + tilt[3 * r + 1] * root[1] + tilt[3 * r + 2] * root[2];
+    for (let j = 0; j < this.model.joints; j++) this.turn(j, quaternions, tilt);
   }
 
   /** Place one joint, whose parent is already placed. */
-  private turn(joint: number, quaternions: Float32Array): void {
+  private turn(joint: number, quaternions: Float32Array, tilt: ArrayLike<number>): void {
     const { positions, rotations } = this;
     const x = quaternions[4 * joint];
     const y = quaternions[4 * joint + 1];
@@ -111,7 +135,9 @@ export class Joints {
     const parent = this.model.parents[joint];
     const to = 9 * joint;
     if (parent < 0) {
-      for (let i = 0; i < 9; i++) rotations[to + i] = local[i];
+      for (let r = 0; r < 9; r += 3)
+        for (let k = 0; k < 3; k++)
+          rotations[to + r + k] = tilt[r] * local[k] + tilt[r + 1] * local[3 + k] + tilt[r + 2] * local[6 + k];
       return;
     }
     const from = 9 * parent;

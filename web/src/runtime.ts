@@ -16,13 +16,22 @@ interface Exports {
   step(crowd: number, wishes: number): number;
   reset(crowd: number, who: number, pose: number, x: number, z: number, yaw: number): number;
   style(crowd: number, who: number, style: number): number;
+  walk(crowd: number, latents: number): void;
+  copy(to: number, place: number, from: number, character: number): void;
+  drawn(crowd: number, numbers: number): number;
+  drawn_array(drawn: number, which: number): number;
+  drawn_cut(drawn: number, character: number): void;
+  drawn_switch(drawn: number, character: number): void;
+  drawn_move(to: number, place: number, from: number, character: number): void;
+  drawn_follow(to: number, place: number, from: number, character: number): void;
+  draw(drawn: number, on: number, east: number, south: number): void;
   steer(steering: number, x: number, z: number, turn: number, seconds: number): void;
 }
 
 /** The numbers by which native/page.c calls sizes, tables and arrays. */
-const SIZE = { joints: 0, pose: 1, resetPoses: 4 };
+const SIZE = { joints: 0, pose: 1, styles: 2, latent: 3, resetPoses: 4 };
 const TABLE = { parents: 0, offsets: 1, mean: 2, std: 3, starts: 4, fastest: 5 };
-const ARRAY = { poses: 0, places: 1, roots: 2, rotations: 3, positions: 4, wishes: 5 };
+const ARRAY = { poses: 0, places: 1, roots: 2, rotations: 3, positions: 4, wishes: 5, latents: 6 };
 
 /** The module, and its memory, which only grows. */
 export class Runtime {
@@ -75,6 +84,8 @@ export class Runtime {
 export class Model {
   readonly joints: number;
   readonly pose: number;
+  readonly styles: number;
+  readonly latent: number;
   readonly resetPoses: number;
   readonly rate: number;
   readonly parents: Int32Array;
@@ -92,6 +103,8 @@ export class Model {
     const handle = this.handle;
     this.joints = all.size(handle, SIZE.joints);
     this.pose = all.size(handle, SIZE.pose);
+    this.styles = all.size(handle, SIZE.styles);
+    this.latent = all.size(handle, SIZE.latent);
     this.resetPoses = all.size(handle, SIZE.resetPoses);
     this.rate = all.rate(handle);
     this.parents = runtime.ints(all.table(handle, TABLE.parents), this.joints).slice();
@@ -121,19 +134,17 @@ export class Model {
 
 /** One or more characters of a model, each with its wish. */
 export class Crowd {
-  private readonly handle: number;
-  private readonly wishes: number;
+  readonly handle: number;
   private readonly at: number[];
   private memory!: ArrayBufferLike;
   private views: Float32Array[] = [];
 
   constructor(readonly model: Model, readonly characters: number) {
     const { runtime } = model;
-    this.wishes = runtime.allocate(12 * characters);
     this.handle = runtime.exports.crowd(model.handle, characters);
     if (!this.handle) throw new Error("There is not enough memory for so many characters.");
     this.at = [0, 1, 2, 3, 4].map((which) => runtime.exports.array(this.handle, which));
-    this.at.push(this.wishes);
+    this.at.push(runtime.allocate(12 * characters), runtime.allocate(4 * model.latent * characters));
   }
 
   /** (N, 3): x and z on the ground in metres, yaw in radians. */
@@ -149,10 +160,23 @@ export class Crowd {
   /** (N, 3): the wished velocity (x, z) in m/s, and the yaw to face. Write to it. */
   get wish(): Float32Array { return this.view(ARRAY.wishes, 3); }
 
+  /** (N, L): what `walk` takes. Write to it. */
+  get latents(): Float32Array { return this.view(ARRAY.latents, this.model.latent); }
+
   /** Move all by one step of 1 / rate seconds. */
   step(): void {
-    const status = this.model.runtime.exports.step(this.handle, this.wishes);
+    const status = this.model.runtime.exports.step(this.handle, this.at[ARRAY.wishes]);
     if (status) throw new Error(this.model.runtime.message(status));
+  }
+
+  /** Move all by one step with `latents`, within ±2, instead of the policy's. */
+  walk(): void {
+    this.model.runtime.exports.walk(this.handle, this.at[ARRAY.latents]);
+  }
+
+  /** The one of this number goes on as one of another crowd of the same model. */
+  copy(who: number, from: Crowd, other: number): void {
+    this.model.runtime.exports.copy(this.handle, who, from.handle, other);
   }
 
   /** Put one down at (x, z), facing yaw, in the reset pose of this number. */

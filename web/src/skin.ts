@@ -16,31 +16,40 @@ export class Skin {
   private readonly rows: Float32Array; // 12 for each joint: a 3×4 matrix in rows
   private readonly meshes: Mesh[];
 
-  /** Adds itself to a scene, and a coarser level to that of what casts shadows. */
-  constructor(character: Character, frame: Record<string, IUniform>, scene: Scene, shadows: Scene) {
+  /** Adds itself to a scene, in its finest level of detail, and a coarser one to the scene of what
+   * casts shadows. Several characters, instead of one, are as coarse as can be, and without shadows. */
+  constructor(
+    character: Character, frame: Record<string, IUniform>, scene: Scene, shadows: Scene, characters = 1,
+  ) {
     this.body = character.file.body!;
     const { joints } = character.model;
-    const height = Math.ceil((3 * joints) / shaders.ROW);
+    const height = Math.ceil((3 * joints * characters) / shaders.ROW);
     this.rows = new Float32Array(4 * shaders.ROW * height);
     this.texture = new DataTexture(this.rows, shaders.ROW, height, RGBAFormat, FloatType);
     this.texture.minFilter = this.texture.magFilter = NearestFilter;
     const uniforms = { ...frame, bones: { value: this.texture }, joints: { value: joints } };
     const { levels } = this.body;
-    const coarser = levels[Math.min(1, levels.length - 1)];
-    this.meshes = [
-      new Mesh(geometry(levels[0]), shaders.skinned(uniforms, true)),
-      new Mesh(geometry(coarser), shaders.casting(uniforms)),
-    ];
+    if (characters > 1) {
+      const coarsest = levels[levels.length - 1];
+      this.meshes = [new Mesh(geometry(coarsest, characters), shaders.skinned(uniforms, false))];
+    } else {
+      const coarser = levels[Math.min(1, levels.length - 1)];
+      this.meshes = [
+        new Mesh(geometry(levels[0]), shaders.skinned(uniforms, true)),
+        new Mesh(geometry(coarser), shaders.casting(uniforms)),
+      ];
+      shadows.add(this.meshes[1]);
+    }
     for (const mesh of this.meshes) mesh.frustumCulled = false;
     scene.add(this.meshes[0]);
-    shadows.add(this.meshes[1]);
   }
 
-  /** Move the body: each joint's way from the bound pose to the world, R·Bᵀ and p − R·Bᵀ·b. The
+  /** Move the body of the character of this number: each joint's way from the bound pose to the world, R·Bᵀ and p − R·Bᵀ·b. The
    * vertices are in 32767ths of the body's reach, so the rotation is scaled by that. */
-  place(joints: Joints): void {
+  place(joints: Joints, who = 0): void {
     const { bind, reach } = this.body;
     const { rotations, positions } = joints;
+    const first = 12 * who * joints.model.joints;
     for (let j = 0; j < joints.model.joints; j++) {
       const b = 12 * j;
       for (let r = 0; r < 3; r++) {
@@ -50,12 +59,16 @@ export class Skin {
           const value = rotations[at] * bind[b + 3 * c] + rotations[at + 1] * bind[b + 3 * c + 1]
             + rotations[at + 2] * bind[b + 3 * c + 2];
           rest -= value * bind[b + 9 + c];
-          this.rows[b + 4 * r + c] = value * reach;
+          this.rows[first + b + 4 * r + c] = value * reach;
         }
-        this.rows[b + 4 * r + 3] = rest;
+        this.rows[first + b + 4 * r + 3] = rest;
       }
     }
     this.texture.needsUpdate = true;
+  }
+
+  show(visible: boolean): void {
+    for (const mesh of this.meshes) mesh.visible = visible;
   }
 
   remove(): void {
@@ -67,9 +80,9 @@ export class Skin {
   }
 }
 
-function geometry(level: Level): InstancedBufferGeometry {
+function geometry(level: Level, characters = 1): InstancedBufferGeometry {
   const made = new InstancedBufferGeometry();
-  made.instanceCount = 1;
+  made.instanceCount = characters;
   const followed = new BufferAttribute(level.joints, 4);
   followed.gpuType = IntType;
   made.setAttribute("vertex", new BufferAttribute(level.positions, 3, true));

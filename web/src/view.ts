@@ -1,15 +1,20 @@
 // Draws characters, their shadow, the ground and the marks on it.
+//
+// Ground that is tilted is drawn as if it were level, in a frame that is turned with it: so it can
+// still be drawn as one plane at height 0.
 
 import {
-  BufferAttribute, BufferGeometry, DepthTexture, DynamicDrawUsage, InstancedBufferAttribute,
-  InstancedBufferGeometry, type IUniform, LessEqualCompare, LinearFilter, LineSegments, Matrix4, Mesh,
-  Points, Scene, UnsignedIntType, Vector4, WebGLRenderer, WebGLRenderTarget,
+  BufferGeometry, DepthTexture, type IUniform, LessEqualCompare, LinearFilter, Matrix4, Mesh, Scene,
+  UnsignedIntType, Vector3, Vector4, WebGLRenderer, WebGLRenderTarget,
 } from "three";
 
 import type { Camera } from "./camera.ts";
 import type { Character } from "./character.ts";
-import type { Joints } from "./pose.ts";
-import type { Player } from "./player.ts";
+import type { Slope } from "./drawn.ts";
+import { Lines } from "./lines.ts";
+import { Marks, quad, stretch } from "./marks.ts";
+import type { Play } from "./play.ts";
+import { Joints } from "./pose.ts";
 import { quality } from "./quality.ts";
 import * as shaders from "./shaders.ts";
 import { Skin } from "./skin.ts";
@@ -18,16 +23,6 @@ import { shine, TOWARDS } from "./sun.ts";
 const FOG = 0.0042; // 1/m²
 const CLEAR = 8; // m: beyond this distance of the camera, the fog gets thinner
 const SOLE = 0.055; // m: the radius of the balls that darken the ground under the feet
-const RING = 0.42; // m: the radius of the ring around the character
-const ARROW_SECONDS = 0.6; // an arrow is as long as the way at its speed in this time
-const STILL = 0.08; // m/s: slower velocities have no arrow
-const WISH = [0.9, 0.36, 0.05];
-const ACTUAL = [0.85, 0.92, 1];
-const FACING = [0.55, 0.6, 0.65];
-const FLAG = 0.3; // m: the radius of the ring around the point to go to
-const WEDGED = -1;
-const PLAIN = -2;
-const MARKS = 4;
 
 export class View {
   readonly renderer: WebGLRenderer;
@@ -38,9 +33,15 @@ export class View {
   private readonly uniforms: Record<string, IUniform>;
   private readonly corners = [0, 1, 2, 3].map(() => new Vector4());
   private readonly soles = [0, 1, 2, 3].map(() => new Vector4());
-  private readonly marks: InstancedBufferGeometry;
+  private readonly marks = new Marks();
+  private character: Character | null = null;
   private skin: Skin | null = null;
+  private crowd: Skin | null = null;
+  private others: Joints | null = null;
   private bones: Lines | null = null;
+  private readonly tilt = [1, 0, 0, 0, 1, 0, 0, 0, 1]; // from the world to what is drawn
+  private readonly untilt = new Matrix4();
+  private readonly eye = new Vector3();
 
   constructor(canvas: HTMLCanvasElement) {
     const { antialias, side } = quality();
@@ -63,8 +64,7 @@ export class View {
     };
     this.add(quad(), shaders.ground(this.uniforms, true), 1);
     this.add(triangle(), shaders.ground(this.uniforms, false), 2);
-    this.marks = quad(MARKS);
-    this.add(this.marks, shaders.mark(this.uniforms), 3);
+    this.add(this.marks.geometry, shaders.mark(this.uniforms), 3);
   }
 
   private add(geometry: BufferGeometry, material: ReturnType<typeof shaders.mark>, order: number): Mesh {
@@ -77,8 +77,13 @@ export class View {
 
   /** Draw this character from now on. */
   use(character: Character): void {
+    if (this.character === character) return;
+    this.character = character;
     this.skin?.remove();
     this.bones?.remove();
+    this.crowd?.remove();
+    this.crowd = null;
+    this.others = new Joints(character.model);
     this.skin = character.file.body && new Skin(character, this.uniforms, this.scene, this.shadows);
     this.bones = new Lines(character, shaders.line(this.uniforms), this.scene);
     this.soles.forEach((ball) => ball.set(0, -9, 0, 0));
@@ -90,121 +95,73 @@ export class View {
     this.renderer.setSize(width, height, false);
   }
 
-  /** Show a character as its joints are now, its wish, its velocity and its flag. */
-  draw(player: Player, camera: Camera): void {
-    const { joints } = player;
+  /** Show what is played, at a share of the way to the newest step, through a camera that already
+   * looks there. */
+  draw(play: Play, camera: Camera, share: number): void {
+    const { player } = play;
+    const { joints, cast, who } = player;
+    this.lean(play.slope);
+    cast.motion.between(share, who, joints, this.tilt);
+    const { positions } = joints;
+    this.frame(camera, positions[0], positions[2]);
     const { soles } = player.character.facts;
-    const { lens } = camera;
-    const { uniforms } = this;
-    const x = joints.positions[0];
-    const z = joints.positions[2];
-    uniforms.camera.value.multiplyMatrices(lens.projectionMatrix, lens.matrixWorldInverse);
-    uniforms.rays.value.copy(uniforms.camera.value).invert();
-    const distance = lens.position.distanceTo(camera.aim);
-    const fog = FOG / Math.max(1, distance / CLEAR) ** 2;
-    uniforms.eye.value.set(lens.position.x, lens.position.y, lens.position.z, fog);
-    shine(x, z, uniforms.sunlight.value, this.corners);
     for (let i = 0; i < soles.length; i++) {
       const at = 3 * soles[i];
-      const { positions } = joints;
       this.soles[i].set(positions[at], positions[at + 1] + 0.02, positions[at + 2], SOLE);
     }
     this.skin?.place(joints);
     this.bones?.place(joints, this.skeleton || !this.skin);
-    this.mark(x, z, player);
+    this.surround(play, share);
+    this.marks.draw(play, positions[0], positions[2] / stretch(play.slope), cast.drawn.roots);
 
     this.renderer.setRenderTarget(this.shade);
     this.renderer.clear();
-    this.renderer.render(this.shadows, lens);
+    this.renderer.render(this.shadows, camera.lens);
     this.renderer.setRenderTarget(null);
     this.renderer.clear();
-    this.renderer.render(this.scene, lens);
+    this.renderer.render(this.scene, camera.lens);
   }
 
-  /** A ring whose wedge shows the wished facing, arrows of the wish and the velocity, and a ring
-   * around the flag. */
-  private mark(x: number, z: number, { crowd: { wish }, velocity, flag }: Player): void {
-    const place = this.marks.getAttribute("mark") as InstancedBufferAttribute;
-    const paint = this.marks.getAttribute("paint") as InstancedBufferAttribute;
-    place.setXYZW(0, x, z, wish[2], RING);
-    paint.setXYZW(0, FACING[0], FACING[1], FACING[2], WEDGED);
-    let count = 1;
-    const arrow = (right: number, ahead: number, colour: number[], width: number) => {
-      const speed = Math.hypot(right, ahead);
-      if (speed <= STILL) return;
-      const from = RING / speed;
-      const yaw = Math.atan2(right, ahead);
-      place.setXYZW(count, x + from * right, z + from * ahead, yaw, speed * ARROW_SECONDS);
-      paint.setXYZW(count++, colour[0], colour[1], colour[2], width);
-    };
-    arrow(wish[0], wish[1], WISH, 0.03);
-    arrow(velocity[0], velocity[1], ACTUAL, 0.014);
-    if (flag) {
-      place.setXYZW(count, flag[0], flag[1], 0, FLAG);
-      paint.setXYZW(count++, WISH[0], WISH[1], WISH[2], PLAIN);
+  /** The frame in which ground of this slope is level. */
+  private lean({ south }: Slope): void {
+    const cos = 1 / Math.sqrt(1 + south * south);
+    const sin = south * cos;
+    this.tilt[4] = this.tilt[8] = cos;
+    this.tilt[5] = -sin;
+    this.tilt[7] = sin;
+    this.untilt.set(1, 0, 0, 0, 0, cos, sin, 0, 0, -sin, cos, 0, 0, 0, 0, 1);
+  }
+
+  /** What all shaders know of the picture, around a character at (x, z) of what is drawn. */
+  private frame({ lens, aim }: Camera, x: number, z: number): void {
+    const { uniforms, eye, tilt } = this;
+    uniforms.camera.value.multiplyMatrices(lens.projectionMatrix, lens.matrixWorldInverse)
+      .multiply(this.untilt);
+    uniforms.rays.value.copy(uniforms.camera.value).invert();
+    const distance = lens.position.distanceTo(aim);
+    const fog = FOG / Math.max(1, distance / CLEAR) ** 2;
+    eye.copy(lens.position);
+    uniforms.eye.value.set(eye.x, tilt[4] * eye.y + tilt[5] * eye.z, tilt[7] * eye.y + tilt[8] * eye.z, fog);
+    shine(x, z, uniforms.sunlight.value, this.corners);
+  }
+
+  /** The others of a crowd, all in one call of the graphics driver. */
+  private surround(play: Play, share: number): void {
+    const { cast, who, character } = play.player;
+    const count = cast.characters - 1;
+    if (count && this.skin)
+      this.crowd ??= new Skin(character, this.uniforms, this.scene, this.shadows, count);
+    this.crowd?.show(count > 0);
+    if (!count || !this.crowd) return;
+    let place = 0;
+    for (let i = 0; i <= count; i++) {
+      if (i === who) continue;
+      cast.motion.between(share, i, this.others!, this.tilt);
+      this.crowd.place(this.others!, place++);
     }
-    this.marks.instanceCount = count;
-    place.needsUpdate = paint.needsUpdate = true;
   }
-}
-
-/** Four corners that a shader places by their numbers. */
-function quad(instances = 1): InstancedBufferGeometry {
-  const geometry = new InstancedBufferGeometry();
-  geometry.setIndex([0, 1, 2, 2, 1, 3]);
-  geometry.instanceCount = instances;
-  for (const name of ["mark", "paint"]) {
-    const values = new InstancedBufferAttribute(new Float32Array(4 * instances), 4);
-    geometry.setAttribute(name, values.setUsage(DynamicDrawUsage) as InstancedBufferAttribute);
-  }
-  return geometry;
 }
 
 function triangle(): BufferGeometry {
   return new BufferGeometry().setIndex([0, 1, 2]);
 }
-
-/** The skeleton: a line for each bone, a dot for each joint, over everything else. */
-class Lines {
-  private readonly ends: [number, number][] = []; // parent and joint; a joint and -1 for a tip
-  private readonly at: BufferAttribute;
-  private readonly shown: (LineSegments | Points)[];
-  private readonly tips: readonly (readonly number[])[];
-
-  constructor(character: Character, material: ReturnType<typeof shaders.line>, private readonly scene: Scene) {
-    const { parents, joints } = character.model;
-    this.tips = character.facts.tips;
-    for (let j = 0; j < joints; j++) {
-      if (parents[j] >= 0) this.ends.push([parents[j], j]);
-      if (this.tips[j].some((value) => value !== 0)) this.ends.push([j, -1]);
-    }
-    this.at = new BufferAttribute(new Float32Array(6 * this.ends.length), 3);
-    this.at.setUsage(DynamicDrawUsage);
-    const geometry = new BufferGeometry().setAttribute("position", this.at);
-    this.shown = [new LineSegments(geometry, material), new Points(geometry, material)];
-    for (const each of this.shown) {
-      each.frustumCulled = false;
-      each.renderOrder = 9;
-      scene.add(each);
-    }
-  }
-
-  place(joints: Joints, visible: boolean): void {
-    for (const each of this.shown) each.visible = visible;
-    if (!visible) return;
-    const out = this.at.array as Float32Array;
-    this.ends.forEach(([start, end], i) => {
-      joints.point(start, ORIGIN, out, 6 * i);
-      if (end < 0) joints.point(start, this.tips[start], out, 6 * i + 3);
-      else joints.point(end, ORIGIN, out, 6 * i + 3);
-    });
-    this.at.needsUpdate = true;
-  }
-
-  remove(): void {
-    this.shown[0].geometry.dispose();
-    this.scene.remove(...this.shown);
-  }
-}
-
-const ORIGIN = [0, 0, 0];
