@@ -95,7 +95,7 @@ def _facts(steered: SteeredCharacter) -> dict[str, Any]:
 
 
 def _legs(steered: SteeredCharacter) -> list[float]:
-    """What ``web/native/legs.c`` must know to hold feet, to blend, and to stand on slopes: its
+    """What ``web/native/drawn.h`` must know to hold feet, to blend, and to stand on slopes: its
     settings, how many legs there are, then 18 numbers for each."""
     character = steered.character
     poses = character.model.normalizer.denormalize(character.reset_poses)

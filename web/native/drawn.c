@@ -72,15 +72,15 @@ EXPORT("drawn_move") void drawn_move(drawn *to, int place, const drawn *from, in
 }
 
 /* A character's next frame is at the time at which another one of the same skeleton was shown last.
- * It begins in that pose. */
+ * It begins in that pose, and its feet stay where they are. */
 EXPORT("drawn_follow") void drawn_follow(drawn *to, int place, const drawn *from, int character)
 {
-    drawn_cut(to, place);
-    if (!memory_of(from, character)->shown || from->size != to->size)
-        return;
-    size_t bytes = (3 + 9 * (size_t)to->crowd->model->joints) * sizeof(float);
-    memcpy(part_of(to, place, SHOWN), part_of(from, character, SHOWN), bytes);
-    memory_of(to, place)->shown = memory_of(to, place)->begins = 1;
+    memory *own = memory_of(to, place);
+    if (from->size != to->size)
+        return drawn_cut(to, place);
+    drawn_move(to, place, from, character);
+    own->given = own->blends = own->has_step = 0;
+    own->begins = own->shown;
 }
 
 static void from_quaternions(const drawn *d, const float *q, mat *world)

@@ -65,7 +65,7 @@ export class Play {
 
   /** Begin anew at the origin. */
   reset(): void {
-    this.player.reset(this.slope);
+    this.player.reset(this.held, this.slope);
     this.begin();
   }
 
@@ -74,7 +74,7 @@ export class Play {
     const { players, player } = this;
     if (players.length < 2) return;
     const next = players[(players.indexOf(player) + 1) % players.length];
-    next.takeOver(player, this.slope);
+    next.takeOver(player, this.held, this.slope);
     this.player = next;
     this.steering.paces = next.character.facts.paces;
     if (this.task.characters > 1) {

@@ -72,15 +72,15 @@ export class Player {
   }
 
   /** Stand alone at the origin, in a reset pose that hardly moves. */
-  reset(slope: Slope): void {
+  reset(held: boolean, slope: Slope): void {
     this.stand(0, 0, 0, 0, 0);
     this.cast.drawn.cut(0);
-    this.appear(slope);
+    this.appear(held, slope);
   }
 
   /** Go on where another one is, about as fast. It begins in the other's pose, if both have the same
    * skeleton. */
-  takeOver(other: Player, slope: Slope): void {
+  takeOver(other: Player, held: boolean, slope: Slope): void {
     const [x, z, yaw] = other.place;
     const [right, ahead] = other.velocity;
     const forward = Math.sin(yaw) * right + Math.cos(yaw) * ahead;
@@ -89,7 +89,7 @@ export class Player {
     if (alike(this.character, other.character)) this.cast.drawn.follow(0, other.cast.drawn, other.who);
     else this.cast.drawn.cut(0);
     for (let i = 0; i < 2; i++) this.velocity[i] = other.velocity[i];
-    this.appear(slope);
+    this.appear(held, slope);
   }
 
   private stand(x: number, z: number, yaw: number, forward: number, left: number): void {
@@ -99,8 +99,8 @@ export class Player {
     this.velocity.fill(0);
   }
 
-  private appear(slope: Slope): void {
-    this.cast.drawn.next(false, slope);
+  private appear(held: boolean, slope: Slope): void {
+    this.cast.drawn.next(held, slope);
     this.cast.motion.jump();
   }
 

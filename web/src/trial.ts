@@ -16,6 +16,12 @@ export function observe(page: Page) {
   const { play } = page;
   return {
     get position() { return [...play.player.cast.drawn.roots.slice(3 * play.player.who, 3 * play.player.who + 3)]; },
+    /** Metres: every joint in the world, as it is drawn in the newest step. */
+    get joints() {
+      const placed = new Joints(play.player.character.model);
+      play.player.cast.motion.between(1, play.player.who, placed);
+      return [...placed.positions];
+    },
     get yaw() { return play.player.place[2]; },
     get steps() { return play.steps; },
     get frames() { return page.frames; },

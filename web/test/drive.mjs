@@ -16,7 +16,7 @@ const browser = await chromium.launch({ executablePath, args });
 const told = { complaints: [], requests: [] };
 
 async function open(url, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 320, height: 240 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 400, height: 260 }, ...options });
   const page = await context.newPage();
   page.on("console", (message) => told.complaints.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => told.complaints.push(error.message));
@@ -29,7 +29,8 @@ async function open(url, options = {}) {
 
 const state = (page) => page.evaluate(() => ({
   position: motionVae.position, yaw: motionVae.yaw, steps: motionVae.steps, name: motionVae.name,
-  frames: motionVae.frames, locked: motionVae.locked,
+  frames: motionVae.frames, locked: motionVae.locked, task: motionVae.task, status: motionVae.status,
+  degrees: motionVae.degrees, held: motionVae.held,
 }));
 
 async function hold(page, key, steps) {
@@ -88,6 +89,76 @@ async function touch() {
   return [before, after];
 }
 
+/** The joints before and after a key, while time stands still. */
+async function around(page, key) {
+  const joints = () => page.evaluate(() => motionVae.joints);
+  await page.keyboard.press("Space");
+  const before = await joints();
+  await page.keyboard.press(key);
+  const after = await joints();
+  await page.keyboard.press("Space");
+  return [before, after];
+}
+
+/** Steps while the page is hidden, and after that. */
+function hide(page) {
+  return page.evaluate(async () => {
+    const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    const set = (hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    set(true);
+    const start = motionVae.steps;
+    await wait(300);
+    const hidden = motionVae.steps - start;
+    set(false);
+    while (motionVae.steps < start + 2) await wait(20);
+    return hidden;
+  });
+}
+
+/** Each task: what a key does, and what pointing does there. */
+async function tasks(page) {
+  const seen = {};
+  await page.keyboard.press("r");
+  await page.keyboard.press("2");
+  seen.target = { ...(await hold(page, "", 30)), flag: await page.evaluate(() => motionVae.flag) };
+  await page.keyboard.press("4");
+  seen.path = await hold(page, "", 45);
+  seen.path.off = await page.evaluate(() => motionVae.off);
+  await page.mouse.move(140, 215);
+  await page.mouse.down();
+  for (let i = 1; i <= 12; i++) await page.mouse.move(140 + 10 * i, 215 - 25 * Math.sin(i / 4));
+  await page.mouse.up();
+  seen.line = await page.evaluate(() => motionVae.line);
+  seen.drawn = await hold(page, "", 60);
+  seen.drawn.off = await page.evaluate(() => motionVae.off);
+  await page.keyboard.press("6");
+  const crowd = () => page.evaluate(() => motionVae.crowd);
+  seen.crowd = { ...(await hold(page, "", 1)), first: await crowd() };
+  await page.keyboard.press("n");
+  Object.assign(seen.crowd, await hold(page, "", 40), { last: await crowd() });
+  await page.keyboard.press("1");
+  seen.alone = await hold(page, "", 1);
+  seen.alone.crowd = await crowd();
+  await page.keyboard.press("7");
+  seen.random = await hold(page, "", 20);
+  await page.click("button[data-act=panel]");
+  await page.evaluate(() => {
+    const slider = document.querySelector("#latents input");
+    slider.value = "1.5";
+    slider.dispatchEvent(new Event("input"));
+  });
+  seen.held = await hold(page, "", 5);
+  await page.keyboard.press("1");
+  await page.keyboard.press("r");
+  await page.keyboard.press("g");
+  await page.keyboard.press("i");
+  seen.slope = await hold(page, "w", 45);
+  return seen;
+}
+
 const page = await open(plan.url);
 told.first = await page.evaluate(() => motionVae.firstPicture);
 told.start = await state(page);
@@ -96,12 +167,17 @@ await picture(page, "walked");
 told.turned = await hold(page, "a", 36);
 told.locked = await hold(page, "f", 3);
 told.backed = await hold(page, "s", 36);
-await page.keyboard.press("Tab");
+told.taken = await around(page, "Tab");
 told.switched = await hold(page, "s", 1);
 await picture(page, "switched");
 const replay = await page.evaluate((stick) => motionVae.replay(stick), plan.stick);
 told.replay = replay;
+const short = plan.stick.slice(0, 240);
+told.flat = await page.evaluate((stick) => motionVae.replay(stick, true), short);
+told.sloped = await page.evaluate((stick) => motionVae.replay(stick, true, 12), short);
+told.hidden = await hide(page);
 told.milliseconds = await page.evaluate(() => [motionVae.time(1, 40), motionVae.time(50, 20)]);
+told.tasks = await tasks(page);
 if (plan.seconds) told.heap = await watch(page);
 await page.close();
 told.touched = await touch();

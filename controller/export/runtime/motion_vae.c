@@ -3,8 +3,7 @@
  * A step reads all weights once: six million bytes for a hidden width of 256 and six experts, more
  * than a core's own caches hold. They are therefore stored in the order in which they are used:
  * tiles of TILE outputs, in each of them row after row. A crowd uses each piece of a tile for many
- * characters while it is in the innermost cache.
- */
+ * characters while it is in the innermost cache. */
 #include "motion_vae.h"
 
 #include <math.h>
@@ -14,7 +13,10 @@
 #include <immintrin.h>
 #endif
 
-#define TILE 64    /* outputs whose sums stay in registers */
+#define TILE 64    /* outputs whose weights lie together */
+#ifndef SUMS
+#define SUMS TILE  /* outputs whose sums stay in registers: 16 if there are few of them */
+#endif
 #define CHUNK 64   /* rows of a tile that stay in the innermost cache for a block of characters */
 #define BLOCK 16   /* characters that share a reading of the weights */
 #define LATENT_LIMIT 2.0f
@@ -232,12 +234,14 @@ static void add_floats(const void *restrict weights, const float *restrict input
                        float *restrict out)
 {
     const float *restrict weight = weights;
-    float sum[TILE] = {0};
-    for (int i = 0; i < rows; i++)
-        for (int k = 0; k < TILE; k++)
-            sum[k] += inputs[i] * weight[i * TILE + k];
-    for (int k = 0; k < TILE; k++)
-        out[k] += sum[k];
+    for (int first = 0; first < TILE; first += SUMS) {
+        float sum[SUMS] = {0};
+        for (int i = 0; i < rows; i++)
+            for (int k = 0; k < SUMS; k++)
+                sum[k] += inputs[i] * weight[i * TILE + first + k];
+        for (int k = 0; k < SUMS; k++)
+            out[first + k] += sum[k];
+    }
 }
 
 #ifdef __F16C__
@@ -445,21 +449,17 @@ static void move(const mvae_model *model, const float *pose, float *place)
     place[2] = wrapped(place[2] + seconds * speed[2]);
 }
 
+static float norm(const float *v) { return sqrtf(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]); }
+
 /* Gram-Schmidt: a rotation whose first two columns are near `six` (Zhou et al. 2019). */
 static void orthonormal(const float *six, float m[9])
 {
-    float a[3], b[3], length = 0, along = 0;
-    for (int i = 0; i < 3; i++)
-        length += six[i] * six[i];
-    length = fmaxf(sqrtf(length), 1e-12f);
+    float a[3], b[3], along = 0, length = fmaxf(norm(six), 1e-12f);
     for (int i = 0; i < 3; i++)
         along += (a[i] = six[i] / length) * six[3 + i];
-    length = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         b[i] = six[3 + i] - along * a[i];
-        length += b[i] * b[i];
-    }
-    length = fmaxf(sqrtf(length), 1e-12f);
+    length = fmaxf(norm(b), 1e-12f);
     for (int i = 0; i < 3; i++) {
         b[i] /= length;
         m[3 * i] = a[i];
