@@ -24,7 +24,7 @@ GROUPS = {
     "test_training_scale": "forked",
 } | {
     f"test_{name}": name
-    for name in ("benchmark", "commands", "report", "study", "training", "variants", "window")
+    for name in ("benchmark", "commands", "report", "study", "training", "variants", "web", "window")
 }
 """Files whose tests share something costly, and stay in one worker so that it is made once."""
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported import untrained
+import torch
+from exported import matrices, on_four_legs, untrained
 from recorded_stick import apart, played, rounded, stick
 from synthetic import ROOT, refusal
 
@@ -27,6 +28,14 @@ from controller.control.folder import CharacterFolder
 from controller.core.errors import ControllerError
 from controller.export import blob, commands, page_file, web
 from controller.export.steered import SteeredCharacter
+from controller.ground.ground import Ground
+from controller.ground.standing import Standing
+from controller.motion.foot_lock import FootLock
+from controller.motion.pose import PoseLayout
+from controller.motion.skeleton import forward_kinematics
+from controller.tasks import polyline, shapes
+from controller.tasks.path import PathTask
+from controller.tasks.shapes import SHAPES
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = ROOT / "web/test/drive.mjs"
@@ -43,6 +52,10 @@ def missing() -> str:
     return ""
 
 
+built = pytest.mark.skipif(
+    not (ROOT / "web/node_modules/esbuild").is_dir() or shutil.which("node") is None,
+    reason="esbuild is not installed: run npm ci in web/",
+)
 in_browser = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
@@ -77,6 +90,7 @@ def test_the_command_writes_a_page_for_both_characters(site: Path) -> None:
     assert 'data-characters="[&quot;woody.bin&quot;, &quot;twin.bin&quot;]"' in text
     assert (site / "woody.bin").stat().st_size < 4e6
     shipped = sum(path.stat().st_size for path in web.PAGE.iterdir())
+    assert shipped + (site / "woody.bin").stat().st_size <= 6e6
     assert shipped <= 800e3 and (web.PAGE / "motion_vae.wasm").stat().st_size <= 200e3
 
 
@@ -148,6 +162,24 @@ def test_the_file_has_the_controller_and_the_body(site: Path) -> None:
 def test_a_character_without_a_body_can_be_written() -> None:
     facts, sections = parts(page_file.write(untrained(), None))
     assert facts["levels"] == 0 and list(sections) == ["controller"]
+    assert len(facts["latent"]) == 6 and max(facts["latent"]) == 1
+
+
+def on_four_legs_poses() -> tuple[PoseLayout, torch.Tensor]:
+    character = on_four_legs().character
+    return character.layout, character.model.normalizer.denormalize(character.reset_poses)
+
+
+def test_the_file_says_how_legs_are_held() -> None:
+    facts, _ = parts(page_file.write(on_four_legs(), None))
+    legs = facts["legs"]
+    lock = FootLock(*on_four_legs_poses())
+    assert legs[19] == len(lock.legs) == 4 and len(legs) == 20 + 18 * 4
+    for number, leg in enumerate(lock.legs):
+        first = 20 + 18 * number
+        assert tuple(legs[first : first + 4]) == leg.joints
+        np.testing.assert_allclose(legs[first + 4 : first + 7], leg.forward, atol=1e-6)
+        assert legs[first + 15] == pytest.approx(leg.length)
 
 
 def test_it_is_served_with_the_types_that_browsers_need(site: Path) -> None:
@@ -174,10 +206,7 @@ def test_what_cannot_be_is_refused(
             web.server(tmp_path, port)
 
 
-@pytest.mark.skipif(
-    not (ROOT / "web/node_modules/esbuild").is_dir() or shutil.which("node") is None,
-    reason="esbuild is not installed: run npm ci in web/",
-)
+@built
 def test_the_shipped_page_is_built_from_its_sources(tmp_path: Path) -> None:
     words = ["node", "build.mjs", str(tmp_path)]
     subprocess.run(words, cwd=ROOT / "web", check=True, timeout=60)
@@ -241,7 +270,7 @@ def told(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
         facts["example"] = f"{base}/page/own.html"
         plan.write_text(json.dumps(facts | {"pictures": "", "seconds": 0}), encoding="utf-8")
         words = ["node", str(DRIVER), str(BROWSER), str(plan)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) | {"base": base}
 
@@ -294,6 +323,132 @@ def test_it_moves_as_python_does_for_600_steps(told: dict[str, Any]) -> None:
     away = apart(told["replay"], played(rounded()))
     assert away["joints"] < 0.002 and away["drawn"] < 0.002, away
     assert away["degrees"] < 0.5, away
+
+
+def drawn_by_python(frames: dict[str, Any], ground: Ground | None = None) -> np.ndarray:
+    """Joints (T, J, 3) as the window draws a motion with feet that are held, on a ground."""
+    character = SteeredCharacter.open("woody").character
+    skeleton = character.skeleton
+    poses = character.model.normalizer.denormalize(character.reset_poses)
+    lock = FootLock(character.layout, poses, fps=character.fps)
+    standing = Standing(character.layout, poses, character.fps)
+    roots = torch.tensor(frames["roots"])
+    local = matrices(np.reshape(frames["rotations"], (len(roots), len(skeleton), 4)))
+    world = np.empty_like(local)
+    for joint, parent in enumerate(skeleton.parents):
+        world[:, joint] = local[:, joint] if parent < 0 else world[:, parent] @ local[:, joint]
+    joints = []
+    for root, rotations in zip(roots, torch.tensor(world, dtype=torch.float32), strict=True):
+        frame = lock(root[None], rotations[None])
+        frame = frame if ground is None else standing(*frame, ground)
+        joints.append(forward_kinematics(skeleton, *frame)[0].numpy())
+    return np.stack(joints)
+
+
+@in_browser
+def test_feet_are_held_as_the_window_holds_them(told: dict[str, Any]) -> None:
+    flat = told["flat"]
+    ours = drawn_by_python(flat)
+    theirs, free = (np.reshape(flat[name], ours.shape) for name in ("drawn", "joints"))
+    assert np.abs(theirs - ours).max() < 1e-4
+    assert np.linalg.norm(theirs - free, axis=-1).max() > 0.02  # which is not how they were
+
+
+@in_browser
+def test_it_stands_on_a_slope_as_the_window_does(told: dict[str, Any]) -> None:
+    sloped = told["sloped"]
+    steep = np.tan(np.radians(12))
+    heights = steep * (np.arange(400) - 200.0)
+    plane = Ground("plane", heights[None], (4.0, 1.0), (0.0, -200.0))
+    ours = drawn_by_python(sloped, plane)
+    theirs = np.reshape(sloped["drawn"], ours.shape)
+    flat = np.reshape(told["flat"]["drawn"], ours.shape)
+    away = np.linalg.norm(theirs - ours, axis=-1)
+    assert away.mean() < 0.01 and away.max() < 0.1  # the page's swings are simpler
+    clear = theirs[..., 1] - steep * theirs[..., 2]
+    names = SteeredCharacter.open("woody").character.skeleton.names
+    feet = [names.index(name) for name in ("LeftFoot", "LeftToes", "RightFoot", "RightToes")]
+    assert np.abs(clear[:, feet] - flat[:, feet, 1]).mean() < 0.01
+    assert clear[:, feet].min() > 0
+
+
+@in_browser
+def test_each_task_can_be_played(told: dict[str, Any]) -> None:
+    tasks = told["tasks"]
+    assert {name: tasks[name]["task"] for name in ("target", "path", "crowd", "random")} == {
+        name: name for name in ("target", "path", "crowd", "random")
+    }
+    first = np.hypot(*tasks["target"]["flag"])
+    assert 2.5 < first < 3.5  # three metres ahead of where it began
+    left = np.subtract(tasks["target"]["position"][::2], tasks["target"]["flag"])
+    assert np.hypot(*left) < first - 0.6
+    assert tasks["path"]["status"] == "figure-8" and tasks["path"]["off"] < 0.2
+    line = np.reshape(tasks["line"], (-1, 2))
+    pieces = np.hypot(*np.diff(line, axis=0).T)  # those of a smooth line are shorter in bends
+    assert np.median(pieces) == pytest.approx(0.1, abs=0.01) and pieces.max() < 0.12
+    assert tasks["drawn"]["status"] == f"drawn, {0.1 * (len(line) - 1):.1f} m"
+    assert tasks["drawn"]["off"] < 0.2
+    here = tasks["drawn"]["position"][::2]
+    assert np.hypot(*(line - here).T).min() < 0.2
+    assert tasks["held"]["status"].startswith("1 of 32 of z held")
+
+
+@in_browser
+def test_a_crowd_of_50_walks_past_each_other(told: dict[str, Any]) -> None:
+    crowd = told["tasks"]["crowd"]
+    assert crowd["status"] == "50 characters, following number 2"
+    first, last = (np.reshape(crowd[name], (50, 3))[:, :2] for name in ("first", "last"))
+    assert np.median(np.hypot(*(last - first).T)) > 0.4  # in 34 steps
+    for places in (first, last):
+        apart = np.hypot(*(places[:, None] - places).T) + 9 * np.eye(50)
+        assert apart.min() > 0.5  # two torsos
+    alone = told["tasks"]["alone"]["crowd"]
+    assert len(alone) == 3 and np.hypot(*(alone[:2] - last[1])) < 0.6
+
+
+@in_browser
+def test_keys_tilt_the_ground_and_let_the_feet_go(told: dict[str, Any]) -> None:
+    slope = told["tasks"]["slope"]
+    _, y, z = slope["position"]
+    assert slope["degrees"] == 5 and not slope["held"] and z > 0.8
+    assert abs(y - z * np.tan(np.radians(5)) - told["walked"]["position"][1]) < 0.06
+
+
+@in_browser
+def test_the_pose_does_not_jump_when_the_next_character_takes_over(told: dict[str, Any]) -> None:
+    before, after = (np.reshape(joints, (-1, 3)) for joints in told["taken"])
+    assert np.linalg.norm(after - before, axis=-1).max() < 0.02
+
+
+@in_browser
+def test_it_takes_no_steps_while_it_is_hidden(told: dict[str, Any]) -> None:
+    assert told["hidden"] == 0
+
+
+@built
+def test_lines_are_those_of_the_path_task(tmp_path: Path) -> None:
+    points = np.cumsum(np.random.default_rng(2).normal(0, 0.15, (40, 2)), axis=0)
+    script = f"""
+import {{ resampled, smoothed, placed, SHAPES }} from "{ROOT}/web/src/tasks/line.ts";
+const points = {json.dumps(points.flatten().tolist())};
+const shapes = Object.entries(SHAPES).map(([name, of]) => [name, placed(of(), [1, 2, 0.7])]);
+console.log(JSON.stringify([[...resampled(points)], [...smoothed(points)], shapes]));
+"""
+    (tmp_path / "lines.ts").write_text(script, encoding="utf-8")
+    bundler = ROOT / "web/node_modules/.bin/esbuild"
+    words = [str(bundler), "lines.ts", "--bundle", "--outfile=lines.js", "--log-level=warning"]
+    subprocess.run(words, cwd=tmp_path, check=True, timeout=60)
+    words = ["node", str(tmp_path / "lines.js")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    even, smooth, named = json.loads(done.stdout)
+    line = torch.tensor(points)
+    np.testing.assert_allclose(np.reshape(even, (-1, 2)), polyline.resample(line), atol=1e-9)
+    ours = PathTask.drawn_by_hand(line)
+    np.testing.assert_allclose(np.reshape(smooth, (-1, 2)), ours, atol=1e-6)
+    assert [name for name, _ in named] == list(SHAPES)
+    for name, values in named:
+        shape = shapes.placed(SHAPES[name](), torch.tensor([1.0, 2.0]), torch.tensor(0.7))
+        np.testing.assert_allclose(np.reshape(values, (-1, 2)), shape, atol=1e-4)
 
 
 @in_browser

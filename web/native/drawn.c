@@ -56,6 +56,7 @@ EXPORT("drawn_array") float *drawn_array(const drawn *d, int which)
 EXPORT("drawn_cut") void drawn_cut(drawn *d, int character)
 {
     memset(memory_of(d, character), 0, sizeof(memory));
+    d->free = SETTLED;
 }
 
 /* In its next frame a character moves on in another way. */

@@ -123,7 +123,7 @@ async function tasks(page) {
   const seen = {};
   await page.keyboard.press("r");
   await page.keyboard.press("2");
-  seen.target = { ...(await hold(page, "", 30)), flag: await page.evaluate(() => motionVae.flag) };
+  seen.target = { ...(await hold(page, "", 24)), flag: await page.evaluate(() => motionVae.flag) };
   await page.keyboard.press("4");
   seen.path = await hold(page, "", 45);
   seen.path.off = await page.evaluate(() => motionVae.off);
@@ -132,13 +132,13 @@ async function tasks(page) {
   for (let i = 1; i <= 12; i++) await page.mouse.move(140 + 10 * i, 215 - 25 * Math.sin(i / 4));
   await page.mouse.up();
   seen.line = await page.evaluate(() => motionVae.line);
-  seen.drawn = await hold(page, "", 60);
+  seen.drawn = await hold(page, "", 50);
   seen.drawn.off = await page.evaluate(() => motionVae.off);
   await page.keyboard.press("6");
   const crowd = () => page.evaluate(() => motionVae.crowd);
   seen.crowd = { ...(await hold(page, "", 1)), first: await crowd() };
   await page.keyboard.press("n");
-  Object.assign(seen.crowd, await hold(page, "", 40), { last: await crowd() });
+  Object.assign(seen.crowd, await hold(page, "", 34), { last: await crowd() });
   await page.keyboard.press("1");
   seen.alone = await hold(page, "", 1);
   seen.alone.crowd = await crowd();
@@ -176,9 +176,11 @@ const short = plan.stick.slice(0, 240);
 told.flat = await page.evaluate((stick) => motionVae.replay(stick, true), short);
 told.sloped = await page.evaluate((stick) => motionVae.replay(stick, true, 12), short);
 told.hidden = await hide(page);
-told.milliseconds = await page.evaluate(() => [motionVae.time(1, 40), motionVae.time(50, 20)]);
 told.tasks = await tasks(page);
-if (plan.seconds) told.heap = await watch(page);
+if (plan.seconds) {
+  told.milliseconds = await page.evaluate(() => [motionVae.time(1, 200), motionVae.time(50, 100)]);
+  told.heap = await watch(page);
+}
 await page.close();
 told.touched = await touch();
 if (plan.example) {
