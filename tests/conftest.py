@@ -22,9 +22,10 @@ GROUPS = {
     "test_evaluation": "forked",
     "test_new_task": "forked",
     "test_training_scale": "forked",
+    "test_web": "browser",
 } | {
     f"test_{name}": name
-    for name in ("benchmark", "commands", "report", "study", "training", "variants", "web", "window")
+    for name in ("benchmark", "commands", "report", "study", "training", "variants", "window")
 }
 """Files whose tests share something costly, and stay in one worker so that it is made once."""
 

@@ -26,6 +26,7 @@ from synthetic import ROOT, refusal
 from controller.body.mesh import SkinnedBody
 from controller.control.folder import CharacterFolder
 from controller.core.errors import ControllerError
+from controller.dynamics.character import CharacterState
 from controller.export import blob, commands, page_file, web
 from controller.export.steered import SteeredCharacter
 from controller.ground.ground import Ground
@@ -34,6 +35,7 @@ from controller.motion.foot_lock import FootLock
 from controller.motion.pose import PoseLayout
 from controller.motion.skeleton import forward_kinematics
 from controller.tasks import polyline, shapes
+from controller.tasks.avoidance import avoid, neighbours
 from controller.tasks.path import PathTask
 from controller.tasks.shapes import SHAPES
 
@@ -425,22 +427,28 @@ def test_it_takes_no_steps_while_it_is_hidden(told: dict[str, Any]) -> None:
     assert told["hidden"] == 0
 
 
+def ran(folder: Path, script: str) -> Any:
+    """What a TypeScript program prints as JSON. It imports from ``SRC``."""
+    text = script.replace("SRC", f"{ROOT}/web/src")
+    (folder / "program.ts").write_text(text, encoding="utf-8")
+    bundler = ROOT / "web/node_modules/.bin/esbuild"
+    words = [str(bundler), "program.ts", "--bundle", "--outfile=program.js", "--log-level=warning"]
+    subprocess.run(words, cwd=folder, check=True, timeout=60)
+    words = ["node", str(folder / "program.js")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    return json.loads(done.stdout)
+
+
 @built
 def test_lines_are_those_of_the_path_task(tmp_path: Path) -> None:
     points = np.cumsum(np.random.default_rng(2).normal(0, 0.15, (40, 2)), axis=0)
     script = f"""
-import {{ resampled, smoothed, placed, SHAPES }} from "{ROOT}/web/src/tasks/line.ts";
+import {{ placed, resampled, SHAPES, smoothed }} from "SRC/tasks/line.ts";
 const points = {json.dumps(points.flatten().tolist())};
 const shapes = Object.entries(SHAPES).map(([name, of]) => [name, placed(of(), [1, 2, 0.7])]);
 console.log(JSON.stringify([[...resampled(points)], [...smoothed(points)], shapes]));
 """
-    (tmp_path / "lines.ts").write_text(script, encoding="utf-8")
-    bundler = ROOT / "web/node_modules/.bin/esbuild"
-    words = [str(bundler), "lines.ts", "--bundle", "--outfile=lines.js", "--log-level=warning"]
-    subprocess.run(words, cwd=tmp_path, check=True, timeout=60)
-    words = ["node", str(tmp_path / "lines.js")]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
-    even, smooth, named = json.loads(done.stdout)
+    even, smooth, named = ran(tmp_path, script)
     line = torch.tensor(points)
     np.testing.assert_allclose(np.reshape(even, (-1, 2)), polyline.resample(line), atol=1e-9)
     ours = PathTask.drawn_by_hand(line)
@@ -449,6 +457,30 @@ console.log(JSON.stringify([[...resampled(points)], [...smoothed(points)], shape
     for name, values in named:
         shape = shapes.placed(SHAPES[name](), torch.tensor([1.0, 2.0]), torch.tensor(0.7))
         np.testing.assert_allclose(np.reshape(values, (-1, 2)), shape, atol=1e-4)
+
+
+@built
+def test_a_crowd_avoids_others_as_the_crowd_task_has_it(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(4)
+    place, speed, wish = 2 * torch.rand(3, 40, 2, generator=generator) - 1
+    state = CharacterState(torch.zeros(40, 1), 2.4 * place, 3 * torch.rand(40, generator=generator))
+    places = torch.cat((state.position, state.yaw[:, None]), dim=1)
+    lists = [json.dumps(values.flatten().tolist()) for values in (places, speed, wish)]
+    script = f"""
+import {{ Avoidance }} from "SRC/tasks/avoidance.ts";
+const [places, speeds, wish] = [{", ".join(lists)}].map((values) => Float32Array.from(values));
+const avoidance = new Avoidance();
+const found = [];
+for (let i = 0; i < 40; i++) {{
+  const out = [0, 0];
+  avoidance.find(i, places, speeds, wish[2 * i], wish[2 * i + 1], out);
+  found.push(out);
+}}
+console.log(JSON.stringify(found));
+"""
+    ours = avoid(state, speed, *neighbours(state, speed), wish)
+    assert float((ours - wish).norm(dim=-1).gt(0.01).float().mean()) > 0.3  # many must give way
+    np.testing.assert_allclose(ran(tmp_path, script), ours, atol=1e-4)
 
 
 @in_browser

@@ -8,6 +8,9 @@ const HORIZON = 3; // s: a collision later than this does not count yet
 const CAUTION = 1.2; // m/s of the desired velocity to give up for a collision one second ahead
 const DIRECTIONS = 16;
 const PACES = [0.35, 0.7, 1.05, 1.4]; // m/s
+const AROUND = Array.from({ length: DIRECTIONS }, (_, i) => (2 * Math.PI * i) / DIRECTIONS);
+const SINES = AROUND.map(Math.sin);
+const COSINES = AROUND.map(Math.cos);
 
 /** 1/s: one over the time until an other at (x, z) is met at a relative velocity (u, w). */
 function danger(x: number, z: number, u: number, w: number): number {
@@ -22,7 +25,7 @@ function danger(x: number, z: number, u: number, w: number): number {
   return time < HORIZON ? 1 / Math.max(time, 0.1) : 0;
 }
 
-/** For each of a crowd, the velocity that leads where it wants to, past the others. */
+/** For one of a crowd at a time, the velocity that leads where it wants to, past the others. */
 export class Avoidance {
   private readonly near = new Int32Array(NEAREST);
   private readonly apart = new Float64Array(NEAREST);
@@ -37,15 +40,16 @@ export class Avoidance {
   find(who: number, places: Float32Array, velocities: Float32Array, x: number, z: number, out: number[]): void {
     this.look(who, places);
     this.best = Infinity;
-    const yaw = places[3 * who + 2];
-    const consider = (u: number, w: number) => this.consider(who, places, velocities, x, z, u, w);
-    consider(x, z);
+    const sine = Math.sin(places[3 * who + 2]);
+    const cosine = Math.cos(places[3 * who + 2]);
+    this.consider(who, places, velocities, x, z, x, z);
     if (this.risk > 0) {
-      consider(0, 0);
+      this.consider(who, places, velocities, x, z, 0, 0);
       for (const pace of PACES)
         for (let i = 0; i < DIRECTIONS; i++) {
-          const angle = yaw + (2 * Math.PI * i) / DIRECTIONS;
-          consider(pace * Math.sin(angle), pace * Math.cos(angle));
+          const u = pace * (sine * COSINES[i] + cosine * SINES[i]);
+          const w = pace * (cosine * COSINES[i] - sine * SINES[i]);
+          this.consider(who, places, velocities, x, z, u, w);
         }
     }
     out[0] = this.x;
