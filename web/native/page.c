@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  *
  * `npm run wasm` compiles it; docs/web.md has the command. */
+#define BLOCK 64
 #define SUMS 16 /* V8 has 16 registers of four floats */
 #include "../../controller/export/runtime/motion_vae.c"
 

@@ -14,11 +14,11 @@
 #endif
 
 #define TILE 64    /* outputs whose weights lie together */
-#ifndef SUMS
-#define SUMS TILE  /* outputs whose sums stay in registers: 16 if there are few of them */
-#endif
 #define CHUNK 64   /* rows of a tile that stay in the innermost cache for a block of characters */
+#ifndef BLOCK      /* a program may define both, if another size is faster there */
 #define BLOCK 16   /* characters that share a reading of the weights */
+#define SUMS TILE  /* outputs whose sums stay in registers */
+#endif
 #define LATENT_LIMIT 2.0f
 #define PI 3.14159265358979f
 
