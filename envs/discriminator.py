@@ -3,8 +3,9 @@ and whose gradient, through the frozen decoder, shows the policy what gives it a
 al. 2014; as a prior for motion: Peng et al., AMP, SIGGRAPH 2021).
 
 Its captured side is decoded, too: by the encoder's latents, which follow the clips. So the
-decoder's own smoothness tells nothing. The judge of ``evaluate --judge`` sees other features, over
-longer windows, and is never trained against.
+decoder's own smoothness tells nothing. It also sees the command: people seldom walk backward, and
+without the command it would call whatever is rare generated. The judge of ``evaluate --judge`` sees
+other features, over longer windows, and is never trained against.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from torch.nn import functional
 from controller.core.errors import DataError, require
 from controller.core.optimizer_state import load_optimizer, optimizer_tensors
 from controller.core.processes import Workers
-from envs.imitation import Commands
+from controller.tasks.joystick import JoystickTask
+from envs.imitation import Commands, Stretch
 
 STRETCH = 32
 """Frames of each decoded stretch, of which windows are cut."""
 STRETCHES = 4096
 """Decoded stretches."""
+COMMAND_SCALE = 3.0
+"""What a window's four values of the command are multiplied by, beside a thousand of the motion."""
 STILL = 0.05
 """Columns whose deviation is below this share of their usual one are left out: those of the hips
 that are constant in captured poses would tell everything."""
@@ -65,7 +69,7 @@ class DiscriminatorConfig:
 
 class Windows:
     """Windows of motion, as rows of one length: the positions of all joints and the velocity of the
-    root, z-scored, frame by frame."""
+    root, z-scored, frame by frame, and the command in the first frame: the joystick's columns."""
 
     def __init__(self, columns: Tensor, frames: int) -> None:
         self.columns = columns
@@ -74,25 +78,30 @@ class Windows:
     @property
     def size(self) -> int:
         """Values of a window."""
-        return len(self.columns) * self.frames
+        return len(self.columns) * self.frames + JoystickTask.goal_size
 
-    def cut(self, poses: Tensor, broken: Tensor) -> Tensor:
-        """Windows (W, size) of z-scored ``poses`` (T, B, D), each half a window before the next,
-        except those in which the motion was ``broken`` (T, B): in which a character began anew
-        before the pose."""
-        seen = poses.index_select(-1, self.columns)
+    def cut(self, stretch: Stretch) -> Tensor:
+        """Windows (W, size), each half a window before the next, except those in which the motion
+        was broken."""
+        seen = stretch.pose.index_select(-1, self.columns)
         rows = [seen.new_zeros(0, self.size)]
-        for end in range(len(poses), self.frames - 1, -max(1, self.frames // 2)):
+        for end in range(len(seen), self.frames - 1, -max(1, self.frames // 2)):
             start = end - self.frames
-            whole = ~broken[start + 1 : end].any(dim=0)
-            rows.append(seen[start:end, whole].transpose(0, 1).flatten(1))
+            whole = ~stretch.broken[start + 1 : end].any(dim=0)
+            rows.append(join(seen[start:end, whole].transpose(0, 1), stretch.command[start, whole]))
         return torch.cat(rows)
 
 
+def join(seen: Tensor, command: Tensor) -> Tensor:
+    """Windows (W, size), of what is ``seen`` (W, T, C) and the ``command`` (W, 4). There is no
+    gradient through the command: a policy must not turn until the command looks usual."""
+    return torch.cat((seen.flatten(1), COMMAND_SCALE * command.detach()), dim=-1)
+
+
 @torch.no_grad()
-def decoded_clips(commands: Commands, count: int, generator: torch.Generator) -> Tensor:
-    """(:data:`STRETCH`, ``count``, D): z-scored poses of characters that follow clips by the
-    encoder. DataError if no clip is long enough."""
+def decoded_clips(commands: Commands, count: int, generator: torch.Generator) -> Stretch:
+    """:data:`STRETCH` frames of ``count`` characters that follow clips by the encoder. DataError if
+    no clip is long enough."""
     captured = commands.reference
     room = captured.last[commands.starts] - commands.starts >= STRETCH + commands.beyond
     if not bool(room.any()):
@@ -102,13 +111,16 @@ def decoded_clips(commands: Commands, count: int, generator: torch.Generator) ->
         )
     chosen = torch.multinomial(commands.weights[room], count, replacement=True, generator=generator)
     rows = commands.starts[room][chosen]
+    ahead = commands.draw_ahead(count, generator)
     state = commands.state(rows)
-    poses = []
+    poses, asked = [], []
     for _ in range(STRETCH):
+        asked.append(commands.observe(state, rows, ahead))
         state = commands.character.step(state, commands.targets(state.pose, rows))
         rows = rows + 1
         poses.append(state.pose)
-    return torch.stack(poses)
+    pose = torch.stack(poses)
+    return Stretch(pose, torch.stack(asked), torch.zeros_like(pose[..., 0], dtype=torch.bool))
 
 
 class Discriminator:
@@ -125,31 +137,34 @@ class Discriminator:
         self.generator = generator
         self.workers = workers
         layout = commands.character.layout
-        poses = decoded_clips(commands, STRETCHES, generator)
-        columns = torch.arange(layout.size, device=poses.device)
+        led = decoded_clips(commands, STRETCHES, generator)
+        device = led.pose.device
+        columns = torch.arange(layout.size, device=device)
         columns = columns[: layout.positions.stop]
         moves = commands.reference.pose[:, columns].std(dim=0) > STILL
         self.windows = Windows(columns[moves], config.frames)
-        self.captured = poses.index_select(-1, self.windows.columns)
+        self.seen = led.pose.index_select(-1, self.windows.columns)
+        self.command = led.command
         layers: list[nn.Module] = []
         width = self.windows.size
         for size in config.hidden:
             layers += [nn.Linear(width, size), nn.ELU()]
             width = size
-        self.network = nn.Sequential(*layers, nn.Linear(width, 1)).to(poses.device)
+        self.network = nn.Sequential(*layers, nn.Linear(width, 1)).to(device)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), config.rate, betas=(0.5, 0.99), fused=True
         )
 
     def draw(self, count: int) -> Tensor:
         """``count`` captured windows (count, size)."""
-        frames, stretches, _ = self.captured.shape
-        device = self.captured.device
+        frames, stretches, _ = self.seen.shape
+        device = self.seen.device
         which = torch.randint(stretches, (count,), generator=self.generator).to(device)
         last = frames - self.config.frames
         start = torch.randint(last + 1, (count,), generator=self.generator).to(device)
         offsets = torch.arange(self.config.frames, device=device)
-        return self.captured[start[:, None] + offsets, which[:, None]].flatten(1)
+        seen = self.seen[start[:, None] + offsets, which[:, None]]
+        return join(seen, self.command[start, which])
 
     def policy_loss(self, followers: Tensor, drawn: Tensor) -> Tensor:
         """What a policy with these windows (W, size) should lessen: how sure the network is that

@@ -10,7 +10,7 @@ and Bagnell, AISTATS 2011).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -208,6 +208,19 @@ class Chase:
     frames: Tensor
 
 
+class Stretch(NamedTuple):
+    """T frames of B characters.
+
+    pose     (T, B, D) z-scored, after each frame
+    command  (T, B, 4) the joystick's columns before it
+    broken   (T, B) whether the character began anew before it
+    """
+
+    pose: Tensor
+    command: Tensor
+    broken: Tensor
+
+
 class Memory:
     """The newest N steps of characters, each an observation and the latent to imitate, in no
     particular order."""
@@ -278,17 +291,22 @@ class Imitation:
         return slice(size, size + 2)
 
     @property
+    def asked(self) -> slice:
+        """All of an observation's columns of the joystick."""
+        return slice(self.wish.start, self.wish.start + JoystickTask.goal_size)
+
+    @property
     def noisy(self) -> int:
         """How many of the characters, the first ones, have noise."""
         return round(self.config.noisy * self.count)
 
-    def practise(
-        self, network: nn.Module, frames: int, differentiable: bool = False
-    ) -> tuple[Tensor, Tensor]:
+    def practise(self, network: nn.Module, frames: int, differentiable: bool = False) -> Stretch:
         """Let all characters act for some ``frames``, and remember what the encoder says about
-        them. Returns the poses (T, B, D) of those without noise, with their graph if it is to be
-        ``differentiable``, and whether they began anew before each (T, B)."""
-        poses, begun = [], [torch.zeros(self.count, dtype=torch.bool)]
+        them. Returns the motion of those without noise, with its graph if it is to be
+        ``differentiable``."""
+        poses, asked = [], []
+        over = torch.zeros(self.count, dtype=torch.bool, device=self.spread.device)
+        broken = []
         self.state = batch.detach(self.state)
         with torch.set_grad_enabled(differentiable):
             for _ in range(frames):
@@ -296,13 +314,14 @@ class Imitation:
                 with torch.no_grad():
                     targets = self.commands.targets(self.state.pose, self.chase.rows)
                 self.memory.add(observation.detach(), targets)
+                asked.append(observation[:, self.asked].detach())
+                broken.append(over)
                 latent = self.sway(network(observation), observation[:, self.wish])
                 pose, over = self.advance(latent)
                 poses.append(pose)
-                begun.append(over.cpu())
         self.state = batch.detach(self.state)
-        broken = torch.stack(begun[:-1]).to(poses[0].device)
-        return torch.stack(poses)[:, self.noisy :], broken[:, self.noisy :]
+        columns = (torch.stack(each)[:, self.noisy :] for each in (poses, asked, broken))
+        return Stretch(*columns)
 
     def loss(self, network: nn.Module) -> Tensor:
         """The mean square difference between the policy's latents and the encoder's, in steps that

@@ -27,7 +27,7 @@ from controller.model.gemm import Linear
 from controller.tasks.simulation import LATENT_LIMIT
 from envs.discriminator import Discriminator
 from envs.episodes import Episodes, Move
-from envs.imitation import Imitation
+from envs.imitation import Imitation, Stretch
 
 PARTS = ("network", "critic", "target")
 """The trainer's networks, by which its training state names their weights."""
@@ -202,7 +202,9 @@ class ShacTrainer:
         gradients, norm = self.gradients(loss, equalize=imitation is not None, keep=judged)
         figures = {"reward": float(record.reward.mean()), "gradient_norm": norm}
         if imitation is not None:
-            norm += self.follow_clips(imitation, gradients, poses, begun(record.ended), figures)
+            command = record.observation[..., imitation.asked]
+            drawn = Stretch(poses, command, begun(record.ended))
+            norm += self.follow_clips(imitation, gradients, drawn, figures)
 
         self.critic_only -= self.frames_per_iteration
         if math.isfinite(norm) and self.critic_only <= 0:
@@ -214,14 +216,12 @@ class ShacTrainer:
         self,
         imitation: Imitation,
         gradients: list[Tensor],
-        poses: Tensor,
-        broken: Tensor,
+        drawn: Stretch,
         figures: dict[str, float],
     ) -> float:
         """Let followers act, and add the gradients of what clips say to those of the reward: of the
-        imitation's loss, and of the discriminator's about the followers and about ``poses``
-        (T, B, D) on the way to drawn goals, with ``broken`` (T, B) as :func:`begun` says. Returns
-        the norms of the gradients, and adds to the ``figures``."""
+        imitation's loss, and of the discriminator's about the followers and about the motion on the
+        way to ``drawn`` goals. Returns the norms of the gradients, and adds to the ``figures``."""
         critic = self.discriminator
         frames = self.config.horizon // PRACTICE_ONE_IN if critic is None else critic.config.frames
         followed = imitation.practise(self.network, max(1, frames), critic is not None)
@@ -229,11 +229,9 @@ class ShacTrainer:
         figures["imitation_loss"] = float(loss.detach())
         norm = self.add(gradients, loss, imitation.config.weight)
         if critic is not None:
-            followers = critic.windows.cut(*followed)
-            drawn = critic.windows.cut(poses, broken)
-            loss = critic.policy_loss(followers, drawn)
-            norm += self.add(gradients, loss, critic.config.weight)
-            figures["discriminator_right"] = critic.improve(followers, drawn)
+            windows = critic.windows.cut(followed), critic.windows.cut(drawn)
+            norm += self.add(gradients, critic.policy_loss(*windows), critic.config.weight)
+            figures["discriminator_right"] = critic.improve(*windows)
         return norm
 
     def imitate(self, imitation: Imitation) -> dict[str, float]:

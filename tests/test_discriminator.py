@@ -14,6 +14,7 @@ from controller.core.errors import ConfigError, DataError
 from controller.core.processes import Workers
 from envs import discriminator as module
 from envs.discriminator import Discriminator, DiscriminatorConfig, Windows, decoded_clips
+from envs.imitation import Stretch
 from envs.shac import begun
 from envs.train_policy import PolicyConfig, PolicyTraining
 
@@ -36,16 +37,21 @@ def test_windows_are_whole_and_overlap_by_half() -> None:
     poses = torch.cat((poses, -poses), dim=-1)
     broken = torch.zeros(10, 2, dtype=torch.bool)
     broken[5, 1] = True
-    windows = Windows(torch.tensor([0]), 4).cut(poses, broken)
-    expected = ([6], [106], [4], [2], [0], [100])
-    assert windows.tolist() == [[start + k for k in range(4)] for (start,) in expected]
+    command = 0.01 * poses[..., :1].expand(10, 2, 4)
+    windows = Windows(torch.tensor([0]), 4).cut(Stretch(poses, command, broken))
+    expected = [[start + k for k in range(4)] for start in (6, 106, 4, 2, 0, 100)]
+    assert windows[:, :4].tolist() == expected
+    asked = 0.01 * module.COMMAND_SCALE * windows[:, :1].expand(6, 4)
+    torch.testing.assert_close(windows[:, 4:], asked)
 
 
 def test_a_window_may_begin_where_an_episode_does() -> None:
     poses = torch.arange(4.0)[:, None, None]
     ended = torch.tensor([[False], [True], [False], [False]])
     assert begun(ended)[:, 0].tolist() == [False, False, True, False]
-    assert Windows(torch.tensor([0]), 2).cut(poses, begun(ended)).tolist() == [[2, 3], [0, 1]]
+    stretch = Stretch(poses, torch.zeros(4, 1, 4), begun(ended))
+    windows = Windows(torch.tensor([0]), 2).cut(stretch)
+    assert windows[:, :2].tolist() == [[2, 3], [0, 1]]
 
 
 def test_no_whole_window_is_no_loss() -> None:
@@ -58,16 +64,18 @@ def test_no_whole_window_is_no_loss() -> None:
 def test_captured_windows_are_decoded_clips() -> None:
     """A window is found again among the stretches, and stretches stay near captured poses."""
     made_of = commands()
-    poses = decoded_clips(made_of, 8, torch.Generator().manual_seed(0))
+    poses = decoded_clips(made_of, 8, torch.Generator().manual_seed(0)).pose
     assert poses.shape == (module.STRETCH, 8, made_of.reference.pose.shape[1])
     away = torch.cdist(poses[0], made_of.reference.pose).amin(dim=1)
     apart = torch.cdist(made_of.reference.pose[:50], made_of.reference.pose[-50:]).mean()
     assert float(away.mean()) < float(apart)
 
     judge = made(frames=5)
-    window = judge.draw(3)[1].view(5, -1)
-    start = (judge.captured == window[0]).all(dim=-1).nonzero()[0]
-    assert torch.equal(judge.captured[start[0] : start[0] + 5, start[1]], window)
+    row = judge.draw(3)[1]
+    window = row[:-4].view(5, -1)
+    start, which = (judge.seen == window[0]).all(dim=-1).nonzero()[0]
+    assert torch.equal(judge.seen[start : start + 5, which], window)
+    assert torch.equal(module.COMMAND_SCALE * judge.command[start, which], row[-4:])
 
 
 def test_constant_columns_are_not_seen() -> None:
