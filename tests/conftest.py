@@ -22,7 +22,7 @@ GROUPS = {
     "test_evaluation": "forked",
     "test_new_task": "forked",
     "test_training_scale": "forked",
-    "test_web": "browser",
+    "test_web_browser": "browser",
 } | {
     f"test_{name}": name
     for name in ("benchmark", "commands", "report", "study", "training", "variants", "window")
