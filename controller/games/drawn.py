@@ -13,6 +13,7 @@ from controller.dynamics.character import Character, CharacterState
 from controller.ground.ground import FLAT, Ground
 from controller.ground.standing import Standing
 from controller.motion import geometry
+from controller.motion.contacts import Leg, legs_of
 from controller.motion.foot_lock import FootLock
 from controller.motion.inertialise import Frame, Inertialiser
 from controller.motion.skeleton import Skeleton
@@ -38,6 +39,11 @@ class Drawn:
         self._free = SETTLED
         self._row = 0
         self._entered = False
+
+    @cached_property
+    def legs(self) -> tuple[Leg, ...]:
+        """The legs on which the character stands."""
+        return legs_of(self.character.layout, self._reset_poses)
 
     @cached_property
     def _lock(self) -> FootLock:

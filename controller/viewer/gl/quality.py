@@ -29,7 +29,9 @@ class Quality:
                     character that the camera follows, for that character, for others near the
                     camera, and for the rest
     shadow_side     pixels along a side of the shadow map
-    shadow_reach    samples of the shadow map to each side, for a soft edge
+    shadow_reach    samples of the shadow map to each side, for a soft edge on bodies
+    shadow_disc     samples where the ground has an edge of a shadow
+    smooth          whether edges of characters are smoothed afterwards. Only with 0 ``samples``
     pixels          the most pixels that are drawn; a larger picture is scaled up from that many.
                     Only with 0 ``samples``
     """
@@ -40,6 +42,8 @@ class Quality:
     skin_levels: tuple[int, int, int, int]
     shadow_side: int
     shadow_reach: int
+    shadow_disc: int
+    smooth: bool
     pixels: float = math.inf
 
 
@@ -50,6 +54,8 @@ LOW = Quality(
     skin_levels=(1, 0, 1, 2),
     shadow_side=512,
     shadow_reach=1,
+    shadow_disc=24,
+    smooth=True,
     pixels=960 * 540,
 )
 HIGH = Quality(
@@ -59,6 +65,8 @@ HIGH = Quality(
     skin_levels=(0, 0, 0, 1),
     shadow_side=2048,
     shadow_reach=3,
+    shadow_disc=64,
+    smooth=False,
 )
 
 
