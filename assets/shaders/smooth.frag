@@ -8,8 +8,9 @@ out vec4 pixel;
 const float LEAST = 0.045;  // difference of brightness that is an edge
 const float FARTHEST = 6.0;  // pixels along the edge
 
+// Green makes up most of brightness.
 float bright(vec3 colour) {
-    return dot(colour, vec3(0.30, 0.59, 0.11));
+    return colour.g;
 }
 
 float bright_at(ivec2 place) {

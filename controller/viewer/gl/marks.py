@@ -70,21 +70,23 @@ def ground_marks(scene: Scene) -> np.ndarray:
     narrow one for the actual velocity.
     """
     line = _line_marks(scene.stage.line)
-    return np.concatenate([line, _flag_marks(scene), wished_way(scene), _own_marks(scene)])
+    return np.concatenate([line, _flag_marks(scene), _own_marks(scene)])
 
 
 def trace_marks(scene: Scene) -> np.ndarray:
-    """The marks of the character's feet and of its way, (M, 2, 4), under all others."""
+    """The marks of the character's feet, of its way and of the way that is wished for, (M, 2, 4),
+    under all others of its own."""
+    wished = wished_way(scene)
     traces = scene.traces
     if traces is None:
-        return np.zeros((0, 2, 4), np.float32)
+        return wished
     age = np.linspace(0.0, 1.0, max(len(traces.way) - 1, 0))
     way = _dashes(traces.way, WAY, 0.75 * age)
     x, z, yaw, strength, sides = traces.prints.T
     sin = PAD * np.sin(yaw)
     cos = PAD * np.cos(yaw)
     width = PRINT - np.clip(strength, 0.0, 1.0)
-    parts = [way]
+    parts = [way, wished]
     for side in np.unique(sides).tolist():
         own = sides == side
         places = (x - sin)[own], (z - cos)[own], yaw[own]

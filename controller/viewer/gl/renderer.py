@@ -84,6 +84,7 @@ class Renderer:
         self.frame = np.zeros((), dtype=FRAME)
         self._look: Look | None = None
         self._terrain: Terrain | None = None
+        self._rough: list[Rectangle] = []  # parts of the picture whose edges are smoothed
         self._shadow_map = ShadowMap(self.quality.shadow_side)
         self._make_programs()
         self._make_buffers()
@@ -142,6 +143,7 @@ class Renderer:
         self.look.character.draw()
         self.look.programs.unshaded.use()
         self.look.fine.draw()
+        self.look.programs.distant.use()
         self.look.coarse.draw()
         self._capsule_programs.unshaded.use()
         self._flag.draw()
@@ -164,7 +166,8 @@ class Renderer:
         if self.skeleton_shown:
             self._capsule_programs.unshaded.use()
             self._overlay.draw()
-        self.canvas.smooth(self._edges)
+        for part in self._rough:
+            self.canvas.smooth(part)
 
     def _draw_ground(self) -> None:
         """Draw the flat ground, and the sky behind everything."""
@@ -214,10 +217,10 @@ class Renderer:
 
         rows = self.look.body.place(positions, rotations.numpy())
         self.look.character.send(rows if scene.visible else rows[:0])
+        self._rough = [around(positions, matrix, self.canvas.drawn, FLESH)]
         if self.skeleton_shown:
             self._overlay.send(positions, rotations.numpy(), self.skeleton.parents)
         fine, coarse = self._place_others(scene.others, matrix)
-        self._edges = self._rough_part(scene, positions, matrix)
         self.look.fine.send(fine)
         self.look.coarse.send(coarse)
 
@@ -229,14 +232,6 @@ class Renderer:
         self._marks.send(marks.ground_marks(scene))
         self._traces.send(marks.trace_marks(scene))
         self._crowd_marks.send(marks.crowd_marks(scene))
-
-    def _rough_part(self, scene: Scene, positions: np.ndarray, matrix: np.ndarray) -> Rectangle:
-        """The part of the picture whose edges are to be smoothed: the character that is followed,
-        or everything if there is more to see."""
-        busy = scene.others is not None or scene.stage.walls is not None
-        if busy or scene.ground is not None or not scene.visible:
-            return 0, 0, *self.canvas.drawn
-        return around(positions, matrix, self.canvas.drawn, FLESH)
 
     def _use_ground(self, ground: Ground | None) -> None:
         """Draw this ground from now on; a flat one without any."""
@@ -293,6 +288,8 @@ class Renderer:
         positions = forward_kinematics(self.skeleton, pose.root, rotations)
         placed = self.look.body.place(positions.numpy(), rotations.numpy())
         near = min(FINE, int((depth[rows] < FINE_WITHIN).sum()))
+        for each in positions[:near].numpy():
+            self._rough.append(around(each, matrix, self.canvas.drawn, FLESH))
         return placed[:near].reshape(-1, 3, 4), placed[near:].reshape(-1, 3, 4)
 
     def _make_programs(self) -> None:
@@ -308,7 +305,8 @@ class Renderer:
         plain = constants | {"SKINNED": 0, "TEXTURED": 0}
         self._capsule_programs = Programs.build("capsule.glsl", "body.vert", plain)
         skinned = constants | {"SKINNED": 1, "TEXTURED": 0}
-        self._skin_programs = Programs.build("skin.glsl", "skin.vert", skinned)
+        few = self.quality.influences
+        self._skin_programs = Programs.build("skin.glsl", "skin.vert", skinned, few)
         self._textured = skinned | {"TEXTURED": 1}
         self._textured_programs: Programs | None = None
         surface = ("shadow.glsl", "body.frag")
@@ -329,7 +327,9 @@ class Renderer:
         if not isinstance(skin, OwnBody):
             return self._skin_programs
         if self._textured_programs is None:
-            self._textured_programs = Programs.build("skin.glsl", "skin.vert", self._textured)
+            self._textured_programs = Programs.build(
+                "skin.glsl", "skin.vert", self._textured, self.quality.influences
+            )
         return self._textured_programs
 
     def _make_buffers(self) -> None:

@@ -11,6 +11,8 @@ from controller.viewer.gl.program import Program
 
 UNIT = 4
 """The texture unit of the picture. 0 has the shadow map, 1 transforms, 2 heights, 3 pictures."""
+BORDER = 4
+"""Pixels to each side at which a pixel looks."""
 Rectangle = tuple[int, int, int, int]
 """Left, bottom, width and height in pixels."""
 
@@ -53,8 +55,9 @@ class Smoothing:
         GL.glActiveTexture(GL.GL_TEXTURE0)
         GL.glDisable(GL.GL_DEPTH_TEST)
         GL.glEnable(GL.GL_SCISSOR_TEST)
-        # Neighbours of the outermost pixels may be older: those pixels stay as they are.
-        GL.glScissor(left + 1, bottom + 1, max(width - 2, 0), max(height - 2, 0))
+        # What is around the part is older: pixels that would look there stay as they are.
+        inner = max(width - 2 * BORDER, 0), max(height - 2 * BORDER, 0)
+        GL.glScissor(left + BORDER, bottom + BORDER, *inner)
         self._program.use()
         GL.glBindVertexArray(self._empty)
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
