@@ -13,6 +13,8 @@ import pygame
 import pytest
 import synthetic
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from test_play import named, no_opengl
 
@@ -26,8 +28,10 @@ from controller.games.tracing import FADES, Tracer
 from controller.ground.ground import FLAT
 from controller.motion.contacts import Leg
 from controller.motion.limits import Limits
+from controller.motion.skeleton import forward_kinematics
 from controller.viewer import screenshot
 from controller.viewer.gl import marks
+from controller.viewer.gl.joints import Joints
 from controller.viewer.gl.overlay import LONG
 from controller.viewer.gl.smoothing import around
 from controller.viewer.scene.camera import FollowCamera
@@ -133,6 +137,24 @@ def test_marks_of_both_feet_have_the_colours_of_their_sides() -> None:
     assert left[1, 3] == marks.PRINT - 1 and right[1, 3] == marks.PRINT - 0.5
 
 
+@given(st.integers(0, 2**31), st.integers(1, 4))
+def test_joints_are_where_forward_kinematics_puts_them(seed: int, count: int) -> None:
+    skeleton = synthetic.puppet().skeleton
+    generator = torch.Generator().manual_seed(seed)
+    quaternions = torch.randn(count, len(skeleton), 4, generator=generator)
+    pose = Pose(
+        torch.randn(count, 3, generator=generator),
+        torch.nn.functional.normalize(quaternions, dim=-1),
+    )
+    positions, rotations = Joints(skeleton)(pose)
+    turned = pose.matrices()
+    np.testing.assert_allclose(rotations, turned.numpy(), atol=2e-6)
+    expected = forward_kinematics(skeleton, pose.root, turned)
+    np.testing.assert_allclose(positions, expected.numpy(), atol=1e-5)
+    alone, _ = Joints(skeleton)(pose[0])
+    np.testing.assert_allclose(alone, positions[0], atol=1e-6)
+
+
 # -- slow motion, edges, pictures ------------------------------------------------------------------
 
 
@@ -212,8 +234,6 @@ def test_b_shows_the_skeleton_and_hides_it_again(session: play.Session) -> None:
     rows, columns = differs.nonzero()
     player = session.player
     matrix = session.screen.camera.matrix(320 / 180)
-    from controller.motion.skeleton import forward_kinematics
-
     places = forward_kinematics(player.character.skeleton, player.root, player.rotations).numpy()
     left, bottom, width, height = around(places, matrix, (320, 180), LONG + 0.05)
     assert columns.min() >= left and columns.max() <= left + width

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -146,9 +147,12 @@ def _marks(
     width: object,
 ) -> np.ndarray:
     """Marks (M, 2, 4) of one colour. Each other argument is a number or an array (M,)."""
-    values = (x, z, yaw, extent, *colour, width)
-    columns = [np.atleast_1d(np.asarray(value, np.float32)) for value in values]
-    return np.stack(np.broadcast_arrays(*columns), axis=-1).reshape(-1, 2, 4)
+    values: tuple[Any, ...] = (x, z, yaw, extent, *colour, width)
+    sizes = [np.size(value) for value in values]
+    rows = np.empty((min(sizes) and max(sizes), 8), np.float32)
+    for column, value in enumerate(values):
+        rows[:, column] = value
+    return rows.reshape(-1, 2, 4)
 
 
 def _line_marks(line: np.ndarray | None) -> np.ndarray:

@@ -11,12 +11,13 @@ from OpenGL import GL
 from controller.body.own import OwnBody
 from controller.core.errors import DisplayError
 from controller.ground.ground import Ground
-from controller.motion.skeleton import Skeleton, forward_kinematics
+from controller.motion.skeleton import Skeleton
 from controller.viewer.gl import flag, marks, sticks, sun, walls
 from controller.viewer.gl import quality as qualities
 from controller.viewer.gl.body import Body
 from controller.viewer.gl.canvas import Canvas
 from controller.viewer.gl.instances import Capsules, Instances
+from controller.viewer.gl.joints import Joints
 from controller.viewer.gl.looks import Look, Programs, Skin
 from controller.viewer.gl.overlay import Overlay
 from controller.viewer.gl.program import FRAME_BINDING, Program
@@ -98,6 +99,7 @@ class Renderer:
         if self._look is not None:
             self._look.delete()
         self.skeleton = skeleton
+        self._joints = Joints(skeleton)
         self.body = Body.of(skeleton)
         if skin is None:
             self._look = Look.capsules(self.body, self.quality, self._capsule_programs)
@@ -208,18 +210,17 @@ class Renderer:
 
     def _upload(self, scene: Scene, camera: FollowCamera) -> None:
         """Send everything that changes from picture to picture to the graphics memory."""
-        rotations = scene.pose.matrices()
-        positions = forward_kinematics(self.skeleton, scene.pose.root, rotations).numpy()
+        positions, rotations = self._joints(scene.pose)
         self._use_ground(scene.ground)
         width, height = self.size
         matrix = camera.matrix(width / height)
         self._upload_frame(positions, camera, matrix, scene.visible)
 
-        rows = self.look.body.place(positions, rotations.numpy())
+        rows = self.look.body.place(positions, rotations)
         self.look.character.send(rows if scene.visible else rows[:0])
         self._rough = [around(positions, matrix, self.canvas.drawn, FLESH)]
         if self.skeleton_shown:
-            self._overlay.send(positions, rotations.numpy(), self.skeleton.parents)
+            self._overlay.send(positions, rotations, self.skeleton.parents)
         fine, coarse = self._place_others(scene.others, matrix)
         self.look.fine.send(fine)
         self.look.coarse.send(coarse)
@@ -284,11 +285,10 @@ class Renderer:
         rows = torch.from_numpy(nearest_first[visible[nearest_first]])
 
         pose = Pose(others.root[rows], others.quaternions[rows])
-        rotations = pose.matrices()
-        positions = forward_kinematics(self.skeleton, pose.root, rotations)
-        placed = self.look.body.place(positions.numpy(), rotations.numpy())
+        positions, rotations = self._joints(pose)
+        placed = self.look.body.place(positions, rotations)
         near = min(FINE, int((depth[rows] < FINE_WITHIN).sum()))
-        for each in positions[:near].numpy():
+        for each in positions[:near]:
             self._rough.append(around(each, matrix, self.canvas.drawn, FLESH))
         return placed[:near].reshape(-1, 3, 4), placed[near:].reshape(-1, 3, 4)
 
