@@ -50,7 +50,8 @@ class Drawn:
         return FootLock(self.character.layout, self._reset_poses, fps=self.character.fps)
 
     @cached_property
-    def _standing(self) -> Standing:
+    def standing(self) -> Standing:
+        """What puts the characters on ground that is not flat."""
         return Standing(self.character.layout, self._reset_poses, self.character.fps)
 
     @property
@@ -60,8 +61,8 @@ class Drawn:
     @ground.setter
     def ground(self, ground: Ground) -> None:
         self._ground = ground
-        if "_standing" in vars(self):
-            self._standing.reset(0)
+        if "standing" in vars(self):
+            self.standing.reset(0)
 
     @property
     def _reset_poses(self) -> Tensor:
@@ -78,7 +79,7 @@ class Drawn:
         """The next frame has nothing to do with the last one: nothing is blended."""
         self._blend.reset()
         self._entered = False
-        for name in ("_lock", "_standing"):
+        for name in ("_lock", "standing"):
             if name in vars(self):
                 getattr(self, name).reset(0)
 
@@ -110,11 +111,11 @@ class Drawn:
         self._entered = False
         self._row = followed
         frame = self._stand(*self._blend(root, rotations))
-        return frame if self._ground.flat else self._standing(*frame, self._ground)
+        return frame if self._ground.flat else self.standing(*frame, self._ground)
 
     def _keep(self, followed: int, count: int) -> None:
         self._blend.keep(self._row, count, followed)
-        for name in ("_lock", "_standing"):
+        for name in ("_lock", "standing"):
             if name in vars(self):
                 getattr(self, name).keep(self._row, count, followed)
 
