@@ -19,7 +19,7 @@ import tyro
 
 from controller.control import folder, worn
 from controller.control.monte_carlo import MonteCarloConfig
-from controller.core.errors import ConfigError, require, run_command
+from controller.core.errors import ConfigError, ControllerError, require, run_command
 from controller.core.registry import load_plugins
 from controller.games import GAMES, guide, recording
 from controller.games.cast import SWITCH, Cast
@@ -30,6 +30,7 @@ from controller.games.settings import MOST, Settings
 from controller.ground import field_files
 from controller.ground.ground import UPHILL
 from controller.ground.kinds import named
+from controller.viewer import screenshot
 from controller.viewer.gl import quality
 from controller.viewer.input.clicks import ClickScript
 from controller.viewer.input.keys import STEERING_KEYS, KeyScript
@@ -43,6 +44,8 @@ QUALITIES = {"auto": None, "low": quality.LOW, "high": quality.HIGH}
 ONE_SKELETON = "motion that is recorded has one skeleton: Tab changes nothing"
 COMPLAINT_WIDTH = 90
 """Letters in a line of a complaint."""
+NOTICE_SECONDS = 4.0
+"""For how long the window says where a picture went."""
 HUD_STEPS = 6
 """Steps between two updates of the text: figures that change faster cannot be read."""
 KEYS_HELP = (
@@ -103,6 +106,10 @@ class Options:
     look: Literal["body", "capsules"] = "body"
     """What characters look like: the body in their folder, or capsules. A character without a body
     is made of capsules."""
+    skeleton: bool = False
+    """Begin with the skeleton drawn over the body; the key B changes it."""
+    screenshots: Path = Path()
+    """The folder for pictures that F12 takes; it is made if it is missing."""
     body: Path | None = None
     """A rigged mesh (.glb, .gltf) that the character wears; Tab's others wear their own. By
     default body.glb in its folder, or the body that was made for it."""
@@ -203,6 +210,7 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
         quality=QUALITIES[options.quality],
         skin=player.skin if options.look == "body" else None,
     )
+    screen.renderer.skeleton_shown = options.skeleton
     screen.camera.mode = options.camera
     screen.camera.distance = options.distance
     screen.camera.elevation = math.radians(options.elevation)
@@ -277,6 +285,9 @@ class Session:
         self.helping = False
         self.keys: frozenset[str] = frozenset()
         self.played = 0
+        self.screenshots = options.screenshots
+        self.notice = ""
+        self.notice_ends = 0.0
         self.line = self.text()
 
     @property
@@ -314,8 +325,23 @@ class Session:
             self.helping ^= action == "help"
             if action == "camera":
                 self.screen.camera.next_mode()
+            elif action == "skeleton":
+                self.screen.renderer.skeleton_shown ^= True
+            elif action in ("slower", "faster"):
+                self.clock.slow_down(1 if action == "slower" else -1)
+            elif action == "screenshot":
+                self.take_picture()
         if inputs.actions:
             self.line = self.text()
+
+    def take_picture(self) -> None:
+        """Write what is shown, without texts, to a file, and say so for a while."""
+        try:
+            path = screenshot.save(self.screen.picture(), self.screenshots)
+            self.notice = f"picture: {path}"
+        except (ControllerError, OSError) as error:
+            self.notice = f"no picture: {error}"
+        self.notice_ends = time.perf_counter() + NOTICE_SECONDS
 
     def step(self, inputs: Input) -> None:
         """Take one step of the simulation, with the script's keys and clicks if there are any."""
@@ -335,8 +361,11 @@ class Session:
     def texts(self) -> Texts:
         """All texts over the picture."""
         game = self.player.game
+        if self.notice and time.perf_counter() > self.notice_ends:
+            self.notice = ""
         pages = guide.window_help(self.player.character.limits) if self.helping else ""
-        return Texts(self.line, self.title(), game.clock, pages, game.sliders)
+        title = "\n".join(filter(None, (self.title(), self.notice)))
+        return Texts(self.line, title, game.clock, pages, game.sliders)
 
     def title(self) -> str:
         """The character with its licence if that forbids commercial use, the game, its status and
@@ -370,6 +399,7 @@ class Session:
         steering = ("WASD walk", "Shift fast", "Ctrl slow", "Q E turn", "F facing")
         parts = (
             *(("PAUSED",) if self.paused else ()),
+            *((f"SLOW 1/{self.clock.slowed}",) if self.clock.slowed > 1 else ()),
             f"{self.screen.window.fps:.0f} fps",
             f"{speed:.2f} m/s",
             f"1-{GAMES.last_key()} task",

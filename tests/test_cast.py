@@ -353,6 +353,18 @@ def test_tab_changes_nothing_while_motion_is_recorded(session: play.Session) -> 
     assert session.title().splitlines() == ["Tab Puppet (1/2)", play.ONE_SKELETON]
 
 
+def test_a_body_that_cannot_be_worn_leaves_the_turn_where_it_is(
+    home: Path, session: play.Session
+) -> None:
+    (home / "characters" / "dog" / "body.glb").write_bytes(b"not a glTF file")
+    press(session, pygame.K_TAB)
+    assert session.cast.name == "Puppet"
+    assert "body.glb" in session.title()
+    (home / "characters" / "dog" / "body.glb").unlink()
+    press(session, pygame.K_TAB)
+    assert session.cast.name == "Dog"
+
+
 def test_the_help_names_tab_and_the_top_speeds(session: play.Session) -> None:
     help_lines = guide.window_help(Limits(2.0, 0.9, 1.1)).splitlines()
     assert any(line.startswith("Tab\t") for line in help_lines)

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from controller.core.errors import ConfigError, DataError
+from controller.evaluation import ground as evaluation
 from controller.evaluation.ground import Options, figures
 from controller.games.drawn import Drawn
 from controller.ground import kinds
@@ -155,6 +156,23 @@ def test_toes_that_stand_are_on_the_ground_and_no_knee_pops(name: str) -> None:
     assert found["toe_sink_cm"] < 1 and found["toe_float_cm"] < 2
     assert found["knee_rad_s_max"] < 1.3 * CAPTURED_KNEE
     assert found["toe_slip_cm_s_p50"] < 0.3 and found["speed_m_s"] > 0.3
+    assert found["late_share"] < 0.35
+
+
+def test_a_figure_over_its_bar_is_a_sentence_and_exit_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = {"toe_float_cm": 1.0, "toe_sink_cm": 0.2, "late_share": 0.1}
+    monkeypatch.setattr("sys.argv", ["ground", "--json"])
+    for change, words in (
+        ({}, ""),
+        ({"toe_float_cm": 3.5}, "hills: a toe that stands floats by 3.50 cm; 3 cm are allowed"),
+        ({"toe_sink_cm": 1.25}, "hills: a toe that stands sinks by 1.25 cm; 1 cm are allowed"),
+        ({"late_share": 0.5}, "hills: 50 % of the steps come down late; 35 % are allowed"),
+    ):
+        monkeypatch.setattr(evaluation, "measure", lambda _, found=good | change: {"hills": found})
+        assert evaluation.main() == bool(change)
+        assert capsys.readouterr().err.strip() == words
 
 
 def test_what_stands_is_made_of_rotations() -> None:

@@ -438,7 +438,7 @@ def test_its_texture_is_drawn(tmp_path: Path, level: quality.Quality) -> None:
             red, green, blue = screen.picture().astype(int).transpose(2, 0, 1)
             counts.append(int(((green > 1.5 * red) & (green > 1.5 * blue)).sum()))
     screen.close()
-    assert 50 < counts[0] < 0.8 * counts[1]
+    assert 40 < counts[0] < 0.8 * counts[1]  # edges are smoothed, so they are less green
     assert counts[2:] == [0, 0]
 
 

@@ -44,12 +44,16 @@ void main() {
     float sunny = max(facing, 0.0);
 #endif
     float sky = open * (0.55 + 0.45 * smoothstep(0.0, 0.35, point.y - sun.w));  // less near the ground
+    // Three lamps: the sun is the key; a cool fill comes from the other side; a third one behind the
+    // body, as seen from the camera, draws its outline.
+    float fill = 0.5 + 0.5 * dot(normal, vec3(-sun.x, 0.25, -sun.z) * 1.54);
+    float behind = max(dot(normal, vec3(-to_eye.x, 0.9, -to_eye.z)) * 0.75 + 0.25, 0.0);
     float rim = 1.0 - max(dot(normal, to_eye), 0.0);
-    rim *= rim * rim;
+    rim *= rim * rim * behind;
     float gloss = max(dot(normal, normalize(sun.xyz + to_eye)), 0.0);
     gloss *= gloss; gloss *= gloss; gloss *= gloss; gloss *= gloss; gloss *= gloss;
 
-    vec3 light = albedo * (ambient(normal) * sky + SUN * sunny * mix(open, 1.0, 0.6));
-    light += SKY_LIGHT * rim * 0.28 * sky + SUN * gloss * min(sunny, 1.0) * 0.10;
+    vec3 light = albedo * ((0.75 * ambient(normal) + FILL * fill * fill * fill) * sky + SUN * sunny * mix(open, 1.0, 0.6));
+    light += RIM * rim * sky + SUN * gloss * min(sunny, 1.0) * 0.10;
     pixel = vec4(shown(fogged(light, distance)), 1.0);
 }

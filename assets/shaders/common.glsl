@@ -6,8 +6,8 @@ layout(std140) uniform Frame {
     mat4 sunlight;      // world → shadow map, all in 0..1
     vec4 eye;           // xyz: the camera; the fog's density
     vec4 sun;           // xyz: towards the sun; the ground's height at the character
-    vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers; the first's w: how
-                        // far below height 0 bodies are cut
+    vec4 shaded[4];     // xyz: corners of the ground that the shadow map covers. w: how far below
+                        // height 0 bodies are cut; x and z of the one that casts the shadow; nothing
     vec4 soles[4];      // xyz, radius: balls that darken the ground below them
 };
 
@@ -16,6 +16,8 @@ const vec3 ZENITH = vec3(0.16, 0.24, 0.35);
 const vec3 SUN = vec3(1.30, 1.20, 1.04);
 const vec3 SKY_LIGHT = vec3(0.27, 0.33, 0.42);
 const vec3 GROUND_LIGHT = vec3(0.15, 0.14, 0.14);
+const vec3 FILL = vec3(0.26, 0.33, 0.45);
+const vec3 RIM = vec3(0.62, 0.68, 0.78);
 
 vec3 ambient(vec3 normal) {
     return mix(GROUND_LIGHT, SKY_LIGHT, 0.5 + 0.5 * normal.y);

@@ -16,9 +16,9 @@ void main() {
     float open = 1.0, sunny = 1.0;
 #if NEAR
     for (int i = 0; i < 4; i++) open *= 1.0 - 0.8 * occlusion(point, soles[i]);
-    sunny = sunlit(point, GROUND_BLUR);
+    sunny = sunlit_softly(point);
 #endif
-    vec3 albedo = mix(FLOOR, LINE, grid(point.xz, footprint, 0.016) * 0.85);
+    vec3 albedo = floor_at(point.xz, footprint);
     vec3 light = albedo * (SKY_LIGHT * open + SUN * sun.y * sunny * mix(open, 1.0, 0.6));
     pixel = vec4(shown(fogged(light, distance)), 1.0);
 #endif

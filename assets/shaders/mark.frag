@@ -28,6 +28,12 @@ float wedge(vec2 p) {
     return max(dot(p - vec2(0.0, extent + 0.13), normalize(vec2(1.0, 0.9))), extent + 0.035 - p.y);
 }
 
+// A line from the start to the extent, with round ends.
+float rounded(vec2 p, float radius) {
+    p.y -= clamp(p.y, 0.0, extent);
+    return length(p) - radius;
+}
+
 // A band that runs clockwise, from above, through this share of a full turn, and a thin full ring.
 float dial(vec2 p, float share) {
     float turned = atan(-p.x, p.y) / 6.2831853;
@@ -41,6 +47,11 @@ void main() {
     if (width == SOFT) {  // a shadow, darkest under the feet
         vec2 p = vec2(at.x / 0.19, (at.y - 0.40 * extent) / (0.55 * extent));
         cover = 0.42 * exp(-1.4 * dot(p, p)) + 0.35 * exp(-24.0 * dot(at, at));
+    } else if (width <= PRINT) {
+        bool dash = width <= DASHED;
+        float outside = rounded(at, dash ? 0.010 : 0.034);
+        float edge = clamp(0.5 - outside / max(fwidth(outside), 1e-5), 0.0, 1.0);
+        cover = edge * (dash ? 0.8 * (DASHED - width) : 0.9 * (PRINT - width));
     } else {
         float outside = width >= 0.0 ? arrow(at) : width == WEDGED ? min(ring(at), wedge(at))
             : width == PLAIN ? ring(at) : dial(at, CLOCK - width);
@@ -48,7 +59,10 @@ void main() {
     }
     if (cover <= 0.0) discard;
     vec3 point = vec3(ground.x, level, ground.y);
-    vec3 light = colour * (SKY_LIGHT + SUN * sun.y * sunlit(point, GROUND_BLUR));
+    float sunny = 0.0;
+    int lit = width == SOFT ? 0 : 1;  // software drivers skip empty loops, but no branches
+    for (int i = 0; i < lit; i++) sunny = sunlit(point, GROUND_BLUR);
+    vec3 light = colour * (SKY_LIGHT + SUN * sun.y * sunny);
     float distance = length(point - eye.xyz);
     pixel = vec4(shown(fogged(light, distance)), cover);
 }

@@ -1,7 +1,8 @@
 // A flat mark on the ground: (x, z, yaw, extent) and (red, green, blue, width).
 // Extent is the length of an arrow or a shadow, or the radius of a ring. Width is half an arrow's
 // thickness; a negative width is the kind of another mark: -1 a ring with a wedge, -2 a ring, -3 a
-// shadow, -4 minus a share from 0 to 1 a dial that shows this share.
+// shadow, -4 minus a share from 0 to 1 a dial that shows this share, -6 minus its strength from 0 to
+// 1 the mark of a foot, -8 minus its strength a dash.
 
 layout(location = 0) in vec4 mark;
 layout(location = 1) in vec4 paint;
@@ -25,6 +26,8 @@ void main() {
     if (paint.w >= 0.0) at = vec2(mix(-0.15, 0.15, corner.x), mix(-0.05, mark.w + 0.05, corner.y));
     else if (paint.w == SOFT)
         at = vec2(mix(-0.5, 0.5, corner.x), mix(-0.5, mark.w + 0.3, corner.y));
+    else if (paint.w <= PRINT)
+        at = vec2(mix(-0.05, 0.05, corner.x), mix(-0.05, mark.w + 0.05, corner.y));
     else at = (corner * 2.0 - 1.0) * (mark.w + 0.3);
     float s = sin(mark.z), c = cos(mark.z);
     ground = mark.xy + vec2(c * at.x + s * at.y, c * at.y - s * at.x);

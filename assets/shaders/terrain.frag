@@ -13,10 +13,9 @@ void main() {
     vec2 at = (sunlight * vec4(point, 1.0)).xy;
     if (abs(at.x - 0.5) < 0.5 && abs(at.y - 0.5) < 0.5) {
         for (int i = 0; i < 4; i++) open *= 1.0 - 0.8 * occlusion(point, soles[i]);
-        sunny = sunlit(point, GROUND_BLUR);
+        sunny = sunlit_softly(point);
     }
-    float lines = grid(point.xz, footprint, 0.016) * smoothstep(0.3, 0.7, normal.y);
-    vec3 albedo = mix(FLOOR, LINE, lines * 0.85);
+    vec3 albedo = mix(FLOOR, floor_at(point.xz, footprint), smoothstep(0.3, 0.7, normal.y));
     float facing = max(dot(normal, sun.xyz), 0.0);
     vec3 light = albedo * (SKY_LIGHT * open * (0.5 + 0.5 * normal.y)
         + SUN * facing * sunny * mix(open, 1.0, 0.6));

@@ -74,7 +74,7 @@ class SkinnedBody:
         positions (..., J, 3) in metres and global rotations (..., J, 3, 3)."""
         placed = np.empty((*rotations.shape[:-1], 4), dtype=np.float32)
         np.matmul(rotations, self._unbound, out=placed[..., :3])
-        placed[..., 3] = positions - np.einsum("...jik,jk->...ji", rotations, self._bound)
+        placed[..., 3] = positions - (rotations @ self._bound[..., None])[..., 0]
         return placed
 
     def fits(self, skeleton: Skeleton) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +56,12 @@ class Options:
     """Seconds of each run."""
     seed: int = 1
     """Seed of keys and grounds."""
+    most_float: float = 3.0
+    """cm by which a toe that stands may float; the simulated one does by up to 2.5 on a plane."""
+    most_sink: float = 1.0
+    """cm by which it may sink."""
+    most_late: float = 0.35
+    """The share of steps that may come down late."""
     json: bool = False
     """Print one JSON object instead of a table."""
     write: Path | None = None
@@ -65,6 +72,9 @@ class Options:
     def __post_init__(self) -> None:
         require(1 <= self.runs <= 1000, "runs", self.runs, "1 to 1000")
         require(1 <= self.seconds <= 3600, "seconds", self.seconds, "1 to 3600 s")
+        require(self.most_float >= 0, "most-float", self.most_float, "0 cm or more")
+        require(self.most_sink >= 0, "most-sink", self.most_sink, "0 cm or more")
+        require(0 <= self.most_late <= 1, "most-late", self.most_late, "0 to 1")
         require(self.threads >= 1, "threads", self.threads, "1 or more")
 
 
@@ -105,10 +115,10 @@ def run(options: Options, ground: Ground, seed: int) -> dict[str, np.ndarray]:
     player = Player.load(folder.mvae, seed=seed, settings=settings, folder=folder)
     random = np.random.default_rng(seed)
     drawn = player.drawn
-    legs = drawn._lock.legs
+    legs = drawn.legs
     if not legs:
         raise DataError(f"{options.character} has no leg with a hip, knee and ankle joint")
-    spare = Drawn(player.character, ground=ground)._standing  # the same again, to be timed
+    spare = Drawn(player.character, ground=ground).standing  # the same again, to be timed
     frames: list[tuple[torch.Tensor, ...]] = []
     costs = []
     keys = "w"
@@ -176,11 +186,37 @@ def table(results: dict[str, dict[str, float]], options: Options) -> str:
     )
 
 
+def faults(results: dict[str, dict[str, float]], options: Options) -> list[str]:
+    """A sentence about each figure that is over its bar."""
+    found = []
+    for name, figures in results.items():
+        floats = figures["toe_float_cm"]
+        sinks = figures["toe_sink_cm"]
+        late = figures["late_share"]
+        if not floats <= options.most_float:
+            found.append(
+                f"{name}: a toe that stands floats by {floats:.2f} cm; "
+                f"{options.most_float:g} cm are allowed"
+            )
+        if not sinks <= options.most_sink:
+            found.append(
+                f"{name}: a toe that stands sinks by {sinks:.2f} cm; "
+                f"{options.most_sink:g} cm are allowed"
+            )
+        if not late <= options.most_late:
+            found.append(
+                f"{name}: {100 * late:.0f} % of the steps come down late; "
+                f"{100 * options.most_late:.0f} % are allowed"
+            )
+    return found
+
+
 def _cell(name: str, value: float) -> str:
     return f"{100 * value:.0f} %" if name == "late_share" else f"{value:z.2f}"
 
 
-def main() -> None:
+def main() -> int:
+    """The exit status is 1 if a figure is over its bar."""
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(options.threads)
     if options.write:
@@ -189,4 +225,10 @@ def main() -> None:
         results = measure(options)
     if options.write:
         files.fill(options.write, BLOCK, table(results, options))
+    found = faults(results, options)
     print(json.dumps(results, allow_nan=False) if options.json else table(results, options))
+    for sentence in found:
+        print(sentence, file=sys.stderr)
+    if not found and not options.json:
+        print("\nFeet are where they should be: no figure is over its bar.")
+    return int(bool(found))

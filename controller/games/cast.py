@@ -27,6 +27,7 @@ class Cast:
     paths    the folders of all characters, in the order of their turns; None for one without folder
     chosen   the index of the one that plays
     refusal  why the key changes nothing; empty if it does
+    dressed  whether what it wears is drawn
     strict   whether a turn that fails is an error. Otherwise it is the player's complaint.
     """
 
@@ -43,6 +44,7 @@ class Cast:
         self.info = info
         self.refusal = refusal
         self.strict = strict
+        self.dressed = True
         self.paths = turns(path)
         self.chosen = next(i for i, each in enumerate(self.paths) if same(each, path))
         self._tried = self.chosen
@@ -114,6 +116,8 @@ class Cast:
         self._tried = next((place for place in others if place > self._tried), others[0])
         path = self.paths[self._tried]
         player, info = self._loaded.get(path) or self._load(path)
+        if self.dressed:
+            _ = player.skin  # a body that cannot be worn must not end the program later
         player.take_over(self.player, info.name if info else "this character")
 
         self._loaded.pop(path, None)

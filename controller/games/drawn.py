@@ -13,6 +13,7 @@ from controller.dynamics.character import Character, CharacterState
 from controller.ground.ground import FLAT, Ground
 from controller.ground.standing import Standing
 from controller.motion import geometry
+from controller.motion.contacts import Leg, legs_of
 from controller.motion.foot_lock import FootLock
 from controller.motion.inertialise import Frame, Inertialiser
 from controller.motion.skeleton import Skeleton
@@ -40,11 +41,17 @@ class Drawn:
         self._entered = False
 
     @cached_property
+    def legs(self) -> tuple[Leg, ...]:
+        """The legs on which the character stands."""
+        return legs_of(self.character.layout, self._reset_poses)
+
+    @cached_property
     def _lock(self) -> FootLock:
         return FootLock(self.character.layout, self._reset_poses, fps=self.character.fps)
 
     @cached_property
-    def _standing(self) -> Standing:
+    def standing(self) -> Standing:
+        """What puts the characters on ground that is not flat."""
         return Standing(self.character.layout, self._reset_poses, self.character.fps)
 
     @property
@@ -54,8 +61,8 @@ class Drawn:
     @ground.setter
     def ground(self, ground: Ground) -> None:
         self._ground = ground
-        if "_standing" in vars(self):
-            self._standing.reset(0)
+        if "standing" in vars(self):
+            self.standing.reset(0)
 
     @property
     def _reset_poses(self) -> Tensor:
@@ -72,7 +79,7 @@ class Drawn:
         """The next frame has nothing to do with the last one: nothing is blended."""
         self._blend.reset()
         self._entered = False
-        for name in ("_lock", "_standing"):
+        for name in ("_lock", "standing"):
             if name in vars(self):
                 getattr(self, name).reset(0)
 
@@ -104,11 +111,11 @@ class Drawn:
         self._entered = False
         self._row = followed
         frame = self._stand(*self._blend(root, rotations))
-        return frame if self._ground.flat else self._standing(*frame, self._ground)
+        return frame if self._ground.flat else self.standing(*frame, self._ground)
 
     def _keep(self, followed: int, count: int) -> None:
         self._blend.keep(self._row, count, followed)
-        for name in ("_lock", "_standing"):
+        for name in ("_lock", "standing"):
             if name in vars(self):
                 getattr(self, name).keep(self._row, count, followed)
 

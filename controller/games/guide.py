@@ -26,6 +26,9 @@ def window_help(limits: Limits) -> str:
             styles.PAGE,
             "I\tfeet that stand stay where they are, or slide as the simulation has them",
             "G\tthe next ground: flat, hills, slopes, stairs, rocks",
+            "B\tthe skeleton over the body, with the axes of its joints",
+            "comma, full stop\tslow motion: slower (to 1/16), faster",
+            "F12\ta picture of the window, as a file with date and time in its name",
             "Space, R\tpause, reset",
             "game pad\tsticks walk and look, triggers fast and slow, shoulders turn, Back as Tab",
             "F1, Esc\tthis help, quit",
@@ -67,8 +70,10 @@ def command_help() -> str:
             "E turn the way it faces while it walks on. F locks the way it faces until F is "
             "pressed again: S walks backward, A and D sideways. Dragging with the mouse turns the "
             "camera, the wheel zooms. Tab calls the next character, P selects the next policy, "
-            "I holds the feet that stand, or lets them slide, G goes through the grounds. Space "
-            "pauses, R resets, C changes the camera, F1 shows the help, Esc quits.",
+            "I holds the feet that stand, or lets them slide, G goes through the grounds. B shows "
+            "the skeleton with the axes of its joints, comma and full stop make motion slower and "
+            "faster again, F12 takes a picture. Space pauses, R resets, C changes the camera, F1 "
+            "shows the help, Esc quits.",
             "",
             "Tasks, the key that switches to each in mid-walk, and what a person does there:",
             *tasks,

@@ -24,9 +24,11 @@ from controller.games.named_policy import NamedPolicy
 from controller.games.registry import GAMES
 from controller.games.settings import Settings
 from controller.games.styles import StyleChooser
+from controller.games.tracing import Tracer
 from controller.ground.ground import Ground
 from controller.ground.kinds import next_ground
 from controller.motion import geometry
+from controller.motion.skeleton import forward_kinematics
 from controller.viewer.input.steering import Controls
 from controller.viewer.scene.pose import Pose
 from controller.viewer.scene.scene import Scene
@@ -75,6 +77,9 @@ class Player:
         self._folder = folder
         self.seconds = 1 / character.fps
         self.drawn = Drawn(character, self.settings.foot_lock, self.settings.ground)
+        legs = self.drawn.legs
+        sides = [character.layout.roles.sides[leg.joints[2]] for leg in legs]
+        self._tracer = Tracer(legs, sides, self.seconds)
         self._velocity = Spring((0.0, 0.0), VELOCITY_HALF_LIFE)
         self._random = torch.Generator().manual_seed(seed)
         self._games: dict[str, Game[Any]] = {}
@@ -347,7 +352,14 @@ class Player:
         arrow = self._velocity.step(velocity, self.seconds).copy()
         poses = Pose.from_matrices(root, rotations)
         yaw = float(self.state.yaw[row])
-        scene = Scene(poses[row], yaw, arrow, stage=game.stage(), others=poses.without(row))
+        joints = forward_kinematics(self.character.skeleton, self.root, self.rotations)
+        traces = self._tracer.step(self.root, joints, self.ground)
+        scene = Scene(
+            *(poses[row], yaw, arrow),
+            stage=game.stage(),
+            others=poses.without(row),
+            traces=traces,
+        )
         if not self.ground.flat:
             scene = replace(scene, ground=self.ground)
         wish = game.wish

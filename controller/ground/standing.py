@@ -25,7 +25,7 @@ from torch import Tensor
 
 from controller.ground.ground import Ground
 from controller.motion.contacts import USUAL_LEG, Thresholds, legs_of
-from controller.motion.foot_lock import links_of, shape_of
+from controller.motion.foot_lock import links_of, only, shape_of
 from controller.motion.inertialise import Frame, decay_of
 from controller.motion.pose import FPS, PoseLayout
 
@@ -82,14 +82,9 @@ class Standing:
     def keep(self, row: int, count: int, place: int) -> None:
         """Forget everybody but one: the character of a ``row`` is in the row ``place`` of ``count``
         from now on."""
-        if not self.legs:
-            return
-        feet = self._feet[row : row + 1]
-        body = self._body[row : row + 1]
-        self.reset(count)
-        if len(feet):
-            self._feet[place] = feet[0]
-            self._body[place] = body[0]
+        if self.legs:
+            self._feet = only(self._feet, row, count, place)
+            self._body = only(self._body, row, count, place)
 
     @property
     def down(self) -> np.ndarray:

@@ -273,12 +273,13 @@ def _foot(
     _towards(s, RISE, target, seconds, left)
 
     if not down:
-        # Over whatever is on the way: as a string would be pulled tight.
+        # Over whatever is higher than the way on the cubic: as a string would be pulled tight.
         need = -QUICKEST
+        after = max(left - seconds, 0.5 * seconds)
         bare = max(min(clear, heel_clear), 0.0)
         margin = MARGIN * size * (1 - min(s[SWING] / s[LASTS], 1.0) ** 2)
         tilt = s[TILT_X] * ux + s[TILT_Z] * uz
-        for k in range(1, POINTS + 1):
+        for k in range(1, POINTS):
             share = k / POINTS
             px = at_x + share * (x - at_x)
             pz = at_z + share * (z - at_z)
@@ -287,10 +288,11 @@ def _foot(
                 _height(heights, table, px + tip * ux, pz + tip * uz) - tilt * tip,
                 _height(heights, table, px - long * ux, pz - long * uz) + tilt * long,
             )
-            over = target
-            if k < POINTS:
-                over = top + margin - (1 - share) * bare
-            need = max(need, (over - s[RISE]) / max(share * left, seconds))
+            over = top + margin - (1 - share) * bare
+            expected = s[RISE] + (3 - 2 * share) * share * share * (target - s[RISE])
+            expected += share * (1 - share) * (1 - share) * after * s[RISE + 1]
+            if over > expected:
+                need = max(need, (over - s[RISE]) / max(share * left, seconds))
         if need > s[RISE + 1]:
             s[RISE] += (min(need, QUICKEST) - s[RISE + 1]) * seconds
             s[RISE + 1] = min(need, QUICKEST)

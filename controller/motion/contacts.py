@@ -54,14 +54,20 @@ def contacts(height: Tensor, speed: Tensor, thresholds: Thresholds) -> Tensor:
     ``height`` (T, ...) is in metres above the height at which each point stands, ``speed`` (T, ...)
     in m/s in the step into each frame.
     """
-    begins = (height < thresholds.low) & (speed < thresholds.slow)
-    goes_on = (height < thresholds.lifted) & (speed < thresholds.quick)
-    down = torch.zeros_like(begins[0])
+    down = torch.zeros_like(height[0], dtype=torch.bool)
     result = []
-    for start, stay in zip(begins, goes_on, strict=True):
-        down = torch.where(down, stay, start)
+    for now_height, now_speed in zip(height, speed, strict=True):
+        down = stands(down, now_height, now_speed, thresholds)
         result.append(down)
     return torch.stack(result)
+
+
+def stands(was: Tensor, height: Tensor, speed: Tensor, thresholds: Thresholds) -> Tensor:
+    """One step of :func:`contacts`: whether points stand, ``(...)`` booleans, if they ``was``
+    standing before it."""
+    begins = (height < thresholds.low) & (speed < thresholds.slow)
+    goes_on = (height < thresholds.lifted) & (speed < thresholds.quick)
+    return torch.where(was, goes_on, begins)
 
 
 @dataclass(frozen=True)

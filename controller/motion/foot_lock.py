@@ -123,14 +123,10 @@ class FootLock:
     def keep(self, row: int, count: int, place: int) -> None:
         """Forget everybody but one: the character of a ``row`` is in the row ``place`` of ``count``
         from now on."""
-        if not self.legs:
-            return
-        feet = self._feet[row : row + 1]
-        sink = self._sink[row : row + 1]
-        self.reset(count)
-        if len(feet):
-            self._feet[place] = feet[0]
-            self._sink[place] = sink[0]
+        if self.legs:
+            self._feet = only(self._feet, row, count, place)
+            self._sink = only(self._sink, row, count, place)
+            self._flat = np.zeros((count, len(self.legs)))
 
     @property
     def held(self) -> np.ndarray:
@@ -159,6 +155,15 @@ class FootLock:
             *(heights, self._feet, self._sink, on),
         )
         return torch.from_numpy(moved), torch.from_numpy(turned)
+
+
+def only(memory: np.ndarray, row: int, count: int, place: int) -> np.ndarray:
+    """What is remembered of one character of ``memory`` (B, ...), that of a ``row``, in the row
+    ``place`` of ``(count, ...)``; zeros for all others, and for it if there is no such row."""
+    kept = np.zeros((count, *memory.shape[1:]))
+    if row < len(memory):
+        kept[place] = memory[row]
+    return kept
 
 
 def links_of(parents: tuple[int, ...], legs: list[tuple[int, int, int, int]]) -> np.ndarray:

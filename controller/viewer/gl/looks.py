@@ -42,20 +42,30 @@ class Programs(NamedTuple):
     shadow    into the shadow map
     shaded    with the shadows of that map
     unshaded  without
+    distant   without, for those far from the camera
     """
 
     shadow: Program
     shaded: Program
     unshaded: Program
+    distant: Program
 
     @classmethod
-    def build(cls, shape: str, vertex: str, constants: dict[str, float]) -> Programs:
-        """Build the programs whose vertices the files ``shape`` and ``vertex`` place."""
+    def build(
+        cls, shape: str, vertex: str, constants: dict[str, float], influences: int = 4
+    ) -> Programs:
+        """Build the programs whose vertices the files ``shape`` and ``vertex`` place. Vertices of
+        distant skins follow so many joints."""
         surface = ("shadow.glsl", "body.frag")
+        constants = constants | {"INFLUENCES": 4}
+        unshaded = constants | {"SHADED": 0}
+        near = Program((shape, vertex), surface, unshaded)
+        fewer = unshaded | {"INFLUENCES": influences}
         return cls(
             Program((shape, "shadow.vert"), ("shadow.frag",), constants),
             Program((shape, vertex), surface, constants | {"SHADED": 1}),
-            Program((shape, vertex), surface, constants | {"SHADED": 0}),
+            near,
+            near if influences == 4 else Program((shape, vertex), surface, fewer),
         )
 
     def tell(self, joints: int) -> None:

@@ -28,8 +28,11 @@ class Quality:
     skin_levels     levels of detail of skinned bodies, 0 the finest: for the shadow of the
                     character that the camera follows, for that character, for others near the
                     camera, and for the rest
+    influences      joints that vertices of the rest follow at most: 2 or 4
     shadow_side     pixels along a side of the shadow map
-    shadow_reach    samples of the shadow map to each side, for a soft edge
+    shadow_reach    samples of the shadow map to each side, for a soft edge on bodies
+    shadow_disc     samples where the ground has an edge of a shadow
+    smooth          whether edges of characters are smoothed afterwards. Only with 0 ``samples``
     pixels          the most pixels that are drawn; a larger picture is scaled up from that many.
                     Only with 0 ``samples``
     """
@@ -38,8 +41,11 @@ class Quality:
     segments: int
     crowd_segments: int
     skin_levels: tuple[int, int, int, int]
+    influences: int
     shadow_side: int
     shadow_reach: int
+    shadow_disc: int
+    smooth: bool
     pixels: float = math.inf
 
 
@@ -48,8 +54,11 @@ LOW = Quality(
     segments=16,
     crowd_segments=8,
     skin_levels=(1, 0, 1, 2),
+    influences=2,
     shadow_side=512,
     shadow_reach=1,
+    shadow_disc=24,
+    smooth=True,
     pixels=960 * 540,
 )
 HIGH = Quality(
@@ -57,8 +66,11 @@ HIGH = Quality(
     segments=32,
     crowd_segments=16,
     skin_levels=(0, 0, 0, 1),
+    influences=4,
     shadow_side=2048,
     shadow_reach=3,
+    shadow_disc=64,
+    smooth=False,
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,17 +11,19 @@ from OpenGL import GL
 from controller.body.own import OwnBody
 from controller.core.errors import DisplayError
 from controller.ground.ground import Ground
-from controller.motion.skeleton import Skeleton, forward_kinematics
-from controller.viewer.gl import flag, sticks, sun, walls
+from controller.motion.skeleton import Skeleton
+from controller.viewer.gl import flag, marks, sticks, sun, walls
 from controller.viewer.gl import quality as qualities
 from controller.viewer.gl.body import Body
-from controller.viewer.gl.framebuffer import Framebuffer
+from controller.viewer.gl.canvas import Canvas
 from controller.viewer.gl.instances import Capsules, Instances
+from controller.viewer.gl.joints import Joints
 from controller.viewer.gl.looks import Look, Programs, Skin
-from controller.viewer.gl.marks import CLOCK, PLAIN, SOFT, WEDGED, crowd_marks, ground_marks
+from controller.viewer.gl.overlay import Overlay
 from controller.viewer.gl.program import FRAME_BINDING, Program
 from controller.viewer.gl.quality import Quality
 from controller.viewer.gl.shadow_map import ShadowMap
+from controller.viewer.gl.smoothing import Rectangle, around
 from controller.viewer.gl.terrain import Terrain
 from controller.viewer.scene.camera import FollowCamera
 from controller.viewer.scene.pose import Pose
@@ -48,6 +49,8 @@ DEEP = 1e4
 """m below height 0 at which bodies are cut, where the ground is not flat."""
 WIDEST = 1.5
 """m from a character's hips to its farthest visible part."""
+FLESH = 0.25
+"""m around joints in which a body may be."""
 FINE = 12
 """At most this many others are drawn as finely as the character that the camera follows."""
 FINE_WITHIN = 8.0
@@ -61,7 +64,11 @@ class Renderer:
     With ``quality`` None, the quality suits the driver. Needs a current OpenGL context; raises
     :class:`DisplayError` if its version is below 3.3 or the driver cannot draw what is needed.
     ``skin`` is as in :meth:`use_skeleton`.
+
+    skeleton_shown  whether the skeleton of the character that is followed is drawn over it
     """
+
+    skeleton_shown = False
 
     def __init__(
         self,
@@ -78,11 +85,12 @@ class Renderer:
         self.frame = np.zeros((), dtype=FRAME)
         self._look: Look | None = None
         self._terrain: Terrain | None = None
+        self._rough: list[Rectangle] = []  # parts of the picture whose edges are smoothed
         self._shadow_map = ShadowMap(self.quality.shadow_side)
         self._make_programs()
         self._make_buffers()
         self.use_skeleton(skeleton, skin)
-        self._framebuffers: list[Framebuffer] = []
+        self._canvas: Canvas | None = None
         self.resize(size)
 
     def use_skeleton(self, skeleton: Skeleton, skin: Skin | None = None) -> None:
@@ -91,6 +99,7 @@ class Renderer:
         if self._look is not None:
             self._look.delete()
         self.skeleton = skeleton
+        self._joints = Joints(skeleton)
         self.body = Body.of(skeleton)
         if skin is None:
             self._look = Look.capsules(self.body, self.quality, self._capsule_programs)
@@ -106,19 +115,16 @@ class Renderer:
 
     def resize(self, size: tuple[int, int]) -> None:
         """Draw pictures of ``size`` (width, height) from now on."""
-        for framebuffer in self._framebuffers:
-            framebuffer.delete()
-
+        if self._canvas is not None:
+            self._canvas.delete()
         self.size = size
-        scale = min(1.0, math.sqrt(self.quality.pixels / (size[0] * size[1])))
-        canvas_size = max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
-        self._canvas = Framebuffer(canvas_size, self.quality.samples)
-        self._picture = self._canvas
-        self._framebuffers = [self._canvas]
-        if self.quality.samples or canvas_size != size:
-            # Such a canvas cannot be read directly: it is copied to a picture first.
-            self._picture = Framebuffer(size)
-            self._framebuffers.append(self._picture)
+        self._canvas = Canvas(size, self.quality)
+
+    @property
+    def canvas(self) -> Canvas:
+        """What is drawn on."""
+        assert self._canvas is not None  # since the size is known
+        return self._canvas
 
     def draw(self, scene: Scene, camera: FollowCamera) -> None:
         """Draw the scene. Afterwards :meth:`show` or :meth:`read` it."""
@@ -132,13 +138,14 @@ class Renderer:
         self.look.programs.shadow.use()
         self.look.shadow.draw()
 
-        self._canvas.bind()
+        self.canvas.bind()
         GL.glClear(GL.GL_DEPTH_BUFFER_BIT)
         GL.glEnable(GL.GL_CLIP_DISTANCE0)
         self.look.programs.shaded.use()
         self.look.character.draw()
         self.look.programs.unshaded.use()
         self.look.fine.draw()
+        self.look.programs.distant.use()
         self.look.coarse.draw()
         self._capsule_programs.unshaded.use()
         self._flag.draw()
@@ -158,6 +165,11 @@ class Renderer:
         self._draw_marks()
         GL.glDepthMask(True)
         GL.glDepthFunc(GL.GL_LESS)
+        if self.skeleton_shown:
+            self._capsule_programs.unshaded.use()
+            self._overlay.draw()
+        for part in self._rough:
+            self.canvas.smooth(part)
 
     def _draw_ground(self) -> None:
         """Draw the flat ground, and the sky behind everything."""
@@ -175,6 +187,7 @@ class Renderer:
         GL.glEnable(GL.GL_BLEND)
         GL.glBlendFunc(GL.GL_SRC_ALPHA, GL.GL_ONE_MINUS_SRC_ALPHA)
         draw(self._crowd_marks)
+        draw(self._traces)
         draw(self._marks)
 
         # From behind, the body hides the arrows: let them show through faintly.
@@ -185,24 +198,11 @@ class Renderer:
 
     def show(self) -> None:
         """Copy the picture to the window, which stays bound so that more can be drawn over it."""
-        source = self._canvas
-        if self.quality.samples:
-            # One copy cannot both merge samples and change size or format, as the window may need.
-            self._canvas.copy_to(self._picture.handle, self.size)
-            source = self._picture
-        source.copy_to(0, self.size)
-        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, 0)
-        GL.glViewport(0, 0, *self.size)
+        self.canvas.show()
 
     def read(self, draw_over: Callable[[], None] | None = None) -> np.ndarray:
-        """The picture, (height, width, 3) uint8, the top row first; after ``draw_over`` has drawn
-        more into it, if that is given."""
-        if self._picture is not self._canvas:
-            self._canvas.copy_to(self._picture.handle, self.size)
-        if draw_over is not None:
-            self._picture.bind()
-            draw_over()
-        return self._picture.read()
+        """The picture, as :meth:`Canvas.read` returns it."""
+        return self.canvas.read(draw_over)
 
     def finish(self) -> None:
         """Wait until everything is drawn, to measure how long it takes."""
@@ -210,15 +210,17 @@ class Renderer:
 
     def _upload(self, scene: Scene, camera: FollowCamera) -> None:
         """Send everything that changes from picture to picture to the graphics memory."""
-        rotations = scene.pose.matrices()
-        positions = forward_kinematics(self.skeleton, scene.pose.root, rotations).numpy()
+        positions, rotations = self._joints(scene.pose)
         self._use_ground(scene.ground)
         width, height = self.size
         matrix = camera.matrix(width / height)
         self._upload_frame(positions, camera, matrix, scene.visible)
 
-        rows = self.look.body.place(positions, rotations.numpy())
+        rows = self.look.body.place(positions, rotations)
         self.look.character.send(rows if scene.visible else rows[:0])
+        self._rough = [around(positions, matrix, self.canvas.drawn, FLESH)]
+        if self.skeleton_shown:
+            self._overlay.send(positions, rotations, self.skeleton.parents)
         fine, coarse = self._place_others(scene.others, matrix)
         self.look.fine.send(fine)
         self.look.coarse.send(coarse)
@@ -228,8 +230,9 @@ class Renderer:
         for side, lines in self._sticks.items():
             lines.send(sticks.place(stage.sticks, side))
         self._faces.send(np.concatenate(walls.all_faces(stage.walls, stage.rays, scene.ground)))
-        self._marks.send(ground_marks(scene))
-        self._crowd_marks.send(crowd_marks(scene))
+        self._marks.send(marks.ground_marks(scene))
+        self._traces.send(marks.trace_marks(scene))
+        self._crowd_marks.send(marks.crowd_marks(scene))
 
     def _use_ground(self, ground: Ground | None) -> None:
         """Draw this ground from now on; a flat one without any."""
@@ -256,6 +259,7 @@ class Renderer:
         frame["eye"] = (*camera.eye, FOG / max(1.0, distance / CLEAR) ** 2)
         frame["sun"] = *sun.TOWARDS, level
         frame["shaded"][:, :3] = sun.shaded_ground(positions[0])
+        frame["shaded"][1:3, 3] = positions[0, 0], positions[0, 2]
         for slot, joint in enumerate(self.body.soles):
             darkness = 0.055 if visible else 0.0
             frame["soles"][slot] = *(positions[joint] + (0.0, 0.02, 0.0)), darkness
@@ -281,10 +285,11 @@ class Renderer:
         rows = torch.from_numpy(nearest_first[visible[nearest_first]])
 
         pose = Pose(others.root[rows], others.quaternions[rows])
-        rotations = pose.matrices()
-        positions = forward_kinematics(self.skeleton, pose.root, rotations)
-        placed = self.look.body.place(positions.numpy(), rotations.numpy())
+        positions, rotations = self._joints(pose)
+        placed = self.look.body.place(positions, rotations)
         near = min(FINE, int((depth[rows] < FINE_WITHIN).sum()))
+        for each in positions[:near]:
+            self._rough.append(around(each, matrix, self.canvas.drawn, FLESH))
         return placed[:near].reshape(-1, 3, 4), placed[near:].reshape(-1, 3, 4)
 
     def _make_programs(self) -> None:
@@ -293,13 +298,15 @@ class Renderer:
         spread = 0.02 / (2 * sun.HALF * reach)  # the edges of shadows are soft for 2 cm each side
         constants = {
             "REACH": reach,
-            "GROUND_BLUR": spread,
+            "DISC": self.quality.shadow_disc,
+            "GROUND_BLUR": 0.02 / (2 * sun.HALF),
             "BODY_BLUR": max(0.6 * spread, 1 / side),
         }
         plain = constants | {"SKINNED": 0, "TEXTURED": 0}
         self._capsule_programs = Programs.build("capsule.glsl", "body.vert", plain)
         skinned = constants | {"SKINNED": 1, "TEXTURED": 0}
-        self._skin_programs = Programs.build("skin.glsl", "skin.vert", skinned)
+        few = self.quality.influences
+        self._skin_programs = Programs.build("skin.glsl", "skin.vert", skinned, few)
         self._textured = skinned | {"TEXTURED": 1}
         self._textured_programs: Programs | None = None
         surface = ("shadow.glsl", "body.frag")
@@ -310,9 +317,8 @@ class Renderer:
         self._near_ground_program = Program(*ground, constants | {"NEAR": 1})
         self._far_ground_program = Program(*ground, constants | {"NEAR": 0})
 
-        kinds = {"WEDGED": WEDGED, "PLAIN": PLAIN, "SOFT": SOFT, "CLOCK": CLOCK}
         mark = ("mark.vert",), ("shadow.glsl", "mark.frag")
-        self._mark_constants = constants | kinds
+        self._mark_constants = constants | marks.KINDS
         self._mark_program = Program(*mark, self._mark_constants)
         GL.glBlendColor(0.0, 0.0, 0.0, 0.3)
 
@@ -321,7 +327,9 @@ class Renderer:
         if not isinstance(skin, OwnBody):
             return self._skin_programs
         if self._textured_programs is None:
-            self._textured_programs = Programs.build("skin.glsl", "skin.vert", self._textured)
+            self._textured_programs = Programs.build(
+                "skin.glsl", "skin.vert", self._textured, self.quality.influences
+            )
         return self._textured_programs
 
     def _make_buffers(self) -> None:
@@ -334,6 +342,8 @@ class Renderer:
         }
         self._faces = Instances(((0, 4), (1, 4), (2, 4), (3, 4)))
         self._marks = Instances(((0, 4), (1, 4)))
+        self._traces = Instances(((0, 4), (1, 4)))
         self._crowd_marks = Instances(((0, 4), (1, 4)))
+        self._overlay = Overlay(self.quality.crowd_segments)
         self._frame_buffer = GL.glGenBuffers(1)
         GL.glBindBufferBase(GL.GL_UNIFORM_BUFFER, FRAME_BINDING, self._frame_buffer)

@@ -112,8 +112,9 @@ def _vertices(level: Level) -> np.ndarray:
     vertices = np.zeros(len(level.positions), dtype=layout)
     vertices["position"] = level.positions
     vertices["normal"] = level.normals
-    vertices["joints"] = level.joints
-    vertices["weights"] = level.weights
+    order = np.argsort(level.weights, axis=1, kind="stable")[:, ::-1]
+    vertices["joints"] = np.take_along_axis(level.joints, order, axis=1)
+    vertices["weights"] = np.take_along_axis(level.weights, order, axis=1)
     vertices["colours"] = level.colours
     if isinstance(level, TexturedLevel):
         vertices["uvs"] = level.uvs

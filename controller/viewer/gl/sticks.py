@@ -21,13 +21,17 @@ LOOKS = {
 
 
 def place(sticks: Sticks | None, side: str) -> np.ndarray:
-    """The transforms part → world (N, 3, 4) of the lines of one side; (0, 3, 4) without any.
+    """The transforms part → world (N, 3, 4) of the lines of one side; (0, 3, 4) without any."""
+    if sticks is None:
+        return np.zeros((0, 3, 4), np.float32)
+    return stretched(sticks.ends[sticks.sides == side])
+
+
+def stretched(ends: np.ndarray) -> np.ndarray:
+    """The transforms (N, 3, 4) of parts one metre long to lines between two ends (N, 2, 3).
 
     A part is stretched along its length alone, so that all lines are equally thick.
     """
-    if sticks is None:
-        return np.zeros((0, 3, 4), np.float32)
-    ends = sticks.ends[sticks.sides == side]
     span = ends[:, 1] - ends[:, 0]
     length = np.linalg.norm(span, axis=1, keepdims=True)
     along = span / np.maximum(length, 1e-9)
@@ -36,4 +40,5 @@ def place(sticks: Sticks | None, side: str) -> np.ndarray:
     across = np.cross(along, helper)
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
     columns = (across, span, np.cross(across, along), ends[:, 0])
-    return np.stack(columns, axis=2).astype(np.float32)
+    placed: np.ndarray = np.stack(columns, axis=2).astype(np.float32)
+    return placed

@@ -10,8 +10,8 @@ from OpenGL import GL
 from controller.body.own import TexturedLevel
 from controller.viewer.gl.skin import Bones, Skins
 
-UNIT = 2
-"""The texture unit of the pictures."""
+UNIT = 3
+"""The texture unit of the pictures; 2 has the heights of the ground."""
 WHITE = np.full((1, 1, 4), 255, np.uint8)
 
 

@@ -32,6 +32,10 @@ ACTIONS = {
     pygame.K_c: "camera",
     pygame.K_F1: "help",
     pygame.K_ESCAPE: "quit",
+    pygame.K_b: "skeleton",
+    pygame.K_COMMA: "slower",
+    pygame.K_PERIOD: "faster",
+    pygame.K_F12: "screenshot",
 }
 CONTEXT = (
     (pygame.GL_CONTEXT_MAJOR_VERSION, 3),
@@ -49,7 +53,7 @@ class Input:
 
     keys     names, those of :data:`KEYS`, of the keys that are down or were pressed briefly
     move     (right, forward) of the gamepad's left stick, each in [−1, 1]
-    actions  "pause", "camera", "help", "quit", in the order in which they came
+    actions  the values of :data:`ACTIONS`, in the order in which they came
     orbit    (right, up) in radians, from a drag with the middle or right button, or from the right
              stick
     dragged  (right, up) in radians, from a drag with the left button

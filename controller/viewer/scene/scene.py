@@ -10,6 +10,7 @@ import numpy as np
 from controller.ground.ground import Ground
 from controller.viewer.scene.pose import Pose
 from controller.viewer.scene.stage import Stage
+from controller.viewer.scene.traces import Traces
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,7 @@ class Scene:
     others    the poses of further characters; None if there are none
     visible   whether the character itself is drawn
     ground    what they stand on; None for a plane at height 0
+    traces    the marks of its feet and its way
     """
 
     pose: Pose
@@ -36,6 +38,7 @@ class Scene:
     others: Pose | None = None
     visible: bool = True
     ground: Ground | None = None
+    traces: Traces | None = None
 
     def towards(self, other: Scene, amount: float) -> Scene:
         """The scene at ``amount`` in [0, 1] of the way to the ``other`` one.
@@ -61,6 +64,7 @@ class Scene:
             others,
             other.visible,
             other.ground,
+            other.traces,
         )
 
 
