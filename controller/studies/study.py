@@ -233,7 +233,7 @@ def picture(rows: list[Row], folder: Path) -> bytes:
 
 def study(options: Options) -> str:
     """Run the set and write its tables; returns them."""
-    if not options.data.is_file():
+    if not options.data.exists():
         raise DataError(f"{options.data}: no such data file")
     rows = run_all(selected(options), options)
     table = read_table(options.out) | {options.set: rows}
