@@ -97,6 +97,7 @@ SUMMARIES = {
     "play": "open the window and steer",
     "train-policy": "train a policy for a task",
     "make-character": "make a playable character from motion files, from start to end",
+    "make-characters": "the same for each performer of a folder, several at once",
 }
 """Help lines of this project's own commands that live above ``controller/``."""
 

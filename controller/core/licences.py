@@ -113,15 +113,16 @@ def evaluated(terms: list[str]) -> bool:
 def licence(about: metadata.PackageMetadata) -> str:
     """The licence in a package's metadata: its SPDX expression, or else that of its classifiers, or
     else its short text. Empty if it states none."""
-    if expression := about.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in about:
+        return about["License-Expression"]
     classified = [
         text.rpartition("::")[2].strip()
         for text in about.get_all("Classifier") or []
         if text.startswith("License ::")
     ]
     if not classified:
-        first = (about.get("License") or "").strip().splitlines()[:1]
+        stated = about["License"] if "License" in about else ""
+        first = stated.strip().splitlines()[:1]
         classified = [" ".join(first)]
     return " AND ".join(WORDS.get(text.lower(), text) for text in classified if text)
 
