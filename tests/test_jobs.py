@@ -53,7 +53,7 @@ def test_ray_that_is_missing_is_one_sentence(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_address_without_a_cluster_is_one_sentence() -> None:
     pytest.importorskip("ray")
-    with pytest.raises(ControllerError, match="where no cluster answers .*`ray start --head`"):
+    with pytest.raises(ControllerError, match="where no cluster answers"):
         list(jobs.run([Job("a", len, ((),))], 1, ray="auto"))
 
 

@@ -121,9 +121,8 @@ def licence(about: metadata.PackageMetadata) -> str:
         if text.startswith("License ::")
     ]
     if not classified:
-        stated = about["License"] if "License" in about else ""
-        first = stated.strip().splitlines()[:1]
-        classified = [" ".join(first)]
+        stated = (about.get_all("License") or [""])[0]
+        classified = stated.strip().splitlines()[:1]
     return " AND ".join(WORDS.get(text.lower(), text) for text in classified if text)
 
 
