@@ -35,7 +35,7 @@ class Options:
     out: Path
     """The folder of characters, such as characters."""
     options: Annotated[str, tyro.conf.arg(metavar="OPTIONS")] = ""
-    """Options of `make-character` in quotes, such as "--quick --licence CC0-1.0"."""
+    """Options of `make-character`, as in --options="--quick --licence CC0-1.0"."""
     processes: int = 1
     """Characters at once."""
     ray: str | None = None
