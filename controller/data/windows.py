@@ -68,7 +68,7 @@ class Windows:
         self.poses = poses
         self.length = length
         self.starts = torch.cat(starts)
-        self.labels = torch.zeros_like(self.starts)
+        self.labels = self.starts.new_zeros(1).expand_as(self.starts)  # takes no memory
         self.weights = self._weights(starts, balance)
         if styles:
             self.labels = poses[self.starts, -styles:].argmax(dim=-1)
