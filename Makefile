@@ -1,4 +1,4 @@
-.PHONY: check test format gifs
+.PHONY: check test format gifs wheel-check
 
 check:
 	ruff check
@@ -7,6 +7,10 @@ check:
 
 test:
 	python -m pytest
+
+# The wheel, installed in an empty environment outside the checkout: minutes, for torch is unpacked.
+wheel-check:
+	.ci/wheel
 
 format:
 	ruff check --fix

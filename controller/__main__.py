@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 
+from controller.core import extras
 from controller.core.errors import ConfigError, run_command
 
 GROUP = "motion_vae.commands"
@@ -42,6 +43,9 @@ COMMANDS = {
         "train the feature extractor of the Fréchet distance",
     ),
     "characters": Command("controller.control.characters:main", "list the characters"),
+    "licences": Command(
+        "controller.core.licences:main", "list the licences of everything that is installed with it"
+    ),
     "body": Command("controller.control.bodies:main", "make a character's skinned body"),
     "export": Command("controller.export.commands:main", "write a character for other programs"),
     "diagnose": Command(
@@ -93,6 +97,7 @@ SUMMARIES = {
     "play": "open the window and steer",
     "train-policy": "train a policy for a task",
     "make-character": "make a playable character from motion files, from start to end",
+    "make-characters": "the same for each performer of a folder, several at once",
 }
 """Help lines of this project's own commands that live above ``controller/``."""
 
@@ -116,7 +121,8 @@ def help_text(program: str) -> str:
 
 
 def main(program: str = "python -m controller") -> int | None:
-    """Run the command that ``sys.argv`` names. Raises ConfigError if there is no such command."""
+    """Run the command that ``sys.argv`` names. Raises ConfigError if there is no such command, and
+    ExtraError if it needs a library that is not installed."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("--help", "-h"):
         print(help_text(program))
@@ -129,7 +135,11 @@ def main(program: str = "python -m controller") -> int | None:
 
     module, _, function = known[name].function.partition(":")
     sys.argv = [f"{program} {name}", *sys.argv[2:]]
-    result: int | None = getattr(importlib.import_module(module), function)()
+    try:
+        command = getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        raise extras.missing(error, f"the command {name}") from error
+    result: int | None = command()
     return result
 
 

@@ -7,7 +7,13 @@ and so on. Tasks that are registered later join them. See
 
 from typing import Any
 
-import gymnasium
+from controller.core import extras
+
+try:
+    import gymnasium
+except ModuleNotFoundError as error:
+    # With this package's name, so that `python -m envs.train_policy` prints it in one line.
+    raise extras.missing(error, "training, or an environment,", __name__) from error
 
 from controller.tasks import TASKS
 from controller.tasks.base import Task

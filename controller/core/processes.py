@@ -92,6 +92,11 @@ def speaks() -> bool:
     return _environment("RANK", 0) == 0
 
 
+def restarted() -> bool:
+    """Whether torchrun has begun this process again, after one of the group was lost."""
+    return _environment("TORCHELASTIC_RESTART_COUNT", 0) > 0
+
+
 # -- in a group ------------------------------------------------------------------------------------
 
 

@@ -92,6 +92,7 @@ def names() -> tuple[str, ...]:
     return tuple(_catalogue())
 
 
+@cache
 def load(name: str) -> DataSet:
     """The data set of that name. Raises DataError, with all names, if there is none."""
     if name not in _catalogue():

@@ -8,6 +8,7 @@ info   describe a data set, in figures and as a picture
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from controller.data import (
     contact_sheet,
     fetch,
     labels,
+    shard_build,
     sources,
     target,
     tempo,
@@ -69,7 +71,9 @@ class Build:
     of these. Read are BVH (.bvh), Acclaim (.amc with its .asf beside it), the animations of glTF
     files (.glb, .gltf), and recordings of play.py (.npz)."""
     out: Path
-    """The .npz to write."""
+    """The .npz to write, or a folder, for more motion than fits memory: see docs/scale.md."""
+    workers: int = 1
+    """Processes that build a folder. The result does not depend on their number."""
     use: tuple[str, ...] = ("locomotion",)
     """Which files of the catalogue to take: locomotion, style, stunt, other. Files that it does not
     know are all taken."""
@@ -114,7 +118,9 @@ class Build:
 
     def run(self) -> None:
         require(len(self.source) > 0, "source", self.source, "one or more files or folders")
-        require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
+        allowed = "a name that ends in .npz, or a folder's"
+        require(self.out.suffix in (".npz", ""), "out", str(self.out), allowed)
+        require(1 <= self.workers <= 256, "workers", self.workers, "1 to 256 processes")
         require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
         allowed = "frames a second, 1 to 1000"
         require(self.fps is None or 1 <= self.fps <= 1000, "fps", self.fps, allowed)
@@ -125,6 +131,9 @@ class Build:
         settings = CanonicalSettings(
             self.up, self.forward, self.unit, self.height, overrides, self.keep_fingers
         )
+        if not self.out.suffix:
+            self.build_folder(settings, tempos)
+            return
         onto = None if self.skeleton is None else target.load(self.skeleton)
         motion = sources.read(self.source, self.use, settings, self.fps, onto)
         skeleton = motion.skeleton
@@ -164,6 +173,29 @@ class Build:
         )
         print_styles(data)
 
+    def build_folder(
+        self, settings: CanonicalSettings, tempos: Sequence[tuple[str, float]]
+    ) -> None:
+        """Build a folder, and print what it has."""
+        require(self.labels is None, "labels", self.labels, "nothing with a folder as --out")
+        plan = shard_build.Plan(
+            self.source,
+            self.out,
+            self.use,
+            settings,
+            self.fps,
+            self.skeleton,
+            self.hold_out,
+            self.train_on,
+            tuple(tempos),
+            self.workers,
+        )
+        data = shard_build.build_folder(plan)
+        for note in data.notes:
+            print(note)
+        self.print_retargeting(data)
+        print(f"{self.out}: {shard_build.described(data)}")
+
     @staticmethod
     def print_retargeting(data: MotionDataset) -> None:
         """Print how clips of other bodies came over, if there are any."""
@@ -186,7 +218,7 @@ class Info:
     clips."""
 
     data: Annotated[Path, tyro.conf.Positional]
-    """The .npz that `build` wrote."""
+    """The .npz or the folder that `build` wrote."""
     clips: tuple[str, ...] = ()
     """Clips for the picture, by parts of their names. By default eight of all."""
     sheet: Path | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -109,14 +109,13 @@ class MotionDataset:
     def normalizer(self) -> Normalizer:
         """Statistics of the training clips and their mirror images, without the held-out clips."""
         poses, _ = self.split(held_out=False)
-        std = poses.double().std(dim=0).float()
-        for name, floor in MIN_STD.items():
-            part = getattr(self.layout, name)
-            std[part] = std[part].clamp(min=floor)
-        mean = poses.double().mean(dim=0).float()
-        std[self.layout.style] = 1.0  # weights are seen as they are
-        mean[self.layout.style] = 0.0
+        double = poses.double()
+        mean, std = floored(self.layout, double.mean(dim=0), double.std(dim=0))
         return Normalizer(mean, std, poses.amin(dim=0), poses.amax(dim=0))
+
+    def is_finite(self) -> bool:
+        """Whether all poses are finite."""
+        return bool(torch.isfinite(self.poses).all())
 
     def assigned(self, hold_out: Sequence[str], train_on: Sequence[str]) -> MotionDataset:
         """The same data with the clips that are named held out or trained on, whatever their names'
@@ -158,9 +157,13 @@ class MotionDataset:
         """SHA-256 of poses, clips and skeleton: two data sets with the same fingerprint train the
         same model."""
         digest = hashlib.sha256(self.poses.numpy().tobytes())
-        digest.update(json.dumps([self.clip_rows(), self.layout.skeleton.to_dict()]).encode())
-        digest.update(json.dumps(self.layout.styles).encode() if self.layout.styles else b"")
+        digest.update(self.description())
         return digest.hexdigest()
+
+    def description(self) -> bytes:
+        """What the fingerprint is of, beside the poses."""
+        text = json.dumps([self.clip_rows(), self.layout.skeleton.to_dict()])
+        return (text + (json.dumps(self.layout.styles) if self.layout.styles else "")).encode()
 
     def labels(self) -> list[int]:
         """The number of each clip's style, from 0; empty without styles."""
@@ -215,7 +218,10 @@ class MotionDataset:
 
     @classmethod
     def load(cls, path: Path) -> MotionDataset:
-        """Read what :meth:`save` wrote. Raises DataError with what is wrong with any other file."""
+        """Read what :meth:`save` wrote, or a folder of :mod:`controller.data.shards`. Raises
+        DataError with what is wrong with any other file."""
+        if Path(path).is_dir():
+            return FOLDERS[0](Path(path))
         if not Path(path).is_file():
             raise DataError(
                 f"{path}: no such data file; make one with `python -m controller data "
@@ -258,6 +264,22 @@ class MotionDataset:
                 )
             poses = with_labels(poses, clips, labels, len(styles))
         return cls(layout, poses, clips, source, notes, round_trip, retargeting)
+
+
+FOLDERS: list[Callable[[Path], MotionDataset]] = []
+"""What reads data sets that are folders; :mod:`controller.data.shards` puts its own in."""
+
+
+def floored(layout: PoseLayout, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (D,) in float32, by which poses are z-scored: no deviation is
+    below :data:`MIN_STD`."""
+    mean, std = mean.float(), std.float()
+    for name, floor in MIN_STD.items():
+        part = getattr(layout, name)
+        std[part] = std[part].clamp(min=floor)
+    std[layout.style] = 1.0  # weights are seen as they are
+    mean[layout.style] = 0.0
+    return mean, std
 
 
 def with_labels(

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from controller.core.errors import ControllerError, DataError
-from controller.data import formats, sources, tempo
+from controller.data import formats, shards, sources, tempo
 from controller.data.alignment import Alignment, align
 from controller.data.canonical import CanonicalSettings
 from controller.data.dataset import ClipEntry, MotionDataset, build
@@ -207,7 +207,7 @@ def exhibits(
 def is_data_set(path: Path) -> bool:
     """Whether a path is meant to be a built data set, and no file of motion."""
     if path.suffix.lower() != ".npz":
-        return False
+        return (path / shards.INDEX).is_file()
     if ".npz" not in formats.readable():
         return True
     try:

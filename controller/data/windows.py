@@ -11,12 +11,26 @@ from controller.core.errors import DataError
 from controller.data.dataset import ClipEntry
 from controller.motion.pose import PoseLayout
 
+FAR = 2**19
+"""Cells from zero that can be told apart, of root velocities."""
+
 
 def rarity(velocity: Tensor, balance: float) -> Tensor:
     """One weight (N,) for each root velocity (N, 3), forward, left and turning, in m/s and rad/s:
     count^−balance, of velocities in its cell of 0.2 m/s, 0.2 m/s and 0.4 rad/s."""
-    cells = (velocity / velocity.new_tensor([0.2, 0.2, 0.4])).round().long()
-    _, cell, counts = cells.unique(dim=0, return_inverse=True, return_counts=True)
+    return rarity_of_cells(cells(velocity), balance)
+
+
+def cells(velocity: Tensor) -> Tensor:
+    """The cell (N,) of each root velocity (N, 3), as one number."""
+    steps = (velocity / velocity.new_tensor([0.2, 0.2, 0.4])).round().long().clamp(-FAR, FAR)
+    forward, left, turning = steps.unbind(dim=-1)
+    return (forward * 2 * FAR + left) * 2 * FAR + turning
+
+
+def rarity_of_cells(cells: Tensor, balance: float) -> Tensor:
+    """count^−balance (N,), of the equal numbers among ``cells`` (N,)."""
+    _, cell, counts = cells.unique(return_inverse=True, return_counts=True)
     return counts[cell].double().pow(-balance)
 
 
@@ -54,20 +68,24 @@ class Windows:
         self.poses = poses
         self.length = length
         self.starts = torch.cat(starts)
-        self.labels = torch.zeros_like(self.starts)
-        self.weights = self._weights(balance)
+        self.labels = self.starts.new_zeros(1).expand_as(self.starts)  # takes no memory
+        self.weights = self._weights(starts, balance)
         if styles:
             self.labels = poses[self.starts, -styles:].argmax(dim=-1)
             sums = torch.zeros(styles).double().index_add_(0, self.labels, self.weights)
             self.weights = self.weights * sums[self.labels].pow(-style_balance)
         self.cumulative = self.weights.cumsum(0)
 
-    def _weights(self, balance: float) -> Tensor:
-        """One weight a window, by how rare its mean root velocity is."""
-        velocity = self.poses[:, PoseLayout.root_velocity]
-        sums = torch.cat((torch.zeros(1, 3), velocity)).double().cumsum(0)
-        mean = (sums[self.starts + self.length] - sums[self.starts]) / self.length
-        return rarity(mean, balance)
+    def _weights(self, starts: list[Tensor], balance: float) -> Tensor:
+        """One weight a window, by how rare its mean root velocity is. ``starts`` are those of each
+        clip, which are looked at one by one: the table of poses may be larger than memory."""
+        found = []
+        for own in starts:
+            rows = slice(int(own[0]), int(own[-1]) + self.length)
+            velocity = self.poses[rows, PoseLayout.root_velocity].double()
+            sums = torch.cat((torch.zeros(1, 3).double(), velocity.cumsum(0)))
+            found.append(cells((sums[self.length :] - sums[: -self.length]) / self.length))
+        return rarity_of_cells(torch.cat(found), balance)
 
     def of_style(self, label: int, name: str) -> Windows:
         """The windows of the style with this number, from 0. DataError, which calls it by ``name``,

@@ -10,8 +10,6 @@ of every run, all sets) and DIR/SET.md (tables). ``controller/studies/sets.py`` 
 from __future__ import annotations
 
 import json
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,9 @@ import torch
 import tyro
 
 from controller.control.folder import CharacterFolder
-from controller.core import files
+from controller.core import files, jobs
 from controller.core.errors import ControllerError, DataError, require
+from controller.core.jobs import Job, Table
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation import charts
@@ -63,6 +62,9 @@ class Options:
     """The trained model whose decoder the set encoder uses; by default the default character's."""
     processes: int = 1
     """Trainings at once, each on one thread."""
+    ray: str | None = None
+    """The address of a Ray cluster that runs the trainings, in place of `processes`; auto is the
+    one that this machine belongs to. See docs/scale.md."""
     write: Path | None = None
     """The page whose block <!-- SET --> gets the tables. The set failure has the block
     <!-- failure case -->."""
@@ -176,18 +178,23 @@ def run_all(cases: list[Case], options: Options) -> list[Row]:
         else:
             rows[case.name] = row(case, outcome, options)
 
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.processes, spawn, max_tasks_per_child=1) as pool:
-        futures = [
-            pool.submit(run, case, options.data, folder / case.name, options.start)
-            for case in missing
-        ]
-        for number, (case, future) in enumerate(zip(missing, futures, strict=True), start=1):
-            rows[case.name] = row(case, future.result(), options)
-            summary = tables.summary(rows[case.name])
-            print(f"{number}/{len(missing)} {case.name}: {summary}", flush=True)
+    work = [
+        Job(case.name, run, (case, options.data, folder / case.name, options.start))
+        for case in missing
+    ]
+    table = Table([case.name for case in missing], lambda name: how_far(folder / name))
+    for number, outcome in jobs.run(work, options.processes, options.ray, table.look):
+        case = missing[number]
+        rows[case.name] = row(case, outcome, options)
+        table.end(case.name, tables.summary(rows[case.name]))
 
     return [rows[case.name] for case in cases]
+
+
+def how_far(folder: Path) -> str:
+    """The epoch that a run in a folder has reached; empty if it has not ended its first."""
+    path = folder / runs.HISTORY
+    return f"epoch {len(runs.read_epochs(path))}" if path.exists() else ""
 
 
 def row(case: Case, outcome: Outcome, options: Options) -> Row:
@@ -233,7 +240,7 @@ def picture(rows: list[Row], folder: Path) -> bytes:
 
 def study(options: Options) -> str:
     """Run the set and write its tables; returns them."""
-    if not options.data.is_file():
+    if not options.data.exists():
         raise DataError(f"{options.data}: no such data file")
     rows = run_all(selected(options), options)
     table = read_table(options.out) | {options.set: rows}

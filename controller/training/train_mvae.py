@@ -115,7 +115,7 @@ def start(options: Options, device: torch.device) -> Trainer:
     folder = RunFolder(options.out)
     skips = options.on_fatal == "go-on"
     trainer = Trainer(data, options.config, device, options.precision, options.compile, skips)
-    if options.resume:
+    if options.resume or (processes.restarted() and folder.state_path.exists()):
         folder.resume(trainer)
         return trainer
 

@@ -63,7 +63,7 @@ class Trainer:
         self.precision = precision
         self.skips = skips
         self.layout = data.layout
-        if not bool(torch.isfinite(data.poses).all()):
+        if not data.is_finite():
             raise DataError(
                 f"{data.source}: some of its poses are not finite; build the data again"
             )
