@@ -1,7 +1,7 @@
 """NumPy's .npz files, whose arrays are looked at before memory is taken for them.
 
-``numpy.load`` believes the file: a few megabytes can ask for many gigabytes. Here an array's size is
-known from the archive's directory and from the array's own header, and its owner says what is
+``numpy.load`` believes the file: a few megabytes can ask for many gigabytes. Here an array's size
+is known from the archive's directory and from the array's own header, and its owner says what is
 allowed, before anything is unpacked.
 """
 

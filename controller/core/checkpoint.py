@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from controller.core import files
-from controller.core.errors import CheckpointError, first_line
-from controller.core.headers import shown
+from controller.core.errors import CheckpointError
+from controller.core.headers import sentence, shown
 
 VERSION = 1
 LONGEST_HEADER = 2**24
@@ -70,7 +70,7 @@ def _opened(path: Path | str) -> Iterator[Any]:
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError, RecursionError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a readable checkpoint ({first_line(error)})") from error
+        raise CheckpointError(f"{path}: not a readable checkpoint ({sentence(error)})") from error
 
 
 def _header(path: Path | str, kind: str, metadata: dict[str, str] | None) -> dict[str, Any]:

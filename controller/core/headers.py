@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -175,5 +175,3 @@ def _of_type(field: str, value: object, default: object) -> None:
         text(field, value)
     elif isinstance(default, tuple):
         items(field, value, 0, MOST_JOINTS)
-    elif default is MISSING or default is None:
-        return
