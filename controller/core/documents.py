@@ -31,7 +31,8 @@ def loaded(path: Path, what: str) -> Iterator[Any]:
     except ControllerError as error:
         raise DataError(f"{path}: not the {what} ({sentence(error)})") from error
     except (
-        ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError,
+        ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError,
+        ValueError,
     ) as error:  # fmt: skip
         name = type(error).__name__
         raise DataError(f"{path}: not the {what} ({name}: {sentence(error)})") from error

@@ -62,9 +62,8 @@ class RoleOverrides:
         require(isinstance(data, dict), "the content", data, "a table with the fields roles, kind")
         unknown = sorted(set(data) - {"roles", "kind"})
         if unknown:
-            raise ConfigError(
-                f"{headers.shown(unknown[0])} is an unknown field; allowed: roles, kind"
-            )
+            name = headers.shown(unknown[0]).strip("'")
+            raise ConfigError(f"{name} is an unknown field; allowed: roles, kind")
         roles = data.get("roles", {})
         require(isinstance(roles, dict), "roles", roles, "a table of joint names and roles")
         for joint, role in roles.items():
