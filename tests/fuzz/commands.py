@@ -7,7 +7,6 @@ import io
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
 from random import Random
 
 from controller.core.errors import run_command
@@ -82,8 +81,3 @@ def use(command: list[str]) -> Callable[[], None]:
             sys.argv = before
 
     return run
-
-
-def names() -> list[Path]:
-    """What commands left in the working directory, which should be nothing."""
-    return sorted(Path().rglob("*"))
