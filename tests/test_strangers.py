@@ -26,6 +26,7 @@ from controller.core.optimizer_state import load_optimizer, optimizer_tensors
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character, CharacterState
 from controller.evaluation.extractor import Extractor, ExtractorConfig
+from controller.ground import field_files
 from controller.model.fast.solo import SoloActor, SoloCharacter
 from controller.motion.overrides import load_overrides
 from controller.tasks import TASKS
@@ -316,6 +317,13 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
     path.write_bytes(data_file.read_bytes())
     bomb(path, size, (2**30, layout().size))
     refused(DataError, lambda: MotionDataset.load(path), words, path)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1), (3,), (2, 2, 2), (5000, 2)])
+def test_a_height_field_of_no_shape_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = tmp_path / "hills.npz"
+    np.savez(path, heights=np.zeros(shape), size=np.ones(2))
+    refused(DataError, lambda: field_files.load(path), "heights have shape", path)
 
 
 # -- roles -----------------------------------------------------------------------------------------

@@ -79,10 +79,11 @@ def _picture(path: Path) -> np.ndarray:
 def _arrays(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
     with arrays.opened(path, "height field") as archive:
         layout = archive.layout("heights")
-        if len(layout.shape) != 2 or layout.dtype.kind not in "fiu" or max(layout.shape) > MOST:
+        places = len(layout.shape) == 2 and min(layout.shape) >= 2 and max(layout.shape) <= MOST
+        if not places or layout.dtype.kind not in "fiu":
             raise DataError(
                 f"heights have shape {layout.shape} and dtype {layout.dtype}; allowed: numbers "
-                f"(N, M), {MOST} each way"
+                f"(N, M), 2 to {MOST} each way"
             )
         heights = archive.read("heights")
         if archive.layout("size").shape != (2,):
