@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from controller.control.folder import CharacterInfo
 from controller.control.policy import KIND
-from controller.core import checkpoint, files, markdown
+from controller.core import checkpoint, documents, files, markdown
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.trials.base import TRIALS
@@ -43,7 +42,8 @@ def write_card(recipe: Recipe, chain: Chain) -> None:
     info = recipe.options.info()
     character = Character.load(recipe.mvae)
     data = MotionDataset.load(recipe.data)
-    diagnosis = json.loads(recipe.diagnosed.read_text(encoding="utf-8"))
+    with documents.loaded(recipe.diagnosed, "diagnosis of a motion VAE") as diagnosis:
+        described = model_text(diagnosis)
     sections = [
         f"# {info.name}",
         f"{info.title}.",
@@ -57,12 +57,12 @@ def write_card(recipe: Recipe, chain: Chain) -> None:
         "## How it was made",
         commands_text(chain),
         "## Motion VAE",
-        model_text(diagnosis),
+        described,
     ]
     for task in recipe.options.task:
         path = recipe.policy(task)
-        figures = json.loads(recipe.figures(task).read_text(encoding="utf-8"))
-        sections += [f"## Policy: {path.stem}", policy_text(path, figures)]
+        with documents.loaded(recipe.figures(task), "figures of a policy") as figures:
+            sections += [f"## Policy: {path.stem}", policy_text(path, figures)]
     files.write(recipe.options.out / CARD, "\n\n".join(sections) + "\n")
 
 

@@ -47,6 +47,10 @@ class Move(NamedTuple, Generic[Goal]):
 class Episodes(Generic[Goal]):
     """State, goals, clocks and random generator of ``count`` characters in one simulation.
 
+    On the CPU each frame draws from generators of its own, whose seed comes from the main one. So
+    what is drawn for a character does not depend on whose episode ended or whose goal was reached
+    before.
+
     Episodes are truncated after ``max_episode_steps`` frames, or never if that is None.
     """
 
@@ -65,6 +69,7 @@ class Episodes(Generic[Goal]):
         self.max_episode_steps = sys.maxsize if max_episode_steps is None else max_episode_steps
         self.device = simulation.character.reset_poses.device
         self.generator = torch.Generator(self.device)
+        self._number: int | None = None
         self.reset()
 
     @classmethod
@@ -88,7 +93,8 @@ class Episodes(Generic[Goal]):
         seed makes everything after it repeatable."""
         if seed is not None:
             self.generator.manual_seed(seed)
-        state, goal = self.simulation.reset(self.count, self.generator)
+        generator = self.generator if rows is None or seed is not None else self._of_frame(1)
+        state, goal = self.simulation.reset(self.count, generator)
         if rows is None:
             self.state = state
             self.goal = goal
@@ -98,6 +104,19 @@ class Episodes(Generic[Goal]):
             self.goal = batch.where(rows, goal, self.goal)
             self.frames = torch.where(rows, 0, self.frames)
         return self.simulation.observe(self.state, self.goal)
+
+    def _draw_number(self) -> int | None:
+        """What seeds the generators of a frame. On a GPU, where the same numbers are drawn whoever
+        needs them, none is needed, and reading it would have to wait for the device."""
+        if self.device.type != "cpu":
+            return None
+        return int(torch.randint(2**62, (1,), generator=self.generator))
+
+    def _of_frame(self, which: int) -> torch.Generator:
+        """The generator of this frame for goals (0) or for new episodes (1)."""
+        if self._number is None:
+            return self.generator
+        return torch.Generator().manual_seed(self._number + which)
 
     def spread_clocks(self) -> None:
         """Set the clocks apart, as they are after a while, so that the episodes do not all end in
@@ -116,7 +135,8 @@ class Episodes(Generic[Goal]):
         self.state = move.after
         with torch.no_grad():
             terminated = self.simulation.over(self.state, self.goal)
-            self.goal = self.simulation.task.next_goal(self.state, self.goal, self.generator)
+            self._number = self._draw_number()
+            self.goal = self.simulation.task.next_goal(self.state, self.goal, self._of_frame(0))
         self.frames = self.frames + 1
         return move, terminated, (self.frames >= self.max_episode_steps) & ~terminated
 

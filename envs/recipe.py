@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from controller.control.folder import INFO, CharacterInfo
+from controller.core import documents
 from controller.core.errors import require
 from controller.evaluation.diagnosis import verdict
 from controller.tasks import task_type
@@ -265,10 +265,10 @@ class Recipe:
 
 def unusable(path: Path) -> str:
     """Why a motion VAE with this diagnosis is not worth a policy; empty if it is."""
-    diagnosis = json.loads(path.read_text(encoding="utf-8"))
-    for finding in diagnosis["findings"]:
-        if finding["name"] not in TOLERATED:
-            return f"the motion VAE is not usable: {finding['name']}: {finding['reason']}"
+    with documents.loaded(path, "diagnosis of a motion VAE") as diagnosis:
+        for finding in diagnosis["findings"]:
+            if finding["name"] not in TOLERATED:
+                return f"the motion VAE is not usable: {finding['name']}: {finding['reason']}"
     return ""
 
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from controller.control.actors import Actor
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy, model_fingerprint
-from controller.core import checkpoint, files
+from controller.core import checkpoint, checks, files, headers
 from controller.core.errors import ControllerError, require, run_command
 from controller.core.processes import Workers
 from controller.data.dataset import MotionDataset
@@ -38,6 +38,8 @@ from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import ShacConfig, ShacTrainer
 
 STATE_KIND = "policy-training"
+KEPT = {"started_from", "pilot", "verdict"}
+"""Fields of a policy's header that a training state keeps."""
 UNRECORDED = ("out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac")
 """Settings that a policy's header does not record; those of the algorithm in use are added."""
 
@@ -334,15 +336,21 @@ class PolicyTraining:
             if found == own:
                 continue
             unnamed = name in ("mvae", "data")
-            difference = "another" if unnamed else f"{found!r}, not {own!r}"
+            difference = "another" if unnamed else f"{headers.shown(found)}, not {own!r}"
             raise ControllerError(
                 f"{self.state_path}: its {name} is {difference}; choose another --out"
             )
-        self.frames = header["frames"]
-        self.seconds = header["seconds"]
-        self.history = header["history"]
-        self.header = header["header"]
-        self.trainer.load(tensors, self.frames)
+        with headers.reading(self.state_path, STATE_KIND):
+            needed = self.trainer.tensors()
+            checks.check_state_tensors(self.state_path, STATE_KIND, tensors, needed)
+            self.frames = headers.whole("frames", header.get("frames"), 0, 2**53)
+            self.seconds = headers.number("seconds", header.get("seconds"), 0)
+            history = headers.items("history", header.get("history"), 0, 2**20)
+            self.history = [headers.table("history", row) for row in history]
+            self.header = headers.table("header", header.get("header"))
+            if not set(self.header) <= KEPT:
+                raise headers.refuse("header", list(self.header), ", ".join(sorted(KEPT)))
+            self.trainer.load(tensors, self.frames)
 
     def run(self) -> Path:
         """Train to the end and return the policy's path. The first worker evaluates and saves; the

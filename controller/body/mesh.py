@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from controller.core import checkpoint
-from controller.core.errors import CheckpointError, DataError
+from controller.core import checkpoint, headers
+from controller.core.errors import DataError
 from controller.motion.skeleton import Skeleton
 
 KIND = "body"
+MOST_LEVELS = 16
 FINEST = 32767
 """Positions and normals are stored as whole numbers from −FINEST to FINEST."""
 
@@ -116,47 +118,57 @@ class SkinnedBody:
     def load(cls, path: Path | str) -> SkinnedBody:
         """Read a file. Raises CheckpointError if it is missing, damaged or not a body."""
         header, tensors = checkpoint.load(path, KIND)
-        try:
-            skeleton = Skeleton.from_dict(header["skeleton"])
-            scale = float(header["reach"]) / FINEST
+        with headers.reading(path, KIND):
+            skeleton = Skeleton.from_dict(headers.skeleton(header.get("skeleton")))
+            scale = headers.number("reach", header.get("reach"), 1e-3, 1e3) / FINEST
+            count = headers.whole("levels", header.get("levels"), 1, MOST_LEVELS)
             arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
             levels = []
-            for number in range(int(header["levels"])):
-                level = Level(
-                    arrays[f"{number}.positions"].astype(np.float32) * scale,
-                    arrays[f"{number}.normals"].astype(np.float32) / FINEST,
-                    arrays[f"{number}.joints"],
-                    arrays[f"{number}.weights"],
-                    arrays[f"{number}.colours"],
-                    arrays[f"{number}.triangles"].astype(np.int32),
-                )
-                _check(level, len(skeleton))
-                levels.append(level)
-            if not levels:
-                raise DataError("it has no levels")
-            positions = arrays["bind.positions"].reshape(len(skeleton), 3)
-            rotations = arrays["bind.rotations"].reshape(len(skeleton), 3, 3)
-        except (KeyError, TypeError, ValueError, DataError) as error:
-            raise CheckpointError(f"{path}: not a body as it should be ({error})") from error
-        return cls(skeleton, positions, rotations, tuple(levels))
+            for number in range(count):
+                levels.append(_level(arrays, f"{number}.", scale, len(skeleton)))
+            positions = _array(arrays, "bind.positions", (np.float32,), (len(skeleton), 3))
+            rotations = _array(arrays, "bind.rotations", (np.float32,), (len(skeleton), 3, 3))
+            if not np.isfinite(positions).all() or not np.isfinite(rotations).all():
+                raise DataError("its bound pose is not finite")
+            return cls(skeleton, positions, rotations, tuple(levels))
 
 
-def _check(level: Level, joints: int) -> None:
-    """Raise DataError unless a level's arrays fit together and to so many joints."""
-    count = len(level.positions)
-    shapes = {
-        "positions": (level.positions, 3),
-        "normals": (level.normals, 3),
-        "joints": (level.joints, 4),
-        "weights": (level.weights, 4),
-        "colours": (level.colours, 4),
-    }
-    for name, (array, columns) in shapes.items():
-        if array.shape != (count, columns):
-            raise DataError(f"{name} has the shape {array.shape}; allowed: {(count, columns)}")
-    if level.triangles.ndim != 2 or level.triangles.shape[1] != 3 or not len(level.triangles):
-        raise DataError(f"triangles has the shape {level.triangles.shape}; allowed: (T, 3)")
+def _array(
+    arrays: Mapping[str, np.ndarray],
+    name: str,
+    dtypes: tuple[type[np.generic], ...],
+    shape: tuple[int | None, ...],
+) -> np.ndarray:
+    """A copy of the array of that name. DataError unless it has one of the dtypes and the shape, in
+    which None stands for 1 or more."""
+    array = arrays[name]
+    same = len(array.shape) == len(shape) and all(
+        found == count or (count is None and found > 0)
+        for found, count in zip(array.shape, shape, strict=True)
+    )
+    if not same:
+        raise DataError(f"{name} has the shape {array.shape}; allowed: {shape}")
+    if array.dtype.type not in dtypes:
+        names = " or ".join(np.dtype(dtype).name for dtype in dtypes)
+        raise DataError(f"{name} has the dtype {array.dtype}; allowed: {names}")
+    return array.copy()
+
+
+def _level(arrays: Mapping[str, np.ndarray], prefix: str, scale: float, joints: int) -> Level:
+    """A level of detail from the arrays of a file. Raises DataError, or KeyError if one is
+    missing."""
+    found = _array(arrays, f"{prefix}positions", (np.int16,), (None, 3))
+    count = len(found)
+    level = Level(
+        found.astype(np.float32) * scale,
+        _array(arrays, f"{prefix}normals", (np.int16,), (count, 3)).astype(np.float32) / FINEST,
+        _array(arrays, f"{prefix}joints", (np.uint8, np.uint16), (count, 4)),
+        _array(arrays, f"{prefix}weights", (np.uint8,), (count, 4)),
+        _array(arrays, f"{prefix}colours", (np.uint8,), (count, 4)),
+        _array(arrays, f"{prefix}triangles", (np.uint16,), (None, 3)).astype(np.int32),
+    )
     if level.triangles.max() >= count or level.joints.max() >= joints:
         raise DataError("a triangle or a vertex names what is not there")
     if not (level.weights.astype(int).sum(axis=1) == 255).all():
         raise DataError("weights do not sum up to 255")
+    return level

@@ -10,7 +10,7 @@ import tyro
 from controller.body.make import make
 from controller.control import folder
 from controller.control.folder import BODY, CharacterFolder
-from controller.core import checkpoint
+from controller.core import checkpoint, headers
 from controller.core.errors import ConfigError, DataError
 from controller.motion.skeleton import Skeleton
 
@@ -38,7 +38,9 @@ def write(mvae: Path, path: Path) -> str:
     and ConfigError without the packages that it needs.
     """
     header = checkpoint.load_header(mvae, "motion-vae")
-    body = make(Skeleton.from_dict(header["skeleton"]))
+    with headers.reading(mvae, "motion-vae"):
+        skeleton = Skeleton.from_dict(headers.skeleton(header.get("skeleton")))
+    body = make(skeleton)
     body.save(path)
     counts = ", ".join(f"{len(level.triangles):,}" for level in body.levels)
     size = path.stat().st_size / 1000

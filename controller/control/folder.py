@@ -12,6 +12,7 @@ import tomli_w
 
 from controller.core import files
 from controller.core.errors import CheckpointError, ConfigError, require
+from controller.core.headers import sentence, shown
 from controller.core.paths import ASSETS
 from controller.tasks import TASKS
 
@@ -24,6 +25,8 @@ OWN = Path("characters")
 VARIABLE = "MOTION_VAE_CHARACTERS"
 """The environment variable that names a further folder of characters."""
 INFO = "character.toml"
+LONGEST_INFO = 2**20
+"""Bytes of ``character.toml``."""
 MVAE = "mvae.safetensors"
 EXTRACTOR = "extractor.safetensors"
 BODY = "body.safetensors"
@@ -79,24 +82,27 @@ class CharacterInfo:
         """Read a ``character.toml``. Raises CheckpointError, which names the file and the field."""
         try:
             with file.open("rb") as opened:
-                table: dict[str, Any] = tomllib.load(opened)
+                content = opened.read(LONGEST_INFO + 1)
+            if len(content) > LONGEST_INFO:
+                raise CheckpointError(f"{file}: more than {LONGEST_INFO} bytes")
+            table: dict[str, Any] = tomllib.loads(content.decode())
         except OSError as error:
             raise CheckpointError(f"{file}: cannot be read ({error.strerror})") from error
-        except ValueError as error:  # of the format, or of the encoding
-            raise CheckpointError(f"{file}: not readable as TOML ({error})") from error
+        except (ValueError, RecursionError) as error:  # of the format, or of the encoding
+            raise CheckpointError(f"{file}: not readable as TOML ({sentence(error)})") from error
 
         allowed = [each.name for each in fields(cls)]
         unknown = sorted(set(table) - set(allowed))
         missing = [name for name in ("name", "title", "licence") if name not in table]
         if unknown or missing:
-            what = f"unknown field {unknown[0]!r}" if unknown else f"no field {missing[0]!r}"
+            what = f"unknown field {shown(unknown[0])}" if unknown else f"no field {missing[0]!r}"
             raise CheckpointError(f"{file}: {what}; allowed: {', '.join(allowed)}")
         if isinstance(table.get("sources"), list):
             table["sources"] = tuple(table["sources"])
         try:
             return cls(**table)
         except ConfigError as error:
-            raise CheckpointError(f"{file}: {error}") from error
+            raise CheckpointError(f"{file}: {sentence(error)}") from error
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,21 @@ from torch import Tensor
 from controller.control.actors import Actor, CodeActor
 from controller.control.navigator import Navigator
 from controller.control.sway import Sway, SwayConfig
-from controller.core import checkpoint, checks
-from controller.core.errors import CheckpointError, ConfigError, first_line
+from controller.core import checkpoint, checks, headers
+from controller.core.errors import CheckpointError
 from controller.dynamics.character import Character
 from controller.model.fast import solo
 from controller.model.fast.solo import SoloActor
 from controller.tasks import TASKS
 from controller.tasks.base import Task
+from controller.tasks.joystick import JoystickConfig
 from controller.tasks.simulation import Simulation
 
 KIND = "policy"
+MOST_UNITS = 16_384
+"""The widest layer of an actor."""
+MOST_LAYERS = 16
+"""Hidden layers of an actor."""
 
 AnyActor = Actor | CodeActor | Navigator
 
@@ -57,8 +62,9 @@ class Policy:
         self.actor = actor.eval().requires_grad_(False)
         self.header = header
         self._width: int = actor.sizes["observation"]
-        self.sway = Sway(SwayConfig(**header["sway"])) if "sway" in header else None
-        self._wish = self._width - TASKS[header["task"]].goal_size if "sway" in header else 0
+        sways = "sway" in header
+        self.sway = Sway(headers.settings(SwayConfig, "sway", header["sway"])) if sways else None
+        self._wish = self._width - TASKS[header["task"]].goal_size if sways else 0
 
     @property
     def task(self) -> str:
@@ -137,12 +143,10 @@ class Policy:
         """
         header = checkpoint.load_header(path, KIND)
         own = header.get("task") == kind.name
-        try:
-            config = kind.config_type(**header["settings"]) if own else None
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(
-                f"{path}: not a complete policy checkpoint ({first_line(error)})"
-            ) from error
+        with headers.reading(path, KIND):
+            config = (
+                headers.settings(kind.config_type, "settings", header["settings"]) if own else None
+            )
         simulation = Simulation(character, kind(character, config))
         return cls.load_for(path, simulation), simulation
 
@@ -153,19 +157,13 @@ class Policy:
         Raises CheckpointError with a sentence that says what does not fit.
         """
         header, tensors = checkpoint.load(path, KIND)
-        try:
-            sizes = header["actor"]
-            actor = build(sizes)
+        with headers.reading(path, KIND):
+            sizes = check_sizes(header["actor"])
+            with torch.device("meta"):  # nothing is allocated before the sizes are known to fit
+                actor = build(sizes)
             checks.check_tensors(path, KIND, tensors, actor.state_dict())
-            actor.load_state_dict(tensors)
-            trained_for = header["task"]
+            trained_for = headers.text("task", header["task"])
             model = header["model"]
-            width = sizes["observation"]
-            latents = actor(torch.zeros(1, width)).shape[1]
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{path}: not a complete policy checkpoint ({first_line(error)})"
-            ) from error
         if trained_for not in tasks:
             expected = " or ".join(repr(task) for task in tasks)
             raise CheckpointError(
@@ -176,17 +174,52 @@ class Policy:
                 f"{path}: this policy was trained on another motion VAE; "
                 f"train it on this one, or name its own with --character or --mvae"
             )
-        allowed = character.layout.size + TASKS[trained_for].goal_size
-        if width != allowed:
-            raise CheckpointError(
-                f"{path}: a policy for observations of {width} values found; {allowed} are expected"
-            )
-        if latents != character.latent:
-            expected = f"{character.latent} are expected"
-            raise CheckpointError(
-                f"{path}: a policy that gives {latents} latent values found; {expected}"
-            )
-        try:
+        _check_fit(path, sizes, character, TASKS[trained_for].goal_size)
+        if "pilot" in sizes:
+            _check_fit(path, sizes["pilot"], character, TASKS["joystick"].goal_size)
+        # Copies, since the tensors read are windows of the file.
+        weights = {name: tensor.clone() for name, tensor in tensors.items()}
+        actor.load_state_dict(weights, assign=True)
+        with headers.reading(path, KIND):
             return cls(actor.to(character.reset_poses.device), header)
-        except (TypeError, ConfigError) as error:
-            raise CheckpointError(f"{path}: its sway is wrong ({first_line(error)})") from error
+
+
+def check_sizes(value: Any) -> dict[str, Any]:
+    """The ``sizes`` of an actor from a header. Raises DataError about those that :func:`build`
+    cannot build or nobody needs."""
+    sizes = headers.table("actor", value)
+    headers.whole("actor.observation", sizes.get("observation"), 1, MOST_UNITS)
+    hidden = headers.items("actor.hidden", sizes.get("hidden"), 0, MOST_LAYERS)
+    for index, width in enumerate(hidden):
+        headers.whole(f"actor.hidden[{index}]", width, 1, MOST_UNITS)
+    if "pilot" in sizes:
+        check_sizes(sizes["pilot"])
+        headers.settings(JoystickConfig, "actor.stick", sizes.get("stick"))
+        return sizes
+    headers.whole("actor.latent", sizes.get("latent"), 1, MOST_UNITS)
+    if "codes" in sizes:
+        headers.whole("actor.codes", sizes["codes"], 2, MOST_UNITS)
+    else:
+        headers.number("actor.limit", sizes.get("limit"), 1e-3, 1e3)
+    return sizes
+
+
+def _check_fit(path: Path | str, sizes: dict[str, Any], character: Character, goal: int) -> None:
+    """Raise CheckpointError unless an actor of these sizes sees the character's pose and a goal of
+    ``goal`` values, and gives its latents."""
+    found = sizes["observation"]
+    allowed = character.layout.size + goal
+    if found != allowed:
+        raise CheckpointError(
+            f"{path}: a policy for observations of {found} values found; {allowed} are expected"
+        )
+    latents = sizes.get("latent", character.latent)  # a navigator gives those of its pilot
+    if latents != character.latent:
+        expected = f"{character.latent} are expected"
+        raise CheckpointError(
+            f"{path}: a policy that gives {latents} latent values found; {expected}"
+        )
+    coded = character.codes is not None
+    if "pilot" not in sizes and ("codes" in sizes) != coded:
+        kind = "codes" if coded else "vectors"
+        raise CheckpointError(f"{path}: a policy for latents that are {kind} is expected")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from controller.core.errors import ActionError, CheckpointError
+from controller.core.headers import shown
 
 
 def check_rows(name: str, values: Tensor, rows: int | None, width: int, dtype: torch.dtype) -> None:
@@ -59,10 +60,10 @@ def check_tensors(
     missing = sorted(set(expected) - set(tensors))
     unknown = sorted(set(tensors) - set(expected))
     if missing:
-        raise CheckpointError(f"{start}: the tensor {missing[0]!r} is missing")
+        raise CheckpointError(f"{start}: the tensor {shown(missing[0])} is missing")
     if unknown:
         raise CheckpointError(
-            f"{start}: the tensor {unknown[0]!r} does not belong to the model in the header"
+            f"{start}: the tensor {shown(unknown[0])} does not belong to the model in the header"
         )
 
     for name, reference in expected.items():
@@ -74,6 +75,34 @@ def check_tensors(
             dtypes = f"{_short(tensor.dtype)}; allowed: {_short(reference.dtype)}"
             raise CheckpointError(f"{start}: {name!r} has dtype {dtypes}")
         check_finite(start, name, tensor)
+
+
+def check_statistics(path: Path | str, kind: str, tensors: Mapping[str, Tensor]) -> None:
+    """Check the statistics of captured poses, ``normalizer.…``: no deviation may be 0 or negative,
+    and each range must end above its beginning. Raises CheckpointError."""
+    start = f"{path}: not a complete {kind} checkpoint"
+    std = tensors["normalizer.std"]
+    if not bool((std > 0).all()):
+        raise CheckpointError(f"{start}: normalizer.std has values that are not above 0")
+    low = (tensors["normalizer.low"] - tensors["normalizer.mean"]) / std
+    high = (tensors["normalizer.high"] - tensors["normalizer.mean"]) / std
+    if not bool((low <= high).all() and torch.isfinite(high - low).all()):
+        raise CheckpointError(f"{start}: the range of captured poses is empty or not finite")
+
+
+def check_state_tensors(
+    path: Path | str, kind: str, tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]
+) -> None:
+    """Check the tensors of a training state against those of the run that goes on from it.
+
+    All of the run's ``own`` must be there, with the same shapes and dtypes, and finite. Further
+    ones may be there, such as those of an optimizer, which has none before its first step.
+    Raises CheckpointError.
+    """
+    found = {name: tensor for name, tensor in tensors.items() if name in own}
+    check_tensors(path, kind, found, own)
+    for name in tensors.keys() - own.keys():
+        check_finite(f"{path}: not a complete {kind} checkpoint", name, tensors[name])
 
 
 def check_reset_poses(path: Path | str, kind: str, poses: Tensor, size: int) -> None:
@@ -96,7 +125,7 @@ def check_reset_poses(path: Path | str, kind: str, poses: Tensor, size: int) -> 
 def check_finite(start: str, name: str, values: Tensor) -> None:
     """Raise CheckpointError, its sentence beginning with ``start``, unless values are finite."""
     if values.is_floating_point() and not bool(torch.isfinite(values).all()):
-        raise CheckpointError(f"{start}: the tensor {name!r} has values that are not finite")
+        raise CheckpointError(f"{start}: the tensor {shown(name)} has values that are not finite")
 
 
 def _short(dtype: torch.dtype) -> str:

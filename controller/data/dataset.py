@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from controller.core import files
-from controller.core.errors import ControllerError, DataError, first_line
+from controller.core.errors import ControllerError, DataError
 from controller.data.cleaning import (
     LEVEL_FLOOR_M,
     floor_spread,
@@ -25,13 +25,13 @@ from controller.data.cleaning import (
     symmetric_skeleton,
 )
 from controller.data.roundtrip import RoundTrip, summary
+from controller.data.stored import FORMAT, read
 from controller.data.tempo import original
 from controller.model.mixture import check_styles
 from controller.model.normalizer import Normalizer
 from controller.motion.pose import FPS, PoseLayout, encode
 from controller.motion.skeleton import Clip, Skeleton
 
-FORMAT = "motion-dataset/1"
 HELD_OUT_ONE_IN = 10
 HELD_OUT_END = 90
 """Frames of a single clip's end, at least, that are held out, or a third of it if it is shorter."""
@@ -227,43 +227,15 @@ class MotionDataset:
                 f"{path}: no such data file; make one with `python -m controller data "
                 f"build --source DIR --out {path}`"
             )
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                header = json.loads(str(archive["header"]))
-                poses = torch.from_numpy(archive["poses"])
-            if header["format"] != FORMAT:
-                raise DataError(
-                    f"{path}: format {header['format']!r} found; {FORMAT!r} expected; build it "
-                    "again"
-                )
-            styles = check_styles(header.get("styles", ()))
-            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]), styles)
-            clips = tuple(ClipEntry(*entry) for entry in header["clips"])
-            source = header["source"]
-            notes = tuple(header["notes"])
-            round_trip = dict(header.get("round_trip", {}))
-            retargeting = dict(header.get("retargeting", {}))
-            labels = [int(label) for label in header["labels"]] if styles else []
-        except DataError:
-            raise
-        except Exception as error:
-            raise DataError(
-                f"{path}: not a motion data set ({type(error).__name__}: {first_line(error)})"
-            ) from error
-        rows = sum(clip.length for clip in clips)
-        if poses.shape != (rows, layout.body.stop):
-            raise DataError(
-                f"{path}: poses of shape {tuple(poses.shape)} found; ({rows}, {layout.body.stop}) "
-                "expected"
-            )
-        if styles:
-            if len(labels) != len(clips) or not set(labels) <= set(range(len(styles))):
-                raise DataError(
-                    f"{path}: its labels are not one of {len(styles)} styles for each of its "
-                    f"{len(clips)} clips; build it again"
-                )
-            poses = with_labels(poses, clips, labels, len(styles))
-        return cls(layout, poses, clips, source, notes, round_trip, retargeting)
+        stored = read(path)
+        clips = tuple(ClipEntry(*row) for row in stored.clips)
+        poses = stored.poses
+        if stored.layout.styles:
+            poses = with_labels(poses, clips, stored.labels, len(stored.layout.styles))
+        header = stored.header
+        notes = tuple(header["notes"])
+        trips = (header.get("round_trip", {}), header.get("retargeting", {}))
+        return cls(stored.layout, poses, clips, header["source"], notes, *trips)
 
 
 FOLDERS: list[Callable[[Path], MotionDataset]] = []

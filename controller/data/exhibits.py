@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -11,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from controller.core import arrays
 from controller.core.errors import ControllerError, DataError
 from controller.data import formats, shards, sources, tempo
 from controller.data.alignment import Alignment, align
@@ -211,9 +210,9 @@ def is_data_set(path: Path) -> bool:
     if ".npz" not in formats.readable():
         return True
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return HEADER in archive.files
-    except (OSError, ValueError, zipfile.BadZipFile):
+        with arrays.opened(path, "motion data set") as archive:
+            return HEADER in archive.names
+    except DataError:
         return True  # whose reader says what is wrong with it
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from controller.core import checkpoint, checks, devices
-from controller.core.errors import ActionError, CheckpointError, ConfigError, first_line
+from controller.core import checkpoint, checks, devices, headers
+from controller.core.errors import ActionError
 from controller.dynamics.style_axes import StyleAxes
 from controller.model import variants
 from controller.model.fast import solo
@@ -31,6 +31,9 @@ pose explodes. Inside the data the clamp never acts."""
 
 WEIGHTS_SUM = 1e-3
 """By how much the sum of the weights of styles may miss 1."""
+FARTHEST = 1e6
+"""m from the origin, along x or z: a character there counts as lost. Single precision places it to
+within 6 cm."""
 STYLE_CHARACTERS = 16
 """Characters of each style whose free rollouts show what the style is."""
 STYLE_FRAMES = 120
@@ -223,14 +226,17 @@ class Character:
         return root, facing @ self.layout.joint_rotations(pose)
 
     def alive(self, state: CharacterState) -> Tensor:
-        """(B,) booleans: the pose is finite, and the hips are at a height that ``limits`` allows
-        (0.5 to 1.3 m for the shipped character)."""
+        """(B,) booleans: the pose, the position and the yaw are finite, the position is within
+        :data:`FARTHEST` of the origin, and the hips are at a height that ``limits`` allows (0.5 to
+        1.3 m for the shipped character)."""
         column = self.layout.hip_height
         normalizer = self.model.normalizer
         height = state.pose[:, column] * normalizer.std[column] + normalizer.mean[column]
-        finite = torch.isfinite(state.pose.sum(dim=-1))  # a sum is finite only if all parts are
+        # A sum is finite only if all parts are.
+        finite = torch.isfinite(state.pose.sum(dim=-1) + state.yaw)
+        near = (state.position.abs() < FARTHEST).all(dim=-1)  # a comparison that NaN fails
         limits = self.limits
-        return (height > limits.lowest_hips) & (height < limits.highest_hips) & finite
+        return (height > limits.lowest_hips) & (height < limits.highest_hips) & finite & near
 
     def save(self, path: Path | str, **header: Any) -> None:
         """Write a checkpoint: weights, statistics, reset poses, skeleton, and the fields of
@@ -254,16 +260,18 @@ class Character:
         """
         device = devices.find(device)
         header, tensors = checkpoint.load(path, KIND)
-        try:
-            config = MotionVAEConfig(**header["config"])
-            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]), config.styles)
+        with headers.reading(path, KIND):
+            config = headers.settings(MotionVAEConfig, "config", header.get("config"))
+            skeleton = Skeleton.from_dict(headers.skeleton(header.get("skeleton")))
+            layout = PoseLayout(skeleton, config.styles)
+            headers.number("fps", header.get("fps", FPS), FPS, FPS)
             reset_poses = tensors.pop("reset_poses")
-            model = variants.build(layout.size, config)
-            checks.check_tensors(path, KIND, tensors, model.state_dict())
             checks.check_reset_poses(path, KIND, reset_poses, layout.size)
-            model.load_state_dict(tensors)
-        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
-            raise CheckpointError(
-                f"{path}: not a complete motion-vae checkpoint ({first_line(error)})"
-            ) from error
-        return cls(model.to(device), layout, reset_poses.to(device), header)
+            with torch.device("meta"):  # nothing is allocated before the sizes are known to fit
+                model = variants.build(layout.size, config)
+            checks.check_tensors(path, KIND, tensors, model.state_dict())
+            checks.check_statistics(path, KIND, tensors)
+            # Copies, since the tensors read are windows of the file.
+            weights = {name: tensor.clone() for name, tensor in tensors.items()}
+            model.load_state_dict(weights, assign=True)
+            return cls(model.to(device), layout, reset_poses.clone().to(device), header)

@@ -12,6 +12,7 @@ small beside a stride to show in positions and velocities.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from controller.control.folder import CharacterFolder
-from controller.core import checkpoint, checks
-from controller.core.errors import CheckpointError, first_line, require
+from controller.core import checkpoint, checks, headers
+from controller.core.errors import require
 from controller.data.dataset import ClipEntry
 from controller.data.windows import Windows
 from controller.model.normalizer import Normalizer
@@ -80,7 +81,6 @@ class Extractor(nn.Module):
         self.layout = layout
         self.config = config
         self.header = header or {}
-        self.feet = Feet(layout)
         pose = layout.orientations.start
         heights = slice(pose, pose + len(layout.feet))
         self.channels = {
@@ -98,6 +98,11 @@ class Extractor(nn.Module):
         self.encoder = nn.Sequential(*layers, nn.Flatten(), last)
         self.register_buffer("centre", torch.zeros(config.embedding))
         self.register_buffer("whitening", torch.eye(config.embedding))
+
+    @cached_property
+    def feet(self) -> Feet:
+        """Where the feet are."""
+        return Feet(self.layout)
 
     def inputs(self, windows: Tensor) -> Tensor:
         """Input ``(N, window, values)`` from poses ``(N, window, D)`` in their own units.
@@ -162,13 +167,16 @@ class Extractor(nn.Module):
     def load(cls, path: Path | str) -> Extractor:
         """Read a checkpoint. Raises CheckpointError if the file is something else."""
         header, tensors = checkpoint.load(path, KIND)
-        try:
-            layout = PoseLayout(Skeleton.from_dict(header["skeleton"]))
-            extractor = cls(layout, ExtractorConfig(**header["config"]), header)
+        with headers.reading(path, KIND):
+            layout = PoseLayout(Skeleton.from_dict(headers.skeleton(header.get("skeleton"))))
+            config = headers.settings(ExtractorConfig, "config", header.get("config"))
+            headers.number("fps", header.get("fps", FPS), FPS, FPS)
+            _ = layout.feet  # from values of the skeleton, which "meta" has none of
+            with torch.device("meta"):  # nothing is allocated before the sizes are known to fit
+                extractor = cls(layout, config, header)
             checks.check_tensors(path, KIND, tensors, extractor.state_dict())
-            extractor.load_state_dict(tensors)
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{path}: not a complete {KIND} checkpoint ({first_line(error)})"
-            ) from error
-        return extractor.eval().requires_grad_(False)
+            checks.check_statistics(path, KIND, tensors)
+            # Copies, since the tensors read are windows of the file.
+            weights = {name: tensor.clone() for name, tensor in tensors.items()}
+            extractor.load_state_dict(weights, assign=True)
+            return extractor.eval().requires_grad_(False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from controller.core import arrays
 from controller.core.errors import DataError
 from controller.ground.ground import Ground
 
@@ -77,15 +77,18 @@ def _picture(path: Path) -> np.ndarray:
 
 
 def _arrays(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            heights, size = (np.asarray(arrays[name]) for name in ("heights", "size"))
-    except KeyError as error:
-        raise DataError(f"{path}: lacks an array; allowed: heights and size") from error
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: cannot be read as .npz ({error})") from error
-    if heights.ndim != 2 or heights.dtype.kind not in "fiu":
-        raise DataError(f"{path}: heights have shape {heights.shape}; allowed: numbers (N, M)")
+    with arrays.opened(path, "height field") as archive:
+        layout = archive.layout("heights")
+        places = len(layout.shape) == 2 and min(layout.shape) >= 2 and max(layout.shape) <= MOST
+        if not places or layout.dtype.kind not in "fiu":
+            raise DataError(
+                f"heights have shape {layout.shape} and dtype {layout.dtype}; allowed: numbers "
+                f"(N, M), 2 to {MOST} each way"
+            )
+        heights = archive.read("heights")
+        if archive.layout("size").shape != (2,):
+            raise DataError(f"size has shape {archive.layout('size').shape}; allowed: two numbers")
+        size = archive.read("size")
     if size.shape != (2,) or size.dtype.kind not in "fiu" or not (size > 0).all():
         raise DataError(f"{path}: size is {size!r}; allowed: two numbers above 0")
     if not np.isfinite(size).all():

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from controller.core.errors import ConfigError, first_line, require
+from controller.core import headers
+from controller.core.errors import ConfigError, ControllerError, first_line, require
+from controller.core.headers import sentence
 
 KINDS = ("biped", "quadruped")
 SIDES = ("left", "right")
@@ -60,10 +62,12 @@ class RoleOverrides:
         require(isinstance(data, dict), "the content", data, "a table with the fields roles, kind")
         unknown = sorted(set(data) - {"roles", "kind"})
         if unknown:
-            raise ConfigError(f"{unknown[0]} is an unknown field; allowed: roles, kind")
+            name = headers.shown(unknown[0]).strip("'")
+            raise ConfigError(f"{name} is an unknown field; allowed: roles, kind")
         roles = data.get("roles", {})
         require(isinstance(roles, dict), "roles", roles, "a table of joint names and roles")
         for joint, role in roles.items():
+            headers.text("roles: the name of a joint", joint)
             require(isinstance(role, str), f"roles.{joint}", role, ", ".join(ROLES))
         kind = data.get("kind", "")
         require(isinstance(kind, str), "kind", kind, ", ".join(KINDS))
@@ -101,5 +105,5 @@ def load_overrides(path: str | Path) -> RoleOverrides:
         ) from None
     try:
         return RoleOverrides.from_dict(data)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+    except ControllerError as error:
+        raise ConfigError(f"{path}: {sentence(error)}") from None

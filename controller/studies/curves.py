@@ -10,15 +10,14 @@ Needs matplotlib: ``pip install -e ".[plots]"``.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from controller.core import files, markdown
-from controller.core.errors import ControllerError, DataError, require
+from controller.core import documents, files, headers, markdown
+from controller.core.errors import ControllerError, require
 
 PANELS = (
     ("response_s", "response to a new heading, s"),
@@ -51,11 +50,12 @@ def history(run: str) -> Run:
     name, equals, folder = run.partition("=")
     require(bool(name and equals and folder), "run", run, "NAME=FOLDER")
     path = Path(folder) / "history.json"
-    try:
-        rows = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not the history of a policy's training ({error})") from error
-    return name, rows
+    needed = ("frames", "wall_s", *(key for key, _ in PANELS))
+    with documents.loaded(path, "history of a policy's training") as rows:
+        for number, row in enumerate(headers.items("its evaluations", rows, 1, 2**20)):
+            for key in needed:
+                headers.number(f"{key} of evaluation {number + 1}", row[key])
+        return name, rows
 
 
 def table(runs: list[Run]) -> str:

@@ -18,7 +18,7 @@ import torch
 import tyro
 
 from controller.control.folder import CharacterFolder
-from controller.core import files, jobs
+from controller.core import documents, files, headers, jobs
 from controller.core.errors import ControllerError, DataError, require
 from controller.core.jobs import Job, Table
 from controller.data.dataset import MotionDataset
@@ -85,8 +85,10 @@ def finished(case: Case, folder: Path) -> Outcome | None:
     path = folder / OUTCOME
     if not path.exists():
         return None
-    outcome: Outcome = json.loads(path.read_text())
-    if outcome["settings"] != settings(case):
+    with documents.loaded(path, "outcome of a run") as found:
+        outcome: Outcome = headers.table("outcome", found)
+        same = outcome["settings"] == settings(case)
+    if not same:
         raise ControllerError(
             f"{path}: a run with other settings than {case.name} has now; choose another --out"
         )
@@ -218,8 +220,8 @@ def read_table(folder: Path) -> dict[str, list[Row]]:
     path = folder / TABLE
     if not path.exists():
         return {}
-    table: dict[str, list[Row]] = json.loads(path.read_text())
-    return table
+    with documents.loaded(path, "table of a study's runs") as table:
+        return headers.table("table", table)
 
 
 def picture(rows: list[Row], folder: Path) -> bytes:

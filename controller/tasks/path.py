@@ -67,7 +67,7 @@ class PathGoal:
 
     def nearest(self, position: Tensor) -> Tensor:
         """(B,) metres along the paths to the point nearest to each position (B, 2), within the next
-        0.4 m."""
+        0.4 m. A position that is not finite stays where it was along its path."""
         ahead = torch.arange(SEARCH + 1, device=self.last.device)
         index = (self.walked / SPACING).long()[:, None] + ahead
         corners = self._pick(index.minimum(self.last[:, None]))
@@ -80,7 +80,7 @@ class PathGoal:
         apart = (begin + share[..., None] * piece - position[:, None]).square().sum(dim=-1)
         best = apart.argmin(dim=1, keepdim=True)
         along = SPACING * (index.gather(1, best) + share.gather(1, best))[:, 0]
-        return along.maximum(self.walked).minimum(self.length)
+        return along.fmax(self.walked).minimum(self.length)  # NaN is no way along
 
     def _pick(self, index: Tensor) -> Tensor:
         return self.points.gather(1, index[..., None].expand(*index.shape, 2))

@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from controller.core import checkpoint, files, processes
+from controller.core import checkpoint, checks, files, headers, processes
 from controller.core.errors import ControllerError
 from controller.training.trainer import Trainer
 
 STATE_KIND = "motion-vae-training"
+MOST_ROLL_BACKS = 100
+"""A rate that was halved so often no longer changes anything."""
 
 
 class RunFolder:
@@ -90,11 +92,28 @@ class RunFolder:
         header, tensors = checkpoint.load(path, STATE_KIND)
         expected: dict[str, Any] = json.loads(json.dumps(trainer.identity()))
         for key, name in (("config", "settings"), ("data", "data")):
-            if header[key] != expected[key]:
+            if header.get(key) != expected[key]:
                 raise ControllerError(
                     f"{path}: its {name} are not this run's; start in another folder"
                 )
-        trainer.restore(header, tensors)
+        with headers.reading(path, STATE_KIND):
+            check_counts(header, trainer.config.epochs)
+            checks.check_state_tensors(path, STATE_KIND, tensors, trainer.state()[1])
+            trainer.restore(header, tensors)
+
+
+def check_counts(header: dict[str, Any], epochs: int) -> None:
+    """Check what a state says about the run so far. Raises DataError."""
+    headers.whole("epoch", header.get("epoch"), 0, epochs)
+    headers.whole("roll_backs", header.get("roll_backs", 0), 0, MOST_ROLL_BACKS)
+    history = headers.items("history", header.get("history"), 0, epochs)
+    for number, figures in enumerate(history):
+        for name, value in headers.table(f"history[{number}]", figures).items():
+            figure = value is None or isinstance(value, int | float | str)
+            if not figure:
+                raise headers.refuse(f"history[{number}].{headers.shown(name)}", value, "a figure")
+    if header.get("started_from") is not None:
+        headers.table("started_from", header["started_from"])
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -6,6 +6,7 @@ and passes it tensors as arrays that share their memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from controller.core import checks
+from controller.core.errors import ActionError, CheckpointError
 from controller.model.mixture import Decoder, MotionVAE
 from controller.motion.pose import PoseLayout
 
@@ -50,6 +52,37 @@ def _layers(network: nn.Module) -> list[tuple[Any, Any]]:
     return [_arrays(linear.weight, linear.bias) for linear in linears]
 
 
+def _decoder_shapes(weights: list[Any], controls: int, layout: PoseLayout) -> list[tuple[int, ...]]:
+    """The shapes that :func:`controller.model.fast.kernels.step` relies on, in the order of its
+    parameters, for layers of the widths that their biases have."""
+    gate_first, gate_second, experts, first, second = (
+        weights[i].shape[-1] for i in (1, 3, 5, 7, 9)
+    )
+    body = layout.body.stop
+    return [
+        (gate_first, controls + body), (gate_first,),
+        (gate_second, gate_first), (gate_second,),
+        (experts, gate_second), (experts,),
+        (experts, controls + body, first), (experts, first),
+        (experts, controls + first, second), (experts, second),
+        (experts, controls + second, body), (experts, body),
+        *[(layout.size,)] * 4,  # low, high, mean, std
+    ]  # fmt: skip
+
+
+def _require(arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raise CheckpointError unless arrays have these shapes and are as compiled code reads them.
+
+    It is called once for each object; compiled code itself checks no index.
+    """
+    for array, shape in zip(arrays, shapes, strict=True):
+        if array.shape != shape or array.dtype != np.float32 or not array.flags.c_contiguous:
+            raise CheckpointError(
+                f"a layer has weights of shape {array.shape} and dtype {array.dtype}; allowed: "
+                f"{shape} and float32"
+            )
+
+
 class SoloCharacter:
     """The dynamics of :class:`controller.dynamics.character.Character` for a batch of one and a
     model that ``has_kernels``."""
@@ -69,6 +102,8 @@ class SoloCharacter:
         self._statistics = _array(model.normalizer.mean), _array(model.normalizer.std)
         self._columns = layout.hip_height, layout.orientations.start
         self._seconds = seconds
+        arrays = (*self._weights, *self._statistics)
+        _require(arrays, _decoder_shapes(self._weights, model.config.controls, layout))
         self._latent_shape = (1, model.config.latent)
         self._pose_shape = (1, layout.size)
         self._body = layout.body.stop
@@ -122,7 +157,11 @@ class SoloActor:
         self._kernels: Any = kernels
         self._layers = tuple(_layers(actor))
         self._limit = limit
-        self._shape = (1, self._layers[0][0].shape[1])
+        width = self._layers[0][0].shape[1]
+        self._shape = (1, width)
+        for weight, bias in self._layers:
+            _require((weight, bias), ((len(bias), width), (len(bias),)))
+            width = len(bias)
 
     def __call__(self, observation: Tensor) -> Tensor:
         """(1, latent) for an observation (1, O); ActionError if its shape is wrong or it is not
@@ -134,8 +173,12 @@ class SoloActor:
 
 
 def see_wish(velocity: Tensor, facing: Tensor, yaw: Tensor) -> Tensor:
-    """:func:`controller.tasks.tracking.observe_wish` for a batch of one."""
+    """:func:`controller.tasks.tracking.observe_wish` for a batch of one. Raises ActionError if a
+    shape is wrong."""
     from controller.model.fast import kernels
 
     observe: Any = kernels.see_wish
+    if velocity.shape != (1, 2) or facing.shape != (1,) or yaw.shape != (1,):
+        shapes = ", ".join(str(tuple(part.shape)) for part in (velocity, facing, yaw))
+        raise ActionError(f"the wish has shapes {shapes}; allowed: (1, 2), (1,), (1,)")
     return torch.from_numpy(observe(_array(velocity), _array(facing), _array(yaw)))
