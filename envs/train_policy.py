@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import tyro
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from controller.control.actors import Actor
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy, model_fingerprint
-from controller.core import checkpoint, files
+from controller.core import checkpoint, command_line, files
 from controller.core.errors import ControllerError, require, run_command
 from controller.core.processes import Workers
 from controller.data.dataset import MotionDataset
@@ -371,7 +370,7 @@ class PolicyTraining:
 
 
 def main() -> int:
-    config = tyro.cli(PolicyConfig, description=__doc__)
+    config = command_line.read(PolicyConfig, description=__doc__)
     workers = Workers(config.workers if config.algorithm == "shac" else 1)
     training = PolicyTraining(config, workers)
     if training.lacks_data and workers.rank == 0:

@@ -15,7 +15,7 @@ from typing import Annotated
 import torch
 import tyro
 
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import DataError, require
 from controller.data import (
     catalogue,
@@ -268,7 +268,7 @@ def _minutes(poses: int) -> float:
 
 def main() -> None:
     """Run one of the four commands."""
-    command = tyro.extras.subcommand_cli_from_dict(
+    command = command_line.read_command(
         {"fetch": Fetch, "build": Build, "show": Show, "info": Info}, description=__doc__
     )
     command.run()

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 
 from controller.control.folder import CharacterFolder
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import ControllerError, DataError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
@@ -250,4 +249,4 @@ def study(options: Options) -> str:
 
 
 def main() -> None:
-    print(study(tyro.cli(Options, description=__doc__)))
+    print(study(command_line.read(Options, description=__doc__)))

@@ -20,7 +20,7 @@ import tyro
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import require
 from controller.data.dataset import ClipEntry, MotionDataset
 from controller.data.windows import Windows
@@ -191,6 +191,6 @@ def run(options: Options) -> dict[str, float]:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     print(json.dumps(run(options), indent=1))
     print(options.out)

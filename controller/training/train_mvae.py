@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from controller.core import files, processes
+from controller.core import command_line, files, processes
 from controller.core.errors import ConfigError, ControllerError, DataError, first_line, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
@@ -221,4 +221,4 @@ def train_and_print(options: Options) -> None:
 
 
 def main() -> None:
-    train_and_print(tyro.cli(Options, description=__doc__))
+    train_and_print(command_line.read(Options, description=__doc__))

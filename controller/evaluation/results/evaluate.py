@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import tyro
 
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import ConfigError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
@@ -211,7 +210,7 @@ def _short(value: Any) -> str:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     options.check()
     torch.set_num_threads(options.threads)
     if options.all:
