@@ -70,6 +70,8 @@ class Build:
     files (.glb, .gltf), and recordings of play.py (.npz)."""
     out: Path
     """The .npz to write."""
+    overwrite: bool = False
+    """Replace the .npz if it is there already."""
     use: tuple[str, ...] = ("locomotion",)
     """Which files of the catalogue to take: locomotion, style, stunt, other. Files that it does not
     know are all taken."""
@@ -115,6 +117,9 @@ class Build:
     def run(self) -> None:
         require(len(self.source) > 0, "source", self.source, "one or more files or folders")
         require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
+        files.keep_finished(self.out, self.overwrite)
+        files.writable_folder(self.out.parent)
+        files.check(self.out)
         require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
         allowed = "frames a second, 1 to 1000"
         require(self.fps is None or 1 <= self.fps <= 1000, "fps", self.fps, allowed)
@@ -154,7 +159,6 @@ class Build:
         )
         self.print_retargeting(data)
 
-        files.make_folder(self.out.parent)
         data.save(self.out)
         held_out = sum(clip.length for clip in data.select(held_out=True))
         print(

@@ -19,6 +19,7 @@ TIMEOUT = 30.0
 """Seconds without an answer after which a download fails."""
 SLOWEST = 20_000.0
 """Bytes a second. A download that is slower on average, after the first TIMEOUT, is given up."""
+PLAIN = {"Accept-Encoding": "identity"}
 CHUNK = 2**16
 """Bytes that are read at once."""
 PATIENCE = 3
@@ -122,9 +123,11 @@ def _download(url: str, target: Path, file: DataFile) -> None:
 
     def read() -> None:
         try:
-            with requests.get(url, stream=True, timeout=TIMEOUT) as answer:
+            with requests.get(url, stream=True, timeout=TIMEOUT, headers=PLAIN) as answer:
                 answer.raise_for_status()
-                received.append(_content(answer.iter_content(CHUNK), file, over.is_set))
+                # As sent: a small answer must not unpack into a large one.
+                chunks = answer.raw.stream(CHUNK, decode_content=False)
+                received.append(_content(chunks, file, over.is_set))
         except BaseException as error:
             received.append(error)
 

@@ -103,7 +103,7 @@ def check_rate(path: Path, frames: int, fps: float) -> None:
         meant = fps * MILLISECONDS
         hint = "--fps states another rate"
         if MILLISECOND_FPS[0] <= meant <= MILLISECOND_FPS[1]:
-            hint = f"if these are milliseconds, --fps {meant:.6g} says so"
+            hint = f"if these are milliseconds, --fps {meant:.4g} says so"
         raise FormatError(
             f"{path}: a frame lasts {1 / fps:.4g} s; allowed: {1 / MAX_FPS:g} to {1 / MIN_FPS:g} s "
             f"({hint})"
