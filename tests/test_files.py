@@ -207,9 +207,21 @@ def test_a_finished_result_stays_unless_it_may_go(tmp_path: Path) -> None:
 
 
 def test_a_folder_for_results_is_tried_first(tmp_path: Path) -> None:
-    assert not list(files.writable_folder(tmp_path / "new" / "deep").iterdir())
+    files.check_folder(tmp_path)
+    files.check_folder(tmp_path / "new")
+    assert not list(tmp_path.iterdir())
     (tmp_path / "file").touch()
     with pytest.raises(ControllerError, match="cannot be made"):
-        files.writable_folder(tmp_path / "file")
-    with pytest.raises(ControllerError, match="cannot be"):
-        files.writable_folder(Path("/proc/self"))
+        files.check_folder(tmp_path / "file")
+    with pytest.raises(ControllerError, match="cannot be written to"):
+        files.check_folder(Path("/proc/self"))
+
+
+def test_a_folder_that_a_run_made_in_vain_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(ControllerError), files.own_folder(tmp_path / "new"):
+        assert (tmp_path / "new").is_dir()
+        raise ControllerError
+    assert not list(tmp_path.iterdir())
+    with files.own_folder(tmp_path / "new"):
+        files.write(tmp_path / "new" / "a.txt", "kept")
+    assert (tmp_path / "new" / "a.txt").is_file()

@@ -244,7 +244,7 @@ def sparse(folder: Path) -> Path:
 ABSURD = {
     "milliseconds": (
         text(small("33.333")),
-        "a frame lasts 33.33 s; allowed: 0.001 to 1 s (if these are milliseconds, --fps 30 says",
+        "0.001 to 1 s (if these are milliseconds, --fps 30 says",
     ),
     "a day": (text(small("1e5")), "a frame lasts 1e+05 s"),
     "an age": (text(small("1e18")), "a frame lasts 1e+18 s"),

@@ -11,8 +11,14 @@ import pytest
 from controller.core.errors import ControllerError
 from envs.stages import RECORD, Chain, Stage, StageError
 
-APPEND = "import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + '|')"
-"""A command that adds its arguments to a file, and so shows how often it ran."""
+APPEND = """
+import shutil, sys
+product, *words = sys.argv[1:]
+with open(product + ".log", "a") as log:
+    log.write(" ".join(words) + "|")
+shutil.copy(product + ".log", product)
+"""
+"""A command whose product has the arguments of each of its runs, and so shows how often it ran."""
 
 
 def appending(folder: Path, name: str, *words: str, state: Path | None = None) -> Stage:

@@ -152,12 +152,12 @@ def _sweep_one(temporary: str) -> None:
 @contextmanager
 def own_folder(folder: Path) -> Iterator[None]:
     """Keep a folder, which is made if it is missing, for this process until the block ends, and
-    sweep it.
+    sweep it. A folder that was made and is still empty then is removed.
 
     Raises ControllerError if another process has it. The lock is on the folder itself, so it leaves
     no file, and it ends with the process however that ends.
     """
-    make_folder(folder)
+    is_new = _make(folder)
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
@@ -172,6 +172,8 @@ def own_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+        if is_new:
+            _remove_empty(folder)
 
 
 def keep_finished(path: Path, overwrite: bool) -> None:
@@ -182,13 +184,30 @@ def keep_finished(path: Path, overwrite: bool) -> None:
         )
 
 
-def writable_folder(folder: Path) -> Path:
-    """Make a folder unless it exists, and try to write there: what takes long should not find out
-    at its end. Raises ControllerError if that fails."""
+def check_folder(folder: Path) -> None:
+    """Raise ControllerError unless files can be written into a folder, or into a new one of that
+    name: what takes long should not find out at its end."""
+    is_new = _make(folder)
+    try:
+        temporary, handle = _open(folder / "trial")
+    except OSError as error:
+        raise ControllerError(f"{folder}: cannot be written to ({error.strerror})") from None
+    os.close(handle)
+    temporary.unlink()
+    if is_new:
+        _remove_empty(folder)
+
+
+def _make(folder: Path) -> bool:
+    """Make a folder; False if it is there already."""
+    is_new = not folder.is_dir()
     make_folder(folder)
-    write(folder / "trial", b"\0")
-    (folder / "trial").unlink()
-    return folder
+    return is_new
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def make_folder(path: Path) -> Path:

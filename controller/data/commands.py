@@ -118,7 +118,7 @@ class Build:
         require(len(self.source) > 0, "source", self.source, "one or more files or folders")
         require(self.out.suffix == ".npz", "out", str(self.out), "a name that ends in .npz")
         files.keep_finished(self.out, self.overwrite)
-        files.writable_folder(self.out.parent)
+        files.check_folder(self.out.parent)
         files.check(self.out)
         require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
         allowed = "frames a second, 1 to 1000"

@@ -68,6 +68,8 @@ class Options:
     """The data set that `python -m controller data build` wrote."""
     out: Path
     """The .safetensors to write."""
+    overwrite: bool = False
+    """Replace the .safetensors if it is there already."""
     config: Annotated[ExtractorTrainConfig, tyro.conf.arg(name="")] = field(
         default_factory=ExtractorTrainConfig
     )
@@ -171,6 +173,8 @@ def held_out_error(extractor: Extractor, decode: nn.Module, data: MotionDataset)
 
 def run(options: Options) -> dict[str, float]:
     """Train, measure and write; returns the figures."""
+    files.keep_finished(options.out, options.overwrite)
+    files.check_folder(options.out.parent)
     torch.set_num_threads(1)  # more are not faster, and do not give the same bits
     data = MotionDataset.load(options.data)
     config = options.config

@@ -169,6 +169,8 @@ def measure_all(options: Options) -> dict[str, Any]:
     error."""
     assert options.out is not None
     task_type(options.task)  # registers a task MODULE:NAME
+    pages = {options.write: write.NAME, options.readme: write.README_BLOCK}
+    write.check(options.out, {page: name for page, name in pages.items() if page is not None})
     data = MotionDataset.load(options.data) if options.data else None
     folder = CharacterFolder.open(options.character)
     character = Character.load(options.mvae or folder.mvae)
@@ -214,7 +216,9 @@ def main() -> None:
     options.check()
     torch.set_num_threads(options.threads)
     if options.all:
-        results = measure_all(options)
+        assert options.out is not None
+        with files.own_folder(options.out):
+            results = measure_all(options)
         print(json.dumps(results) if options.json else f"{options.out}")
         return
     if options.judge or options.pairs:
