@@ -11,41 +11,6 @@ from numba.core import caching
 
 from controller.core import compiling
 
-def triple(number):
-    return 3 * number
-"""
-PROGRAM = "import thrice; print(thrice.triple(14), thrice.triple.stats.cache_hits)"
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[], str]:
-    """Compile and call a function in a new process; returns what it prints: the result, and how
-    often it was found in the cache."""
-    (tmp_path / "thrice.py").write_text(MODULE)
-
-    def start() -> str:
-        path = os.pathsep.join((str(ROOT), str(tmp_path)))
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    return start
-
-
-def test_a_damaged_cache_is_made_anew(tmp_path: Path, run: Callable[[], str]) -> None:
-    cache = tmp_path / "__pycache__"
-    assert run() == "42 0"
-    for kind in ("nbi", "nbc"):
-        assert run() == "42 1"
-        (path,) = cache.glob(f"*.{kind}")
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-        assert run() == "42 0"  # nothing found, no EOFError, and the file is whole again
-    assert run() == "42 1"
-
 
 def triple(number: int) -> int:
     return 3 * number
