@@ -1,4 +1,4 @@
-.PHONY: check test format gifs
+.PHONY: check test nightly format gifs
 
 check:
 	ruff check
@@ -7,6 +7,11 @@ check:
 
 test:
 	python -m pytest
+
+# What takes hours: kills of every command, long play. (Fuzzing joins them.)
+nightly:
+	python -m tests.kills --kills 100
+	python -m tests.endurance --minutes 60 --steps 1000000 --hours 10
 
 format:
 	ruff check --fix
