@@ -31,8 +31,9 @@ from controller.evaluation.trials.verdict import FALLS, STANDS, STRAYS
 from controller.tasks.joystick import JoystickConfig, JoystickTask
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
 from controller.tasks.simulation import Simulation
-from envs import train_policy
+from envs import discriminator, train_policy
 from envs.curriculum import Curriculum, rise
+from envs.discriminator import DiscriminatorConfig
 from envs.episodes import Episodes
 from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import Horizon, ShacConfig, ShacTrainer
@@ -629,7 +630,11 @@ def weights(path: Path) -> dict[str, Tensor]:
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("kind", ["ppo", "crowd", "imitation"])
 def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
-    config: PolicyConfig, tmp_path: Path, data_file: Path, kind: str
+    config: PolicyConfig,
+    tmp_path: Path,
+    data_file: Path,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = replace(config, steps=320, evaluate_every=100, characters=4)
     if kind != "ppo":
@@ -638,7 +643,9 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
         config = replace(config, task="crowd")
     if kind == "imitation":
         imitation = replace(config.imitation, sway=SwayConfig(0.3), memory=50, frames=9, rows=32)
-        config = replace(config, data=data_file, imitation=imitation)
+        monkeypatch.setattr(discriminator, "STRETCHES", 16)
+        critic = DiscriminatorConfig(weight=0.3, frames=4, hidden=(8,), steps=1)
+        config = replace(config, data=data_file, imitation=imitation, discriminator=critic)
     config = replace(config, episode_frames=11)
     whole = PolicyTraining(replace(config, out=tmp_path / "whole"))
     expected = weights(whole.run())
