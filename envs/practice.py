@@ -129,7 +129,7 @@ def _sways(imitation: Imitation) -> dict[str, Sway]:
 
 def of_process() -> dict[str, Tensor]:
     """The generators of torch and of NumPy, which stable-baselines3 uses."""
-    _, keys, place, has_gauss, gauss = np.random.get_state()  # type: ignore[misc]  # noqa: NPY002
+    _, keys, place, has_gauss, gauss = np.random.get_state()  # noqa: NPY002
     return {
         "torch": torch.get_rng_state(),
         "numpy.keys": torch.from_numpy(np.asarray(keys, np.int64)),

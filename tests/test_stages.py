@@ -40,7 +40,7 @@ def test_a_missing_product_is_made_again_and_so_is_what_follows(tmp_path: Path) 
     Chain(tmp_path, stages).run()
     stages[1].product.unlink()
     Chain(tmp_path, stages).run()
-    assert [stage.product.read_text() for stage in stages] == ["|", "|", "||"]
+    assert [stage.product.read_text() for stage in stages] == ["|", "||", "||"]
 
 
 def test_a_failure_stops_the_chain_with_its_exit_status(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from numba import config, njit
 from numba.core.caching import FunctionCache
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     """What was compiled of one function. A file that cannot be used is removed and made anew."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -58,7 +58,7 @@ def _cache_of(function: Callable[..., Any], temporary: bool = False) -> _Cache |
     """The cache of a function; None if there is nowhere to write."""
     try:
         if temporary:
-            config.CACHE_DIR = str(_own_temporary_folder())
+            config.CACHE_DIR = str(_own_temporary_folder())  # type: ignore[attr-defined]
         return _Cache(function)
     except (RuntimeError, OSError):  # "no locator available"
         return None

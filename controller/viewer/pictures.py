@@ -144,7 +144,7 @@ class Film:
         if self.frames is None:
             return
         self.frames.close()
-        reason = None if keep else RuntimeError("discarded")
+        reason: Exception | None = None if keep else RuntimeError("discarded")
         if keep and not is_whole(self.temporary):
             reason = ControllerError(f"{self.path}: ffmpeg could not write it to its end")
         self.opened.__exit__(type(reason) if reason else None, reason, None)
