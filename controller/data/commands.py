@@ -159,6 +159,7 @@ class Build:
         )
         self.print_retargeting(data)
 
+        files.make_folder(self.out.parent)
         data.save(self.out)
         held_out = sum(clip.length for clip in data.select(held_out=True))
         print(
