@@ -1,4 +1,4 @@
-.PHONY: check test format gifs wheel-check
+.PHONY: check test nightly format gifs wheel-check
 
 check:
 	ruff check
@@ -11,6 +11,12 @@ test:
 # The wheel, installed in an empty environment outside the checkout: minutes, for torch is unpacked.
 wheel-check:
 	.ci/wheel
+
+# What takes hours: kills of every command, long play, damaged files.
+nightly: wheel-check
+	python -m tests.kills --kills 100
+	python -m tests.endurance --minutes 60 --steps 1000000 --hours 10
+	python -m tests.fuzz --minutes 60
 
 format:
 	ruff check --fix

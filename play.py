@@ -19,6 +19,7 @@ import tyro
 
 from controller.control import folder, worn
 from controller.control.monte_carlo import MonteCarloConfig
+from controller.core import command_line
 from controller.core.errors import ConfigError, ControllerError, require, run_command
 from controller.core.registry import load_plugins
 from controller.games import GAMES, guide, recording
@@ -412,7 +413,7 @@ class Session:
 
 def main() -> None:
     load_plugins()
-    options = tyro.cli(Options, description=guide.command_help())
+    options = command_line.read(Options, description=guide.command_help())
     options.check()
     torch.set_num_threads(options.threads)
     cast = Cast.open(

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 from numpy.typing import NDArray
 
 from controller.benchmark.options import Options
 from controller.benchmark.steps import Core, random_latents
 from controller.benchmark.timing import Call, Timing, alternate, measure, synchronized
 from controller.control.folder import CharacterFolder
-from controller.core import devices
+from controller.core import command_line, devices
 from controller.evaluation.results.evaluate import table
 from controller.tasks.simulation import LATENT_LIMIT
 from envs import EPISODE_FRAMES
@@ -143,7 +142,7 @@ def figures(options: Options, config: PolicyConfig | None = None) -> dict[str, A
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     options.check()
     keys = figures(options)
     print(json.dumps(keys, allow_nan=False) if options.json else table(keys))

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import shutil
 
-import tyro
-
 from controller.control import bodies
 from controller.control.folder import BODY, CharacterFolder
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import run_command
 from envs.character_card import write_card
 from envs.recipe import Options, Recipe, module_arguments
@@ -59,7 +57,7 @@ def publish(recipe: Recipe, chain: Chain) -> None:
 
 
 def main() -> int:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     options.check()
     recipe = Recipe(options)
     chain = Chain(recipe.work, list(recipe.stages()))

@@ -18,7 +18,7 @@ from typing import Annotated
 import tyro
 
 from controller.control.folder import INFO
-from controller.core import files, jobs
+from controller.core import command_line, files, jobs
 from controller.core.errors import DataError, require, run_command
 from controller.core.jobs import Job, Table
 from controller.data import formats
@@ -96,7 +96,7 @@ def made(out: Path) -> bool:
 
 
 def main() -> int:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     words = tuple(shlex.split(options.options))
     files.make_folder(options.out)
     out = options.out.resolve()

@@ -20,6 +20,7 @@ from controller.core.optimizer_state import load_optimizer, optimizer_tensors
 from controller.dynamics.character import Character
 from controller.tasks.simulation import LATENT_LIMIT
 from controller.training.schedules import linear_decay
+from envs import practice
 from envs.episodes import Episodes
 from envs.sb3 import CharacterVecEnv
 
@@ -218,8 +219,8 @@ class PpoTrainer:
         return weights | optimizer_tensors("optimizer", self.policy.optimizer)
 
     def load(self, tensors: dict[str, Tensor], frames: int) -> None:
-        """Resume from :meth:`tensors` after ``frames`` frames. The characters begin new
-        episodes."""
+        """Resume from :meth:`tensors` after ``frames`` frames. The characters begin new episodes,
+        unless :meth:`go_on` follows."""
         prefix = "policy."
         weights = {
             name.removeprefix(prefix): value
@@ -230,3 +231,20 @@ class PpoTrainer:
         load_optimizer("optimizer", self.policy.optimizer, tensors)
         self.critic_only = int(tensors["critic_only"])
         self.ppo.num_timesteps = frames
+
+    def practice(self) -> dict[str, Tensor]:
+        """What the characters are doing, and the generators: with :meth:`tensors`, all that the
+        next iteration depends on."""
+        tensors = practice.of_episodes(self.episodes) | practice.of_process()
+        if self.ppo._last_obs is not None:
+            tensors["last_observation"] = torch.tensor(self.ppo._last_obs)
+            tensors["starts"] = torch.tensor(self.ppo._last_episode_starts)
+        return tensors
+
+    def go_on(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from :meth:`practice`, after :meth:`load`. Raises KeyError or ValueError if that
+        was of other characters."""
+        practice.resume_episodes(self.episodes, tensors)
+        practice.resume_process(tensors)
+        self.ppo._last_obs = tensors["last_observation"].numpy()
+        self.ppo._last_episode_starts = tensors["starts"].numpy()

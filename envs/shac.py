@@ -25,6 +25,7 @@ from controller.core.optimizer_state import load_optimizer, optimizer_tensors
 from controller.core.processes import Workers
 from controller.model.gemm import Linear
 from controller.tasks.simulation import LATENT_LIMIT
+from envs import practice
 from envs.discriminator import Discriminator
 from envs.episodes import Episodes, Move
 from envs.imitation import Imitation, Stretch
@@ -415,8 +416,8 @@ class ShacTrainer:
         return tensors
 
     def load(self, tensors: dict[str, Tensor], frames: int) -> None:
-        """Resume from :meth:`tensors` after ``frames`` frames. The characters begin new
-        episodes."""
+        """Resume from :meth:`tensors` after ``frames`` frames. The characters begin new episodes,
+        unless :meth:`go_on` follows."""
         for part in PARTS:
             prefix = f"{part}."
             weights = {
@@ -432,3 +433,18 @@ class ShacTrainer:
             self.imitation.spread = tensors["spread"].to(self.imitation.spread)
         if self.discriminator is not None:
             self.discriminator.load(tensors)
+
+    def practice(self) -> dict[str, Tensor]:
+        """What this process's characters are doing, and its generators: with :meth:`tensors`, all
+        that the next iteration depends on."""
+        tensors = practice.of_episodes(self.episodes)
+        if self.imitation is not None:
+            tensors |= practice.of_imitation(self.imitation)
+        return tensors
+
+    def go_on(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from :meth:`practice`, after :meth:`load`. Raises KeyError or ValueError if that
+        was of other characters."""
+        if self.imitation is not None:
+            practice.resume_imitation(self.imitation, tensors)
+        practice.resume_episodes(self.episodes, tensors)

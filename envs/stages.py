@@ -104,7 +104,10 @@ class Chain:
 
     def run(self) -> None:
         """Run what is not done yet. Raises StageError about the first stage that fails."""
-        files.make_folder(self.folder)
+        with files.own_folder(self.folder):
+            self._run()
+
+    def _run(self) -> None:
         for number, stage in enumerate(self.stages, 1):
             place = f"[{number}/{len(self.stages)}] {stage.does}"
             if self.is_done(stage):
@@ -143,6 +146,9 @@ class Chain:
         arguments = [sys.executable, *stage.arguments]
         if stage.state is not None and stage.state.is_file():
             arguments.append("--resume")
+        else:
+            # Commands do not write over what they find; this is of a run that was cut off.
+            stage.product.unlink(missing_ok=True)
         if stage.printed is None:
             return subprocess.run(arguments, check=False).returncode
         process = subprocess.run(arguments, check=False, stdout=subprocess.PIPE)

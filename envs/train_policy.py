@@ -11,20 +11,22 @@ import dataclasses
 import json
 import math
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import safetensors.torch
 import torch
-import tyro
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from controller.control.actors import Actor
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy, model_fingerprint
-from controller.core import checkpoint, checks, files, headers
-from controller.core.errors import ControllerError, require, run_command
+from controller.core import checkpoint, checks, command_line, files, headers, processes
+from controller.core.errors import ControllerError, Stopped, require, run_command
 from controller.core.processes import Workers
 from controller.data.dataset import MotionDataset
 from controller.evaluation.figures import evaluate
@@ -40,7 +42,9 @@ from envs.shac import ShacConfig, ShacTrainer
 STATE_KIND = "policy-training"
 KEPT = {"started_from", "pilot", "verdict"}
 """Fields of a policy's header that a training state keeps."""
-UNRECORDED = ("out", "character", "mvae", "data", "start", "pilot", "resume", "ppo", "shac")
+UNRECORDED = (
+    "out", "character", "mvae", "data", "start", "pilot", "resume", "overwrite", "ppo", "shac",
+)  # fmt: skip
 """Settings that a policy's header does not record; those of the algorithm in use are added."""
 
 
@@ -91,7 +95,10 @@ class PolicyConfig:
     evaluate_every: int = 1_500_000
     """Frames between evaluations; each also saves."""
     resume: bool = False
-    """Continue from the training state in `out`."""
+    """Continue from the training state in `out`: with the same settings, to the same weights as
+    without an interruption."""
+    overwrite: bool = False
+    """Replace what an earlier run has left in `out`."""
     curriculum: Curriculum = field(default_factory=Curriculum)
     """When the penalties on the feet set in. A run with `start` has all of them from its start."""
     ppo: PpoConfig = field(default_factory=PpoConfig)
@@ -152,6 +159,7 @@ class PolicyTraining:
 
         files.make_folder(config.out)
         self.frames = 0
+        self.saved: int | None = None
         self.seconds = 0.0
         self.header: dict[str, Any] = {}
         self.fingerprint: str | None = None
@@ -164,10 +172,13 @@ class PolicyTraining:
             self.header["started_from"] = started.header
         if config.resume:
             self.resume()
-        elif self.state_path.exists():
+        elif self.state_path.exists() and not config.overwrite:
             raise ControllerError(
-                f"{self.state_path} already exists: continue with --resume, or choose another --out"
+                f"{self.state_path} already exists: continue with --resume, replace it with "
+                "--overwrite, or choose another --out"
             )
+        else:
+            files.keep_finished(self.policy_path, config.overwrite)
 
     def make_trainer(self) -> PpoTrainer | ShacTrainer:
         """The trainer for the algorithm."""
@@ -250,6 +261,12 @@ class PolicyTraining:
         self.frames += self.trainer.frames_per_iteration
         return figures
 
+    def kept(self) -> str:
+        """What is left of a run that somebody stops."""
+        if self.saved is None:
+            return "nothing was saved yet"
+        return f"{self.state_path} has the state after {self.saved} frames; --resume goes on there"
+
     @property
     def task(self) -> str:
         """The task's own name."""
@@ -305,8 +322,13 @@ class PolicyTraining:
         return str(self.header["verdict"])
 
     def save(self) -> None:
-        """Write the policy, the history and the training state, each atomically."""
-        self.policy().save(self.policy_path)
+        """Write the policy, the history and the training state, each atomically. All workers call
+        this at the same frame, and the first one writes."""
+        policy = self.policy()  # before the generators are saved: new networks draw from one
+        practice = self.collected_practice()
+        if self.workers.rank > 0:
+            return
+        policy.save(self.policy_path)
         files.write(self.config.out / "history.json", json.dumps(self.history, indent=1))
         header = {
             "frames": self.frames,
@@ -315,7 +337,19 @@ class PolicyTraining:
             **self.identity(),
             "header": self.header,
         }
-        checkpoint.save(self.state_path, STATE_KIND, header, self.trainer.tensors())
+        checkpoint.save(self.state_path, STATE_KIND, header, self.trainer.tensors() | practice)
+        self.saved = self.frames
+
+    def collected_practice(self) -> dict[str, Tensor]:
+        """What the characters of all workers are doing, with the worker's number before each name;
+        nothing in other processes than the first."""
+        own = {name: value.cpu().contiguous() for name, value in self.trainer.practice().items()}
+        packed = processes.collected(safetensors.torch.save(own))
+        return {
+            f"worker{number}.{name}": value
+            for number, content in enumerate(packed)
+            for name, value in safetensors.torch.load(content).items()
+        }
 
     def identity(self) -> dict[str, Any]:
         """What a training state and a run that resumes from it must have in common."""
@@ -328,8 +362,8 @@ class PolicyTraining:
         }
 
     def resume(self) -> None:
-        """Load weights, optimiser and counts from the training state. The characters begin new
-        episodes."""
+        """Load weights, optimiser and counts from the training state, and let the characters go
+        on. If that was of other characters or workers, they begin new episodes."""
         header, tensors = checkpoint.load(self.state_path, STATE_KIND)
         for name, own in self.identity().items():
             found = header.get(name)  # older states had no data
@@ -351,6 +385,32 @@ class PolicyTraining:
             if not set(self.header) <= KEPT:
                 raise headers.refuse("header", list(self.header), ", ".join(sorted(KEPT)))
             self.trainer.load(tensors, self.frames)
+        self.saved = self.frames
+        self.go_on(tensors)
+
+    def go_on(self, tensors: dict[str, Tensor]) -> None:
+        """Let this worker's characters go on from those of a training state's ``tensors``."""
+        prefix = f"worker{self.workers.rank}."
+        own = {
+            name.removeprefix(prefix): value
+            for name, value in tensors.items()
+            if name.startswith(prefix)
+        }
+        try:
+            self.trainer.go_on(own)
+        except (KeyError, ValueError, RuntimeError):
+            print(
+                f"{self.state_path}: of other characters or workers, so that all begin new "
+                "episodes, and the result will be another than without the interruption"
+            )
+
+    @property
+    def due(self) -> bool:
+        """Whether a multiple of the frames between evaluations was passed in the last iteration, or
+        all frames are done."""
+        every = self.config.evaluate_every
+        before = self.frames - self.trainer.frames_per_iteration
+        return self.frames // every > before // every or self.frames >= self.config.steps
 
     def run(self) -> Path:
         """Train to the end and return the policy's path. The first worker evaluates and saves; the
@@ -358,10 +418,13 @@ class PolicyTraining:
         if self.workers.rank > 0:
             while self.frames < self.config.steps:
                 self.iterate()
+                if self.due:
+                    self.save()
             return self.policy_path
 
         with (
-            SummaryWriter(str(self.config.out / "tensorboard")) as writer,
+            # What an interrupted run may have written about later frames is hidden.
+            SummaryWriter(str(self.config.out / "tensorboard"), purge_step=self.frames) as writer,
             tqdm(
                 total=self.config.steps,
                 initial=self.frames,
@@ -375,17 +438,14 @@ class PolicyTraining:
 
     def train(self, writer: SummaryWriter, bar: tqdm[Any]) -> None:
         """Iterate, log, evaluate and save until all frames are done."""
-        config = self.config
-        due = self.frames + config.evaluate_every
-        while self.frames < config.steps:
+        while self.frames < self.config.steps:
             figures = self.iterate()
             for name, value in figures.items():
                 writer.add_scalar(f"training/{name}", value, self.frames)
             bar.update(self.trainer.frames_per_iteration)
             bar.set_postfix(reward=f"{figures['reward']:.3f}")
 
-            if self.frames >= due or self.frames >= config.steps:
-                due += config.evaluate_every
+            if self.due:
                 for name, value in self.evaluate().items():
                     if isinstance(value, float):
                         writer.add_scalar(f"evaluation/{name}", value, self.frames)
@@ -393,16 +453,27 @@ class PolicyTraining:
 
 
 def main() -> int:
-    config = tyro.cli(PolicyConfig, description=__doc__)
+    config = command_line.read(PolicyConfig, description=__doc__)
     workers = Workers(config.workers if config.algorithm == "shac" else 1)
+    with ExitStack() as stack:
+        if workers.rank == 0:
+            stack.enter_context(files.own_folder(config.out))
+        return train(config, workers)
+
+
+def train(config: PolicyConfig, workers: Workers) -> int:
+    """Train, and return the command's exit status. Raises :class:`Stopped` after Ctrl-C."""
     training = PolicyTraining(config, workers)
     if training.lacks_data and workers.rank == 0:
         print("no --data: no clips are imitated, and penalties on the feet stand in for them")
-    with workers.joined():
-        path = training.run()
-    print(f"policy: {path}")
+    try:
+        with workers.joined():
+            path = training.run()
+    except KeyboardInterrupt:
+        raise Stopped(training.kept()) from None
     if workers.rank > 0:
         return 0
+    print(f"policy: {path}")
     verdict = training.verdict()
     print(f"verdict: {verdict}")
     return 0 if verdict == GOOD else UNFIT

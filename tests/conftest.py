@@ -21,6 +21,7 @@ GROUPS = {
     "test_dataset": "forked",  # see forked.py
     "test_evaluation": "forked",
     "test_new_task": "forked",
+    "test_kills": "forked",
     "test_training_scale": "forked",
     "test_web_browser": "browser",
 } | {

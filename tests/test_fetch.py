@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import synthetic
 
 from controller.core.errors import DataError
-from controller.data import catalogue, fetch
+from controller.data import catalogue, fetch, sources
 from controller.data.catalogue import DataFile, DataSet, Source
+from controller.data.formats import bvh
 
 CONTENT = {"a.bvh": b"first", "b.bvh": b"second", "c.bvh": b"third"}
 
@@ -190,3 +196,102 @@ def test_catalogue_queries() -> None:
         woody.select("dance")
     with pytest.raises(DataError, match=r"no file 'x\.bvh'"):
         woody.file("x.bvh")
+
+
+# -- bad servers and bad catalogues ----------------------------------------------------------------
+
+
+class Endless(BaseHTTPRequestHandler):
+    """Sends without end, or hardly at all."""
+
+    sent = 0
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while not self.server.over:  # type: ignore[attr-defined]
+                size = 1 if "slow" in self.path else 2**16
+                self.wfile.write(b"0" * size)
+                Endless.sent += size
+                time.sleep(0.05 if size == 1 else 0)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def bad_server() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    server.over = False  # type: ignore[attr-defined]
+    Endless.sent = 0
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.over = True  # type: ignore[attr-defined]
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_an_endless_body_ends_at_the_size_of_the_catalogue(
+    dataset: DataSet, tmp_path: Path, bad_server: str
+) -> None:
+    with pytest.raises(DataError, match="another SHA-256 than the catalogue: more than 5 bytes"):
+        fetch.fetch(dataset, tmp_path / "out", f"{bad_server}/fast", progress=False)
+    assert not list((tmp_path / "out").iterdir())
+    assert Endless.sent < 60 * 2**20  # what the sockets of six tries have in their buffers
+
+
+def test_a_slow_server_is_given_up(
+    dataset: DataSet, tmp_path: Path, bad_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes soon after the last, so that no single wait is long."""
+    large = replace(dataset, files=tuple(replace(file, bytes=2000) for file in dataset.files))
+    monkeypatch.setattr(fetch, "TIMEOUT", 0.2)
+    began = time.perf_counter()
+    with pytest.raises(DataError, match="takes more than 0 s"):
+        fetch.fetch(large, tmp_path / "out", f"{bad_server}/slow", progress=False)
+    assert time.perf_counter() - began < 5
+
+
+def test_a_pipe_in_a_mirror_is_refused(dataset: DataSet, mirror: Path, tmp_path: Path) -> None:
+    (mirror / "a.bvh").unlink()
+    os.mkfifo(mirror / "a.bvh")
+    with pytest.raises(DataError, match="not a regular file"):
+        fetch.fetch(dataset, tmp_path / "out", mirror, progress=False)
+
+
+@pytest.mark.parametrize("name", ["../x.bvh", "/x.bvh", "..", "a/b.bvh", "a\\b.bvh", "", "a\n"])
+def test_names_that_lead_out_of_the_folder_are_refused(dataset: DataSet, name: str) -> None:
+    with pytest.raises(DataError, match="the catalogue's name"):
+        replace(dataset.files[0], name=name)
+    with pytest.raises(DataError, match="the catalogue's name"):
+        replace(dataset, name=name)
+
+
+def test_sizes_and_hashes_that_are_none_are_refused(dataset: DataSet) -> None:
+    for wrong in ({"bytes": 0}, {"sha256": "abc"}):
+        with pytest.raises(DataError, match=r"a\.bvh: its size or SHA-256"):
+            replace(dataset.files[0], **wrong)  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_only_called_like_one_of_the_catalogue_is_not_it(tmp_path: Path) -> None:
+    """Its unit would be another: 2.54 cm in place of whatever the file has."""
+    path = tmp_path / "video_wd2_idle_65.bvh"
+    clip = synthetic.walk(seconds=3.0)
+    bvh.write(path, clip)
+    assert sources.known_file(path) is None
+    motion = sources.read(path)
+    height = motion.clips[0].joint_positions()[:, 0, 1].mean()
+    assert height == pytest.approx(float(clip.joint_positions()[:, 0, 1].mean()), abs=0.1)
+
+
+def test_a_file_of_the_catalogue_is_known_by_its_content(
+    dataset: DataSet, mirror: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "names", lambda: ("tiny",))
+    monkeypatch.setattr(catalogue, "load", lambda name: dataset)
+    assert sources.known_file(mirror / "a.bvh") == (dataset, dataset.files[0])
+    (mirror / "a.bvh").write_bytes(b"other")
+    assert sources.known_file(mirror / "a.bvh") is None

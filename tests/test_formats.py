@@ -242,7 +242,10 @@ def sparse(folder: Path) -> Path:
 
 
 ABSURD = {
-    "milliseconds": (text(small("33.333")), "a frame lasts 33.33 s; allowed: 0.001 to 1 s (--fps"),
+    "milliseconds": (
+        text(small("33.333")),
+        "0.001 to 1 s (if these are milliseconds, --fps 30 says",
+    ),
     "a day": (text(small("1e5")), "a frame lasts 1e+05 s"),
     "an age": (text(small("1e18")), "a frame lasts 1e+18 s"),
     "a microsecond": (text(small("1e-6")), "a frame lasts 1e-06 s"),
@@ -280,6 +283,28 @@ def test_a_stated_rate_wins_over_an_absurd_one(tmp_path: Path) -> None:
         sources.read(tmp_path)
     (clip,) = sources.read(tmp_path, fps=30.0).clips
     assert clip.fps == 30
+
+
+def test_whatever_goes_wrong_with_a_file_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even a mistake in a reader."""
+    for name in ("a", "b", "c"):
+        bvh.write(tmp_path / f"{name}.bvh", walk(seconds=2.0))
+    parse = bvh._parse
+
+    def mistaken(path: Path) -> object:
+        if path.stem == "b":
+            raise ZeroDivisionError("in a\nreader")
+        return parse(path)
+
+    monkeypatch.setattr(bvh, "_parse", mistaken)
+    motion = sources.read(tmp_path)
+    assert sorted(clip.name for clip in motion.clips) == ["a", "c"] and motion.refused == 1
+    (note,) = (note for note in motion.notes if note.startswith("b.bvh"))
+    assert note.endswith("b.bvh: cannot be read (ZeroDivisionError: in a))")
+    with pytest.raises(DataError, match="ZeroDivisionError"):
+        formats.read(tmp_path / "b.bvh", unit=0.01)
 
 
 def test_the_deepest_chain_is_judged_quickly(tmp_path: Path) -> None:

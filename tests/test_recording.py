@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,12 @@ import synthetic
 import torch
 from PIL import Image
 
-from controller.core.errors import ConfigError
+from controller.core.errors import ConfigError, ControllerError, Stopped
 from controller.data.formats import bvh
 from controller.games import recording
 from controller.games.recording import Recording
 from controller.motion.skeleton import Clip
+from controller.viewer import pictures
 
 CLIP = synthetic.walk(seconds=1.0)
 
@@ -165,3 +168,103 @@ def test_a_film_without_its_library_is_refused(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="imageio-ffmpeg"):
         recording.check([tmp_path / "a.mp4"])
+
+
+# -- interrupted, and files that cannot be written -------------------------------------------------
+
+
+def play_until(paths: list[Path], number: int, frames: int = 12) -> Recording:
+    """Record, and be stopped by a signal while the last frame is drawn."""
+    rotations = CLIP.global_rotations()
+    with Recording(paths, CLIP.skeleton, CLIP.fps) as record:
+        for frame in range(frames):
+            record.add(CLIP.positions[frame], rotations[frame])
+            if record.wants_pictures:
+                record.add_picture(picture(frame))
+        signal.raise_signal(number)
+    return record
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_a_recording_keeps_it(tmp_path: Path, number: int) -> None:
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    paths = [tmp_path / "a.bvh", tmp_path / "a.gif"]
+    with pytest.raises(Stopped) as caught:
+        play_until(paths, number)
+    assert str(caught.value) == f"{paths[0]}, {paths[1]}: the 12 frames that were played are kept"
+    assert len(bvh.read(paths[0])) == 12
+    with Image.open(paths[1]) as gif:
+        assert gif.n_frames == 6
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_signal_in_the_middle_of_a_frame_waits_for_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = recording.pictures.WRITERS[".gif"]
+    add = writer.add
+
+    def interrupted(self: Any, pixels: np.ndarray) -> None:
+        signal.raise_signal(signal.SIGINT)
+        add(self, pixels)
+
+    monkeypatch.setattr(writer, "add", interrupted)
+    with pytest.raises(Stopped):
+        play_until([tmp_path / "a.gif"], signal.SIGINT)
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert gif.size == (64, 36)
+
+
+def test_whoever_presses_ctrl_c_twice_keeps_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = recording.formats.write
+
+    def interrupted(path: Path, clip: Clip) -> None:
+        signal.raise_signal(signal.SIGINT)
+        write(path, clip)
+
+    monkeypatch.setattr(recording.formats, "write", interrupted)
+    with pytest.raises(Stopped, match="are kept"):
+        play_until([tmp_path / "a.bvh"], signal.SIGINT)
+    assert len(bvh.read(tmp_path / "a.bvh")) == 12
+
+
+def test_nothing_played_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Stopped, match="nothing was played"):
+        play_until([tmp_path / "a.bvh"], signal.SIGINT, frames=0)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bad", ["a.bvh", "a.npz", "a.glb", "a.png", "a.gif"])
+def test_a_file_that_cannot_be_written_takes_no_other_with_it(tmp_path: Path, bad: str) -> None:
+    names = ["a.bvh", "a.npz", "a.glb", "a.png", "a.gif"]
+    (tmp_path / bad).mkdir()
+    rotations = CLIP.global_rotations()
+    with (
+        pytest.raises(ControllerError, match="4 of 5 files are written; ") as caught,
+        Recording([tmp_path / name for name in names], CLIP.skeleton, CLIP.fps) as record,
+    ):
+        record.add(CLIP.positions[0], rotations[0])
+        record.add_picture(picture(0))
+    assert str(tmp_path / bad) in str(caught.value) and "\n" not in str(caught.value)
+    assert all((tmp_path / name).stat().st_size > 0 for name in names if name != bad)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("imageio_ffmpeg") is None, reason="imageio-ffmpeg is not installed"
+)
+def test_a_film_that_is_cut_off_is_not_taken_for_one(tmp_path: Path) -> None:
+    play(tmp_path / "a.mp4")
+    assert pictures.is_whole(tmp_path / "a.mp4")
+    data = (tmp_path / "a.mp4").read_bytes()
+    for end in (0, 5, 30, len(data) // 2, len(data) - 1):
+        (tmp_path / "b.mp4").write_bytes(data[:end])
+        assert not pictures.is_whole(tmp_path / "b.mp4")
+
+
+def test_a_write_protected_file_is_found_before_anything_is_played(tmp_path: Path) -> None:
+    path = tmp_path / "a.bvh"
+    path.touch(mode=0o444)
+    with pytest.raises(ConfigError, match="write-protected"):
+        recording.check([path])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from torch import Tensor
 from controller.control.folder import CharacterFolder
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.control.policy import Actor, Policy
-from controller.core.errors import ConfigError
+from controller.core.errors import ConfigError, ControllerError
 from controller.dynamics.character import Character, CharacterState
 from controller.evaluation.figures import acting, world_joints
 from controller.evaluation.results import diversity, evaluate, overview, plots, suite, tables, write
@@ -602,3 +603,44 @@ def test_files_are_the_same_every_time(tmp_path: Path) -> None:
     one, other = (write.write(results(), tmp_path / name) for name in ("one", "other"))
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
     assert json.loads(one[0].read_text())["captured"]["skating_ratio"] == 0.25
+
+
+# -- what would fail at the end --------------------------------------------------------------------
+
+
+def refused_first(
+    words: list[str | Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """What `evaluate --all` says before it measures anything."""
+    monkeypatch.setattr(suite, "measure_all", lambda *_, **__: pytest.fail("it was measured"))
+    return refusal(evaluate.main, ["--all", *words], monkeypatch, capsys)
+
+
+def test_what_cannot_be_written_is_found_before_anything_is_measured(
+    mvae: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    words: list[str | Path] = ["--mvae", mvae, "--out"]
+    said = refused_first([*words, tmp_path / "file"], monkeypatch, capsys)
+    assert "file: the folder cannot be made" in said
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "results.json").touch(mode=0o444)
+    said = refused_first([*words, tmp_path / "old"], monkeypatch, capsys)
+    assert "results.json: cannot be written (it is write-protected)" in said
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    said = refused_first([*words, tmp_path / "new"], monkeypatch, capsys)
+    assert said == 'drawing needs matplotlib: pip install -e ".[plots]"'
+    assert not (tmp_path / "new").exists()
+
+
+def test_figures_are_kept_when_drawing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ControllerError, match="matplotlib"):
+        write.write(results(), tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["captured"]
+    assert (tmp_path / "results.md").stat().st_size > 0

@@ -11,8 +11,14 @@ import pytest
 from controller.core.errors import ControllerError
 from envs.stages import RECORD, Chain, Stage, StageError
 
-APPEND = "import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + '|')"
-"""A command that adds its arguments to a file, and so shows how often it ran."""
+APPEND = """
+import shutil, sys
+product, *words = sys.argv[1:]
+with open(product + ".log", "a") as log:
+    log.write(" ".join(words) + "|")
+shutil.copy(product + ".log", product)
+"""
+"""A command whose product has the arguments of each of its runs, and so shows how often it ran."""
 
 
 def appending(folder: Path, name: str, *words: str, state: Path | None = None) -> Stage:
@@ -34,7 +40,7 @@ def test_a_missing_product_is_made_again_and_so_is_what_follows(tmp_path: Path) 
     Chain(tmp_path, stages).run()
     stages[1].product.unlink()
     Chain(tmp_path, stages).run()
-    assert [stage.product.read_text() for stage in stages] == ["|", "|", "||"]
+    assert [stage.product.read_text() for stage in stages] == ["|", "||", "||"]
 
 
 def test_a_failure_stops_the_chain_with_its_exit_status(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from synthetic import PUPPET_LATENT, ROOT, character, command, data, layout, pup
 from torch import Tensor, nn
 
 from controller.control.policy import Policy
+from controller.control.sway import SwayConfig
+from controller.core import checkpoint
 from controller.core.errors import CheckpointError, ConfigError, ControllerError
 from controller.core.processes import Workers
 from controller.dynamics.character import Character, CharacterState
@@ -29,8 +31,9 @@ from controller.evaluation.trials.verdict import FALLS, STANDS, STRAYS
 from controller.tasks.joystick import JoystickConfig, JoystickTask
 from controller.tasks.random_walk import NoGoal, RandomWalkTask
 from controller.tasks.simulation import Simulation
-from envs import train_policy
+from envs import discriminator, train_policy
 from envs.curriculum import Curriculum, rise
+from envs.discriminator import DiscriminatorConfig
 from envs.episodes import Episodes
 from envs.ppo import PpoConfig, PpoTrainer
 from envs.shac import Horizon, ShacConfig, ShacTrainer
@@ -392,7 +395,8 @@ def test_another_task_algorithm_or_an_older_run_is_refused(config: PolicyConfig)
         PolicyTraining(config)
     assert (
         str(caught.value)
-        == f"{path} already exists: continue with --resume, or choose another --out"
+        == f"{path} already exists: continue with --resume, replace it with --overwrite, or "
+        "choose another --out"
     )
     with pytest.raises(
         ControllerError, match="its algorithm is 'ppo', not 'shac'; choose another --out"
@@ -597,3 +601,90 @@ def test_a_bad_setting_is_refused_by_name(kind: type, field: str, value: Any) ->
 
 def test_the_puppet_has_as_many_strings_as_these_tests_think() -> None:
     assert puppet().latent == PUPPET_LATENT
+
+
+# -- interruptions ---------------------------------------------------------------------------------
+
+
+def interrupted(config: PolicyConfig, frames: int) -> PolicyTraining:
+    """A run that dies when it has passed this many frames, in the middle of the next iteration."""
+    training = PolicyTraining(config)
+    iterate = training.trainer.iterate
+
+    def dies(progress: float) -> dict[str, float]:
+        figures = iterate(progress)
+        if training.frames > frames:
+            raise KeyboardInterrupt
+        return figures
+
+    training.trainer.iterate = dies  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        training.run()
+    return training
+
+
+def weights(path: Path) -> dict[str, Tensor]:
+    return checkpoint.load(path, "policy")[1]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", ["ppo", "crowd", "imitation"])
+def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
+    config: PolicyConfig,
+    tmp_path: Path,
+    data_file: Path,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = replace(config, steps=320, evaluate_every=100, characters=4)
+    if kind != "ppo":
+        config = replace(config, algorithm="shac", shac=replace(config.shac, horizon=4))
+    if kind == "crowd":
+        config = replace(config, task="crowd")
+    if kind == "imitation":
+        imitation = replace(config.imitation, sway=SwayConfig(0.3), memory=50, frames=9, rows=32)
+        monkeypatch.setattr(discriminator, "STRETCHES", 16)
+        critic = DiscriminatorConfig(weight=0.3, frames=4, hidden=(8,), steps=1)
+        config = replace(config, data=data_file, imitation=imitation, discriminator=critic)
+    config = replace(config, episode_frames=11)
+    whole = PolicyTraining(replace(config, out=tmp_path / "whole"))
+    expected = weights(whole.run())
+
+    broken = replace(config, out=tmp_path / "broken")
+    first = interrupted(broken, 200)
+    assert first.kept() == f"{first.state_path} has the state after {first.saved} frames; " + (
+        "--resume goes on there"
+    )
+    torch.manual_seed(99)
+    second = PolicyTraining(replace(broken, resume=True))
+    assert 0 < second.frames < config.steps
+    found = weights(second.run())
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    own, other = (
+        [{**row, "wall_s": 0} for row in training.history] for training in (whole, second)
+    )
+    assert own == other and len(own) > 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_of_other_characters_is_resumed_with_new_episodes(
+    config: PolicyConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(config, algorithm="shac")
+    PolicyTraining(config).run()
+    capsys.readouterr()
+    PolicyTraining(replace(config, resume=True, characters=2 * config.characters))
+    assert "of other characters or workers" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_finished_policy_is_replaced_only_on_request(config: PolicyConfig) -> None:
+    path = PolicyTraining(config).run()
+    for left in ("training.safetensors", "history.json"):
+        (config.out / left).unlink()
+        with pytest.raises(ControllerError, match="--overwrite"):
+            PolicyTraining(config)
+    before = path.read_bytes()
+    PolicyTraining(replace(config, overwrite=True, seed=7)).run()
+    assert path.read_bytes() != before

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from numba import njit
 from torch import nn
 
 from controller.benchmark.timing import Call, alternate, measure, synchronized, threads
+from controller.core.compiling import cached
 from controller.model.gemm import product
 
 EXPERTS_SHAPE = (1024, 1728, 256)
@@ -113,7 +113,7 @@ def _fastest_us(ways: dict[str, Call], device: torch.device, seconds: float) -> 
     return min(timing.median_us for timing in timings.values())
 
 
-@njit(cache=True, fastmath=True)
+@cached(fastmath=True)
 def _sum(numbers: Any) -> Any:
     total = numbers[0]
     for index in range(1, numbers.shape[0]):

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 
 from controller.benchmark.steps import Control
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy
+from controller.core import command_line
 from controller.core.errors import ControllerError
 from controller.dynamics.character import Character
 from controller.tasks.joystick import JoystickTask
@@ -86,7 +86,7 @@ def figures(steps: int, name: str = DEFAULT) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     options.check()
     torch.set_num_threads(1)
     print(json.dumps(figures(options.steps, options.character)))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 
 from controller.benchmark import machine, programs, report, steps, training
 from controller.benchmark.limits import Limits, Work
@@ -20,7 +19,7 @@ from controller.benchmark.options import Options as CommonOptions
 from controller.benchmark.plan import FULL, QUICK, Plan
 from controller.control.folder import CharacterFolder
 from controller.control.policy import Policy
-from controller.core import devices, files
+from controller.core import command_line, devices, files
 from controller.dynamics.character import Character
 from controller.tasks.joystick import JoystickTask
 from controller.tasks.simulation import Simulation
@@ -92,7 +91,7 @@ def other_figures(options: Options) -> dict[str, Any]:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     options.check()
     keys = figures(options)
     if options.write:

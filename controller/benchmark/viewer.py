@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-import tyro
 
 from controller.benchmark.timing import Timing
 from controller.control.folder import DEFAULT, CharacterFolder
+from controller.core import command_line
 from controller.core.errors import require
 from controller.games.player import Player
 from controller.games.settings import MOST, Settings
@@ -103,7 +103,7 @@ def figures(frames: int, characters: int = 1, name: str = DEFAULT) -> dict[str, 
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     options.check()
     torch.set_num_threads(1)
     print(json.dumps(figures(options.frames, options.characters, options.character)))

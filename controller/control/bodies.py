@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from controller.body.make import make
 from controller.control import folder
 from controller.control.folder import BODY, CharacterFolder
-from controller.core import checkpoint, headers
+from controller.core import checkpoint, command_line, headers
 from controller.core.errors import ConfigError, DataError
 from controller.motion.skeleton import Skeleton
 
@@ -58,7 +56,7 @@ def attempt(mvae: Path, path: Path) -> str:
 
 
 def main() -> None:
-    command = tyro.extras.subcommand_cli_from_dict(
+    command = command_line.read_command(
         {"make": Make}, description="Make a skinned body for a character."
     )
     command.run()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import tyro
-
 from controller.control.folder import CharacterFolder, available, own_policies
-from controller.core import markdown
+from controller.core import command_line, markdown
 from controller.tasks import TASKS
 
 
@@ -26,6 +24,6 @@ def line(character: CharacterFolder) -> list[str]:
 
 
 def main() -> None:
-    tyro.cli(Options, description=__doc__)
+    command_line.read(Options, description=__doc__)
     head = ["--character", "what it is", "licence", "trained for", "folder"]
     print(markdown.table(head, map(line, available())))

@@ -8,7 +8,7 @@ from controller.core.paths import IN_CHECKOUT
 
 EXTRAS = {
     "gymnasium": "train",
-    "pooch": "train",
+    "requests": "train",
     "stable_baselines3": "train",
     "tensorboard": "train",
     "tqdm": "train",

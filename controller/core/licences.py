@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-import tyro
-
-from controller.core import markdown
+from controller.core import command_line, markdown
 from controller.core.errors import ConfigError, ControllerError
 
 PROJECT = "motion-vae-controller"
@@ -180,7 +178,7 @@ class Options:
 
 
 def main() -> int:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     found = packages(frozenset(options.extras))
     lines = []
     for package in found:

@@ -164,6 +164,21 @@ def average(tensors: Iterable[Tensor]) -> None:
         tensor.copy_(values.view_as(tensor))
 
 
+def collected(content: bytes) -> list[bytes]:
+    """In process 0, what every process has given, by rank; in the others nothing."""
+    if count() == 1:
+        return [content]
+    lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(count())]
+    distributed.all_gather(lengths, torch.tensor([len(content)]))
+    longest = max(map(int, lengths))
+    own = torch.zeros(longest, dtype=torch.uint8)
+    own[: len(content)] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    parts = [torch.empty_like(own) for _ in range(count())] if rank() == 0 else None
+    distributed.gather(own, parts, dst=0)
+    pairs = zip(parts or (), lengths, strict=False)
+    return [part[: int(length)].numpy().tobytes() for part, length in pairs]
+
+
 def agreed(holds: bool, device: torch.device) -> bool:
     """Whether ``holds`` is true in every process."""
     if count() == 1:

@@ -3,7 +3,9 @@ use."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -46,6 +48,11 @@ class DataFile:
     unit: float
     sources: tuple[Source, ...]
 
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if self.bytes < 1 or not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise DataError(f"{self.name}: its size or SHA-256 in the catalogue is none")
+
     @property
     def urls(self) -> tuple[str, ...]:
         """Addresses of the file, in the order in which to try them."""
@@ -72,6 +79,9 @@ class DataSet:
     files: tuple[DataFile, ...]
     world_aligned: bool = False
 
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
     def select(self, *uses: str) -> DataSet:
         """The data set with only the files of these uses. Raises DataError for an unknown use."""
         unknown = sorted(set(uses) - set(USES))
@@ -85,6 +95,27 @@ class DataSet:
             if file.name == name:
                 return file
         raise DataError(f"no file {name!r} in the data set {self.name}")
+
+
+def _check_name(name: str) -> None:
+    """Raise DataError for a name that is more than a file's own, such as ``../x``."""
+    if not re.fullmatch(r"\w[\w.+-]*", name, re.ASCII):
+        raise DataError(
+            f"the catalogue's name {name[:100]!r}; allowed: letters, digits and _ . + -, and no "
+            "folder"
+        )
+
+
+def holds(path: Path, file: DataFile) -> bool:
+    """Whether there is a file with the content that the catalogue has of ``file``. Raises DataError
+    if it cannot be read."""
+    try:
+        if not path.is_file() or path.stat().st_size != file.bytes:
+            return False
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def names() -> tuple[str, ...]:

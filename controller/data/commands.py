@@ -16,7 +16,7 @@ from typing import Annotated
 import torch
 import tyro
 
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import DataError, require
 from controller.data import (
     catalogue,
@@ -72,6 +72,8 @@ class Build:
     files (.glb, .gltf), and recordings of play.py (.npz)."""
     out: Path
     """The .npz to write, or a folder, for more motion than fits memory: see docs/scale.md."""
+    overwrite: bool = False
+    """Replace the .npz if it is there already."""
     workers: int = 1
     """Processes that build a folder. The result does not depend on their number."""
     use: tuple[str, ...] = ("locomotion",)
@@ -121,6 +123,10 @@ class Build:
         allowed = "a name that ends in .npz, or a folder's"
         require(self.out.suffix in (".npz", ""), "out", str(self.out), allowed)
         require(1 <= self.workers <= 256, "workers", self.workers, "1 to 256 processes")
+        files.check_folder(self.out.parent)
+        if self.out.suffix:
+            files.keep_finished(self.out, self.overwrite)
+            files.check(self.out)
         require(set(self.use) <= set(catalogue.USES), "use", self.use, ", ".join(catalogue.USES))
         allowed = "frames a second, 1 to 1000"
         require(self.fps is None or 1 <= self.fps <= 1000, "fps", self.fps, allowed)
@@ -300,7 +306,7 @@ def _minutes(poses: int) -> float:
 
 def main() -> None:
     """Run one of the four commands."""
-    command = tyro.extras.subcommand_cli_from_dict(
+    command = command_line.read_command(
         {"fetch": Fetch, "build": Build, "show": Show, "info": Info}, description=__doc__
     )
     command.run()

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
+import hashlib
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import pooch
+import requests
 from tqdm import tqdm
 
 from controller.core import files
-from controller.core.errors import DataError
+from controller.core.errors import ControllerError, DataError
+from controller.data import catalogue
 from controller.data.catalogue import DataFile, DataSet
 
-TIMEOUT = 30
+TIMEOUT = 30.0
 """Seconds without an answer after which a download fails."""
+SLOWEST = 20_000.0
+"""Bytes a second. A download that is slower on average, after the first TIMEOUT, is given up."""
+PLAIN = {"Accept-Encoding": "identity"}
+CHUNK = 2**16
+"""Bytes that are read at once."""
 PATIENCE = 3
 """Files in a row without an answer after which the rest is not tried: the network is down."""
 MAX_LISTED = 10
@@ -49,8 +57,6 @@ def fetch(
     except OSError as error:
         raise DataError(f"{destination}: the folder cannot be made ({error.strerror})") from None
 
-    # Its line for every download would break the progress bar.
-    pooch.get_logger().setLevel("WARNING")
     failures: list[str] = []
     silent = 0
     for file in tqdm(
@@ -89,15 +95,15 @@ def _fetch_one(file: DataFile, target: Path, places: list[str]) -> None:
 
     If no place has it, raise the last failure, or the last one about a damaged copy.
     """
-    if target.is_file() and pooch.file_hash(str(target)) == file.sha256:
+    if catalogue.holds(target, file):
         return
     wrong: _Failed | None = None
     for place in places:
         try:
             if _is_url(place):
-                _download(place, target, file.sha256)
+                _download(place, target, file)
             else:
-                _copy(Path(place), target, file.sha256)
+                _copy(Path(place), target, file)
             return
         except _Failed as error:
             # A damaged copy says more than "not found" in the next place.
@@ -105,33 +111,87 @@ def _fetch_one(file: DataFile, target: Path, places: list[str]) -> None:
     raise wrong or _Failed("the catalogue names no place for it")
 
 
-def _download(url: str, target: Path, sha256: str) -> None:
-    try:
-        pooch.retrieve(
-            url,
-            known_hash=f"sha256:{sha256}",
-            fname=target.name,
-            path=target.parent,
-            downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
-        )
-    # Requests and the file system raise OSError. It comes first: some are ValueErrors, too.
-    except OSError as error:
-        answer = getattr(error, "response", None)
-        if answer is not None:
-            raise _Failed(f"{url} answers {answer.status_code}") from None
-        raise _Failed(f"{url} cannot be fetched ({type(error).__name__})", silent=True) from None
-    except ValueError:  # a wrong hash; pooch has removed its temporary file
-        raise _Failed(f"{url} has another SHA-256 than the catalogue") from None
+def _download(url: str, target: Path, file: DataFile) -> None:
+    """Download one file, within a time that its size allows.
+
+    A server can hold a reader for ever at many points: by an endless header, a byte a minute or a
+    circle of redirections. So a thread reads, and is left behind when the time is over.
+    """
+    limit = TIMEOUT + file.bytes / SLOWEST
+    received: list[bytes | BaseException] = []
+    over = threading.Event()
+
+    def read() -> None:
+        try:
+            with requests.get(url, stream=True, timeout=TIMEOUT, headers=PLAIN) as answer:
+                answer.raise_for_status()
+                # As sent: a small answer must not unpack into a large one.
+                chunks = answer.raw.stream(CHUNK, decode_content=False)
+                received.append(_content(chunks, file, over.is_set))
+        except BaseException as error:
+            received.append(error)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(limit)
+    over.set()
+    if not received:
+        raise _Failed(f"{url} takes more than {limit:.0f} s", silent=True)
+    (result,) = received
+    if isinstance(result, BaseException):
+        raise _reason(url, result) from None
+    _put(result, url, target, file)
 
 
-def _copy(source: Path, target: Path, sha256: str) -> None:
+def _reason(url: str, error: BaseException) -> _Failed:
+    """Why a download failed."""
+    if isinstance(error, _TooLong):
+        return _Failed(f"{url} {error}")
+    answer = getattr(error, "response", None)
+    if answer is not None:
+        return _Failed(f"{url} answers {answer.status_code}")
+    return _Failed(f"{url} cannot be fetched ({type(error).__name__})", silent=True)
+
+
+class _TooLong(Exception):
+    """A source has more bytes than the catalogue says."""
+
+
+def _content(chunks: Iterable[bytes], file: DataFile, over: Callable[[], bool]) -> bytes:
+    """All bytes of a source, as long as they are no more than the catalogue says, and nobody says
+    that time is ``over``. Files of the catalogue fit into memory."""
+    parts = []
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > file.bytes or over():
+            raise _TooLong(f"has another SHA-256 than the catalogue: more than {file.bytes} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def _copy(source: Path, target: Path, file: DataFile) -> None:
     try:
-        with files.atomic(target) as temporary:
-            shutil.copyfile(source, temporary)
-            if pooch.file_hash(str(temporary)) != sha256:
-                raise _Failed(f"{source} has another SHA-256 than the catalogue")
+        if not source.is_file():
+            source.stat()
+            raise _Failed(f"{source} cannot be copied (not a regular file)")
+        with source.open("rb") as opened:
+            content = _content(iter(lambda: opened.read(CHUNK), b""), file, lambda: False)
     except OSError as error:
         raise _Failed(f"{source} cannot be copied ({error.strerror})") from None
+    except _TooLong as error:
+        raise _Failed(f"{source} {error}") from None
+    _put(content, str(source), target, file)
+
+
+def _put(content: bytes, place: str, target: Path, file: DataFile) -> None:
+    """Write a file's content if it is the catalogue's."""
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise _Failed(f"{place} has another SHA-256 than the catalogue")
+    try:
+        files.write(target, content)
+    except ControllerError as error:
+        raise _Failed(str(error)) from None
 
 
 def _summary(dataset: DataSet, destination: Path, failures: list[str]) -> str:

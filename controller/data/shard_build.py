@@ -234,7 +234,7 @@ def _taken(paths: Sequence[Path], uses: Sequence[str]) -> tuple[list[Path], list
     taken = []
     others = 0
     for path in paths:
-        entry = sources.known_file(path.name)
+        entry = sources.known_file(path)
         if entry is None or entry[1].use in uses:
             taken.append(path)
         else:

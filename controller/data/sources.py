@@ -71,7 +71,7 @@ def read(
         found = [stack.enter_context(motion_files(one)) for one in several]
         paths = [path for one in found for path in one.paths]
         notes = [note for one in found for note in one.notes]
-        known = {path: known_file(path.name) for path in paths}
+        known = {path: known_file(path) for path in paths}
         taken = []
         for path in paths:
             entry = known[path]
@@ -188,11 +188,12 @@ def _unpack(archive: Path, folder: Path) -> list[str]:
     return notes
 
 
-def known_file(name: str) -> tuple[DataSet, DataFile] | None:
-    """The catalogue's entry for a file of that name, if it has one."""
+def known_file(path: Path) -> tuple[DataSet, DataFile] | None:
+    """The catalogue's entry for a file with that name and content, if it has one. Anybody may call
+    a file like one of the catalogue's: its unit and use are taken only for the same bytes."""
     for dataset in map(catalogue.load, catalogue.names()):
         for file in dataset.files:
-            if file.name == name:
+            if file.name == path.name and catalogue.holds(path, file):
                 return dataset, file
     return None
 
@@ -261,7 +262,7 @@ def _read_onto(
     they are if they have that skeleton."""
     stay = Motion([], target.skeleton, [], [], 0)
     skeleton = target.skeleton
-    known = {path: known_file(path.name) for path in paths}
+    known = {path: known_file(path) for path in paths}
     aligned = {path: entry for path, entry in known.items() if entry and entry[0].world_aligned}
     if aligned and settings == CanonicalSettings() and fps is None:
         motion = _read_aligned(list(aligned), list(aligned.values()))

@@ -67,13 +67,20 @@ LEAST = 1e-5
 """Lower end of a logarithmic axis: a silent unit's variance is nearly 0."""
 
 
+def need_matplotlib() -> None:
+    """Raise ControllerError if matplotlib is not installed."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ControllerError('drawing needs matplotlib: pip install -e ".[plots]"') from error
+
+
 def chart(draw: Callable[[Figure], None], size: tuple[float, float] = SIZE) -> bytes:
     """The SVG file of a figure that ``draw`` fills. Raises ControllerError if matplotlib is not
     installed."""
-    try:
-        import matplotlib.figure
-    except ImportError as error:
-        raise ControllerError('drawing needs matplotlib: pip install -e ".[plots]"') from error
+    need_matplotlib()
+    import matplotlib.figure
+
     file = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=size, layout="constrained")

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 from torch import Tensor
 
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy
-from controller.core import files, markdown
+from controller.core import command_line, files, markdown
 from controller.core.errors import DataError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
@@ -262,7 +261,7 @@ def table(results: dict[str, Any]) -> str:
 
 def main() -> int:
     """The exit status is 1 if holding feet changes the simulation, which it must not."""
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     torch.set_num_threads(options.threads)
     if options.write:
         files.split_block(options.write, BLOCK)

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 
 from controller.control.folder import DEFAULT, CharacterFolder
-from controller.core import files, markdown
+from controller.core import command_line, files, markdown
 from controller.core.errors import DataError, require
 from controller.games.drawn import Drawn
 from controller.games.player import Player
@@ -217,7 +216,7 @@ def _cell(name: str, value: float) -> str:
 
 def main() -> int:
     """The exit status is 1 if a figure is over its bar."""
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     torch.set_num_threads(options.threads)
     if options.write:
         files.split_block(options.write, BLOCK)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from controller.control.policy import Policy
-from controller.core import markdown
+from controller.core import command_line, markdown
 from controller.core.errors import DataError
 from controller.data.dataset import ClipEntry, MotionDataset
 from controller.dynamics.character import Character, CharacterState
@@ -338,7 +338,7 @@ def _line(head: str, shares: Sequence[float | None]) -> str:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     torch.set_num_threads(1)
     character = Character.load(options.checkpoint)
     steered = None

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import tyro
-
+from controller.core import command_line
 from controller.export.engine import C, Onnx
 from controller.export.glb import Glb
 from controller.export.web import Web
@@ -20,5 +19,5 @@ SUBCOMMANDS: dict[str, Any] = {"glb": Glb, "onnx": Onnx, "c": C, "web": Web}
 
 def main() -> None:
     """Run one of the subcommands."""
-    command = tyro.extras.subcommand_cli_from_dict(SUBCOMMANDS, description=__doc__)
+    command = command_line.read_command(SUBCOMMANDS, description=__doc__)
     command.run()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from controller.core.compiling import cached
 from controller.motion import leg_kernels
 from controller.motion.leg_kernels import (
     _along,
@@ -461,7 +462,7 @@ def _one(
 def _step_of(version: str) -> Any:
     """:data:`step`, compiled for this ``version`` of the code that it calls."""
 
-    @njit(cache=True, **HOW)  # type: ignore[call-overload]
+    @cached(**HOW)
     def step(
         root: Any, rotations: Any, offsets: Any, links: Any, legs: Any, shape: Any, settings: Any,
         heights: Any, table: Any, feet: Any, body: Any

@@ -12,9 +12,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-compiled = njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, error_model="numpy")
+from controller.core.compiling import cached
+
+compiled = cached(fastmath={"reassoc", "contract", "nsz", "arcp"}, error_model="numpy")
 
 # Columns of a foot's memory. LOCK is where the pivot is held, REST how far it still is from there
 # (or the foot from the input, if it is free), SHIFT and TURN are how the whole foot was moved last.

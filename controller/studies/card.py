@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import KIND, Policy
-from controller.core import checkpoint, files, markdown
+from controller.core import checkpoint, command_line, files, markdown
 from controller.core.errors import require
 from controller.dynamics.character import Character
 from controller.evaluation.figures import evaluate
@@ -94,7 +93,7 @@ def curve(run: Path, names: Sequence[str]) -> str:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     folder = CharacterFolder.open(options.character).path
     paths = [folder / f"{options.task}.safetensors", *options.beside]
     header = checkpoint.load_header(paths[0], KIND)

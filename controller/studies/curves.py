@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from controller.core import documents, files, headers, markdown
+from controller.core import command_line, documents, files, headers, markdown
 from controller.core.errors import ControllerError, require
 
 PANELS = (
@@ -100,7 +100,7 @@ def draw(runs: list[Run], out: Path) -> None:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     runs = [history(run) for run in options.runs]
     draw(runs, options.out)
     if options.write is not None:

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 
 from controller.benchmark.machine import processor
 from controller.control.folder import DEFAULT, SHIPPED, CharacterFolder
 from controller.control.policy import Policy
-from controller.core import checkpoint, files
+from controller.core import checkpoint, command_line, files
 from controller.core.errors import ControllerError
 from controller.core.paths import ASSETS
 from controller.data.dataset import MotionDataset
@@ -125,7 +124,7 @@ def tables(figures: dict[str, Any]) -> dict[Path, str]:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     figures = measure(options)
     files.write(FIGURES, json.dumps(figures, indent=1) + "\n")
     for page, text in tables(figures).items():

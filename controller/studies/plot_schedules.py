@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tyro
-
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import require
 from controller.evaluation import charts
 from controller.training.schedules import KlWeight, TeacherForcing
@@ -96,6 +94,6 @@ def draw() -> bytes:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     files.write(options.out, draw())
     print(f"schedules: {options.out}")

@@ -17,7 +17,7 @@ from typing import Annotated
 import torch
 import tyro
 
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import require
 from controller.data.dataset import MotionDataset
 from controller.evaluation import charts
@@ -214,6 +214,6 @@ def report(options: Options) -> Path:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     torch.set_num_threads(1)
     print(f"report: {report(options)}")

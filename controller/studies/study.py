@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 
 from controller.control.folder import CharacterFolder
-from controller.core import documents, files, headers, jobs
+from controller.core import command_line, documents, files, headers, jobs
 from controller.core.errors import ControllerError, DataError, require
 from controller.core.jobs import Job, Table
 from controller.data.dataset import MotionDataset
@@ -259,4 +258,4 @@ def study(options: Options) -> str:
 
 
 def main() -> None:
-    print(study(tyro.cli(Options, description=__doc__)))
+    print(study(command_line.read(Options, description=__doc__)))

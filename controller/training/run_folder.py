@@ -68,8 +68,7 @@ class RunFolder:
         settings or data."""
         self._load(self.state_path, trainer)
         if processes.speaks():
-            for path in (self.state_path, self.good_path, self.history_path, self.model_path):
-                files.sweep(path)
+            files.sweep(self.path)
 
     def go_back(self, trainer: Trainer) -> None:
         """Return to the last good state, which becomes the newest again."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tyro
 
+from controller.core import command_line
 from controller.training.config import ENCODER
 from controller.training.train_mvae import Options, train_and_print
 
@@ -17,4 +18,4 @@ DEFAULTS = Options(data=tyro.MISSING, out=tyro.MISSING, start=tyro.MISSING, conf
 
 
 def main() -> None:
-    train_and_print(tyro.cli(Options, default=DEFAULTS, description=__doc__))
+    train_and_print(command_line.read(Options, default=DEFAULTS, description=__doc__))

@@ -20,7 +20,7 @@ import tyro
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import require
 from controller.data.dataset import ClipEntry, MotionDataset
 from controller.data.windows import Windows
@@ -68,6 +68,8 @@ class Options:
     """The data set that `python -m controller data build` wrote."""
     out: Path
     """The .safetensors to write."""
+    overwrite: bool = False
+    """Replace the .safetensors if it is there already."""
     config: Annotated[ExtractorTrainConfig, tyro.conf.arg(name="")] = field(
         default_factory=ExtractorTrainConfig
     )
@@ -171,6 +173,8 @@ def held_out_error(extractor: Extractor, decode: nn.Module, data: MotionDataset)
 
 def run(options: Options) -> dict[str, float]:
     """Train, measure and write; returns the figures."""
+    files.keep_finished(options.out, options.overwrite)
+    files.check_folder(options.out.parent)
     torch.set_num_threads(1)  # more are not faster, and do not give the same bits
     data = MotionDataset.load(options.data)
     config = options.config
@@ -191,6 +195,6 @@ def run(options: Options) -> dict[str, float]:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     print(json.dumps(run(options), indent=1))
     print(options.out)

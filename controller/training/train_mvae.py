@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,8 +19,15 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
-from controller.core import files, processes
-from controller.core.errors import ConfigError, ControllerError, DataError, first_line, require
+from controller.core import command_line, files, processes
+from controller.core.errors import (
+    ConfigError,
+    ControllerError,
+    DataError,
+    Stopped,
+    first_line,
+    require,
+)
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.diagnosis import verdict
@@ -47,6 +54,8 @@ class Options:
     """A trained model to start from, in place of random weights. It keeps its statistics."""
     resume: bool = False
     """Go on from the training state in ``out``."""
+    overwrite: bool = False
+    """Replace what an earlier run has left in ``out``."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto uses a GPU if there is one."""
     threads: int = 1
@@ -119,10 +128,12 @@ def start(options: Options, device: torch.device) -> Trainer:
         folder.resume(trainer)
         return trainer
 
-    if folder.state_path.exists():
+    if folder.state_path.exists() and not options.overwrite:
         raise ControllerError(
-            f"{folder.state_path} is there already: go on with --resume, or choose another --out"
+            f"{folder.state_path} is there already: go on with --resume, replace it with "
+            "--overwrite, or choose another --out"
         )
+    files.keep_finished(folder.model_path, options.overwrite)
     if options.start is not None:
         trainer.start_from(Character.load(options.start))
     processes.meet()  # no process may save before all have checked that there is no state yet
@@ -141,7 +152,10 @@ def train(options: Options) -> Path:
     torch.set_num_threads(options.threads)
     device = processes.own_device(options.device)
     folder = RunFolder(options.out)
-    with processes.joined(device):
+    with ExitStack() as stack:
+        if processes.speaks():
+            stack.enter_context(files.own_folder(options.out))
+        stack.enter_context(processes.joined(device))
         trainer = start(options, device)
         with closing(Progress(trainer, folder.curves_path)) as progress:
             run(trainer, folder, options, progress)
@@ -214,11 +228,16 @@ def worth_exporting(trainer: Trainer) -> bool:
 
 
 def train_and_print(options: Options) -> None:
-    """Train, and print the path of the model."""
-    path = train(options)
+    """Train, and print the path of the model. Raises :class:`Stopped` after Ctrl-C."""
+    try:
+        path = train(options)
+    except KeyboardInterrupt:
+        state = RunFolder(options.out).state_path
+        kept = f"{state} has the newest state; --resume goes on there"
+        raise Stopped(kept if state.exists() else "nothing was saved yet") from None
     if processes.speaks():
         print(path)
 
 
 def main() -> None:
-    train_and_print(tyro.cli(Options, description=__doc__))
+    train_and_print(command_line.read(Options, description=__doc__))

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from controller.core.errors import ConfigError
+from controller.core import files
+from controller.core.errors import ConfigError, ControllerError
 from controller.core.files import atomic
 
 PICTURES = (".png", ".gif", ".mp4")
@@ -33,8 +34,12 @@ def check(paths: Iterable[Path], suffixes: tuple[str, ...] = PICTURES) -> None:
             raise ConfigError(f"--record {path}: the name must end in one of {', '.join(suffixes)}")
         if not path.parent.is_dir():
             raise ConfigError(f"--record {path}: there is no folder {path.parent}")
-        if path.is_dir() or not os.access(path.parent, os.W_OK):
+        if not os.access(path.parent, os.W_OK):
             raise ConfigError(f"--record {path}: this file cannot be written")
+        try:
+            files.check(path)
+        except ControllerError as error:
+            raise ConfigError(f"--record {error}") from None
         if suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
             raise ConfigError(
                 f"--record {path}: films need the package imageio-ffmpeg; without it, record a .gif"
@@ -128,14 +133,42 @@ class Film:
             self.frames = imageio_ffmpeg.write_frames(
                 str(temporary), size, fps=self.fps, quality=8, macro_block_size=2
             )
+            self.temporary = temporary
             self.frames.send(None)
-        self.frames.send(np.ascontiguousarray(picture))
+        try:
+            self.frames.send(np.ascontiguousarray(picture))
+        except OSError as error:  # ffmpeg has gone
+            raise ControllerError(f"{self.path}: ffmpeg cannot write it") from error
 
     def close(self, *, keep: bool) -> None:
-        if self.frames is not None:
-            self.frames.close()
-            reason = None if keep else RuntimeError("discarded")
-            self.opened.__exit__(type(reason) if reason else None, reason, None)
+        if self.frames is None:
+            return
+        self.frames.close()
+        reason: Exception | None = None if keep else RuntimeError("discarded")
+        if keep and not is_whole(self.temporary):
+            reason = ControllerError(f"{self.path}: ffmpeg could not write it to its end")
+        self.opened.__exit__(type(reason) if reason else None, reason, None)
+        if keep and reason:
+            raise reason
+
+
+def is_whole(film: Path) -> bool:
+    """Whether an .mp4 has its index, which is written last, and ends where its last box does.
+    ffmpeg's own exit status does not come through."""
+    size = film.stat().st_size
+    kinds = set()
+    place = 0
+    with film.open("rb") as file:
+        while place + 8 <= size:
+            file.seek(place)
+            head = file.read(16)
+            length = int.from_bytes(head[:4], "big")
+            length = int.from_bytes(head[8:], "big") if length == 1 else length
+            if length < 8:
+                return False
+            kinds.add(head[4:8])
+            place += length
+    return place == size and b"moov" in kinds
 
 
 Writer = LastPicture | Gif | Film

@@ -7,10 +7,12 @@ A format is added by registering it, here or in a plugin::
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from controller.core.errors import ConfigError, DataError
+from controller.core.errors import ConfigError, ControllerError, DataError, first_line
 from controller.core.registry import Registry
 from controller.data.formats import acclaim, bvh, gltf_animation, gltf_writing, npz
 from controller.data.formats.reading import NoMotion, Reading, check, check_rate
@@ -89,8 +91,9 @@ def read(path: Path, *, unit: float) -> Clip:
     if form.read is None:
         allowed = [suffix for suffix, form in FORMATS.items() if form.read is not None]
         raise ConfigError(f"{path}: no reader for {path.suffix!r}; allowed: {', '.join(allowed)}")
-    clip = form.read(path, unit=unit)
-    check_rate(path, len(clip), clip.fps)
+    with _blamed_on(path):
+        clip = form.read(path, unit=unit)
+        check_rate(path, len(clip), clip.fps)
     return clip
 
 
@@ -104,13 +107,26 @@ def read_captures(path: Path, fps: float | None = None) -> Reading:
     form = FORMATS.find(path.suffix.lower())
     if form.captures is None:
         raise ConfigError(f"{path}: no reader for {path.suffix!r}; allowed: {_list(readable())}")
-    try:
+    with _blamed_on(path):
         reading = form.captures(path, fps)
         for capture in reading.captures:
             check(path, capture)
+    return reading
+
+
+@contextmanager
+def _blamed_on(path: Path) -> Iterator[None]:
+    """Raise DataError about the file for whatever goes wrong in reading it, so that one bad file
+    never takes others with it."""
+    try:
+        yield
+    except ControllerError:
+        raise
     except MemoryError:
         raise DataError(f"{path}: does not fit into memory; split it") from None
-    return reading
+    except Exception as error:
+        reason = f"{type(error).__name__}: {first_line(error)[:100]}"
+        raise DataError(f"{path}: cannot be read ({reason})") from error
 
 
 def read_capture(path: Path) -> Capture:

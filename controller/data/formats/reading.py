@@ -23,6 +23,9 @@ quadratic."""
 MIN_FPS = 1.0
 """A frame of more than a second is a rate in other units, such as milliseconds."""
 MAX_FPS = 1000.0
+MILLISECONDS = 1000.0
+MILLISECOND_FPS = (10.0, 500.0)
+"""Rates that somebody may have meant who wrote milliseconds in place of seconds."""
 MAX_SECONDS = 4 * 3600.0
 """Seconds of one clip."""
 MAX_JOINT_FRAMES = 30_000_000
@@ -97,9 +100,13 @@ def read_lines(path: Path, kind: str) -> list[str]:
 def check_rate(path: Path, frames: int, fps: float) -> None:
     """Raise FormatError for a frame rate or a length that no capture has."""
     if not MIN_FPS <= fps <= MAX_FPS:
+        meant = fps * MILLISECONDS
+        hint = "--fps states another rate"
+        if MILLISECOND_FPS[0] <= meant <= MILLISECOND_FPS[1]:
+            hint = f"if these are milliseconds, --fps {meant:.4g} says so"
         raise FormatError(
             f"{path}: a frame lasts {1 / fps:.4g} s; allowed: {1 / MAX_FPS:g} to {1 / MIN_FPS:g} s "
-            "(--fps states another rate)"
+            f"({hint})"
         )
     if frames > MAX_SECONDS * fps:
         raise FormatError(

@@ -18,7 +18,7 @@ import torch
 import tyro
 
 from controller.control.folder import DEFAULT, CharacterFolder
-from controller.core import markdown
+from controller.core import command_line, markdown
 from controller.data.dataset import MotionDataset
 from controller.data.measures import captured_figures
 from controller.dynamics.character import Character
@@ -181,7 +181,7 @@ def _short(value: Any) -> str:
 
 def main() -> int:
     """Print the diagnosis; the exit status is 1 unless the model is healthy."""
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     torch.set_num_threads(1)
     data = MotionDataset.load(options.data) if options.data else None
     folder = CharacterFolder.open(options.character)

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import tyro
 
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
 from controller.control.policy import Policy
-from controller.core import files
+from controller.core import command_line, files
 from controller.core.errors import ConfigError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
@@ -170,6 +169,8 @@ def measure_all(options: Options) -> dict[str, Any]:
     error."""
     assert options.out is not None
     task_type(options.task)  # registers a task MODULE:NAME
+    pages = {options.write: write.NAME, options.readme: write.README_BLOCK}
+    write.check(options.out, {page: name for page, name in pages.items() if page is not None})
     data = MotionDataset.load(options.data) if options.data else None
     folder = CharacterFolder.open(options.character)
     character = Character.load(options.mvae or folder.mvae)
@@ -211,11 +212,13 @@ def _short(value: Any) -> str:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     options.check()
     torch.set_num_threads(options.threads)
     if options.all:
-        results = measure_all(options)
+        assert options.out is not None
+        with files.own_folder(options.out):
+            results = measure_all(options)
         print(json.dumps(results) if options.json else f"{options.out}")
         return
     if options.judge or options.pairs:

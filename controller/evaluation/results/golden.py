@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 from torch import Tensor
 
 from controller.control.folder import CharacterFolder
 from controller.control.monte_carlo import MonteCarloConfig
 from controller.control.policy import model_fingerprint
-from controller.core import files
+from controller.core import command_line, files
 from controller.dynamics.character import Character
 from controller.dynamics.rollout import drawn_latents
 from controller.evaluation.figures import acting
@@ -89,7 +88,7 @@ def _rounded(value: Tensor) -> list[Any]:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     torch.set_num_threads(1)
     character = Character.load(CharacterFolder.open().mvae)
     record = {"model": model_fingerprint(character), "rollouts": rollouts(character)}

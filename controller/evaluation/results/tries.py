@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import tyro
 
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.monte_carlo import MonteCarlo, MonteCarloConfig
-from controller.core import files, markdown
+from controller.core import command_line, files, markdown
 from controller.core.errors import require
 from controller.dynamics.character import Character
 from controller.tasks import task_type
@@ -77,7 +76,7 @@ def table(options: Options) -> str:
 
 
 def main() -> None:
-    options = tyro.cli(Options, description=__doc__)
+    options = command_line.read(Options, description=__doc__)
     torch.set_num_threads(1)
     text = table(options)
     print(text)

@@ -14,11 +14,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from controller.core.compiling import cached
 
 # Sums may be reordered and multiply-adds fused. NaN and infinity keep their meaning: a pose that is
 # not finite must still not be finite after the step, so that it can be detected.
-compiled = njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, error_model="numpy")
+compiled = cached(fastmath={"reassoc", "contract", "nsz", "arcp"}, error_model="numpy")
 LARGEST = np.finfo(np.float32).max
 ROWS = 8  # rows of weights at once, so that sums are loaded and stored an eighth as often
 
