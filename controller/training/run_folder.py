@@ -5,18 +5,37 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor
 
 from controller.core import checkpoint, files, processes
 from controller.core.errors import ControllerError
-from controller.training.trainer import Trainer
 
 STATE_KIND = "motion-vae-training"
 
 
+class Resumable(Protocol):
+    """A training whose state can be saved."""
+
+    history: list[dict[str, float]]
+
+    def identity(self) -> dict[str, Any]: ...
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]: ...
+    def restore(self, header: dict[str, Any], tensors: dict[str, Tensor]) -> None: ...
+    def retry(self) -> None: ...
+
+
 class RunFolder:
     """Reads and writes the files of one run, each atomically. If several processes share the run,
-    all of them call these methods, and the first one writes."""
+    all of them call these methods, and the first one writes.
+
+    kind   what the states of such runs are called
+    model  the file of the trained model
+    """
+
+    kind: ClassVar[str] = STATE_KIND
+    model: ClassVar[str] = "mvae.safetensors"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,24 +63,24 @@ class RunFolder:
     @property
     def model_path(self) -> Path:
         """The trained model."""
-        return self.path / "mvae.safetensors"
+        return self.path / self.model
 
-    def save(self, trainer: Trainer, good: bool = True) -> None:
+    def save(self, trainer: Resumable, good: bool = True) -> None:
         """Write the history and the state, from which :meth:`resume` goes on exactly. A ``good``
         state is one to return to."""
         if processes.speaks():
             self._write_history(trainer)
-            checkpoint.save(self.state_path, STATE_KIND, *trainer.state())
+            checkpoint.save(self.state_path, self.kind, *trainer.state())
             if good:
                 _copy(self.state_path, self.good_path)
         processes.meet()
 
-    def save_history(self, trainer: Trainer) -> None:
+    def save_history(self, trainer: Resumable) -> None:
         """Write the history alone, for epochs whose state is not saved."""
         if processes.speaks():
             self._write_history(trainer)
 
-    def resume(self, trainer: Trainer) -> None:
+    def resume(self, trainer: Resumable) -> None:
         """Put a new trainer into the newest state; ControllerError if that belongs to other
         settings or data."""
         self._load(self.state_path, trainer)
@@ -69,25 +88,25 @@ class RunFolder:
             for path in (self.state_path, self.good_path, self.history_path, self.model_path):
                 files.sweep(path)
 
-    def go_back(self, trainer: Trainer) -> None:
+    def go_back(self, trainer: Resumable) -> None:
         """Return to the last good state, which becomes the newest again."""
         self._load(self.good_path, trainer)
         if processes.speaks():
             _copy(self.good_path, self.state_path)
         processes.meet()
 
-    def roll_back(self, trainer: Trainer) -> None:
+    def roll_back(self, trainer: Resumable) -> None:
         """Return to the last good state and prepare to go on from there in another way: see
         :meth:`Trainer.retry`."""
         self._load(self.good_path, trainer)
         trainer.retry()
         self.save(trainer)
 
-    def _write_history(self, trainer: Trainer) -> None:
+    def _write_history(self, trainer: Resumable) -> None:
         files.write(self.history_path, json.dumps(trainer.history, indent=1))
 
-    def _load(self, path: Path, trainer: Trainer) -> None:
-        header, tensors = checkpoint.load(path, STATE_KIND)
+    def _load(self, path: Path, trainer: Resumable) -> None:
+        header, tensors = checkpoint.load(path, self.kind)
         expected: dict[str, Any] = json.loads(json.dumps(trainer.identity()))
         for key, name in (("config", "settings"), ("data", "data")):
             if header[key] != expected[key]:
