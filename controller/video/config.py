@@ -53,18 +53,18 @@ class VideoConfig:
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Kind and sizes of the network."""
-    epochs: int = 30
+    epochs: int = 28
     """Number of epochs."""
-    rollouts_per_epoch: int = 40
+    rollouts_per_epoch: int = 50
     """Batches in an epoch."""
-    batch: int = 8
+    batch: int = 4
     """Windows in a batch."""
     past: int = 1
     """Pictures of a window that are always real."""
     window: int = 16
     """Pictures of a window that are painted."""
     teacher: TeacherForcing = field(
-        default_factory=lambda: TeacherForcing(hold_epochs=3, ramp_epochs=12)
+        default_factory=lambda: TeacherForcing(hold_epochs=3, ramp_epochs=10)
     )
     """The share of pictures painted from the real last picture, not from the network's own."""
     kl: KlWeight = field(default_factory=lambda: KlWeight(ramp_epochs=6))
@@ -73,7 +73,7 @@ class VideoConfig:
     """Weight of the KL in nats a picture, beside 1 for the squared error in (10 % of white)²."""
     learning_rate: float = 2e-3
     """Adam's rate at the start."""
-    milestones: tuple[int, ...] = (18, 25)
+    milestones: tuple[int, ...] = (18, 24)
     """Epochs after which the rate falls to ``gamma`` of itself (MultiStepLR)."""
     gamma: float = 0.3
     """The factor at a milestone."""

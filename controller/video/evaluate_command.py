@@ -31,6 +31,7 @@ GAP = 2
 ROWS = (
     ("psnr_mean_db", "PSNR over the free rollout, dB", ".2f"),
     ("psnr_worst_db", "worst picture, dB", ".2f"),
+    ("psnr_figure_db", "figure alone, dB", ".2f"),
     ("drift_db", "drift, dB", ".2f"),
     ("ssim_mean", "SSIM", ".3f"),
     ("psnr_forced_db", "from real pictures, dB", ".2f"),
@@ -80,7 +81,8 @@ class EvaluateCommand:
 
         figures = measuring.measure(painter, film, self.split, self.seed)
         plain = measuring.measure(regression, film, self.split, self.seed)
-        figures |= {f"baseline_regression_{name}": plain[name] for name in plain if "psnr" in name}
+        shared = {name: plain[name] for name, *_ in ROWS if name in plain}
+        figures |= {f"baseline_regression_{name}": value for name, value in shared.items()}
         figures["baseline_regression_psnr_db"] = plain["psnr_mean_db"]
         found = verdicts.findings(painter.header.get("figures", {}) | figures)
         figures["verdict"] = [each.name for each in found]
@@ -104,7 +106,13 @@ def table(figures: dict[str, Any], regression: dict[str, Any]) -> str:
     def cells(row: dict[str, Any]) -> list[str]:
         return [format(row[name], form) if name in row else markdown.NONE for name, _, form in ROWS]
 
-    copy = {"psnr_mean_db": figures["baseline_copy_psnr_db"]}
+    copied = {
+        "psnr_mean_db": "psnr_db",
+        "psnr_worst_db": "worst_db",
+        "psnr_figure_db": "figure_db",
+        "ssim_mean": "ssim",
+    }
+    copy = {name: figures[f"baseline_copy_{key}"] for name, key in copied.items()}
     step = {"psnr_forced_db": figures["copy_of_real_psnr_db"]}
     lines = [
         ["the network", *cells(figures)],

@@ -40,5 +40,5 @@ def paint_forced(network: Network, clip: Clip, past: int, seed: int) -> Tensor:
 
 
 def real(clip: Clip, past: int) -> Tensor:
-    """The pictures that :func:`paint` should have painted, from 0 to 1."""
+    """The pictures that should have been painted, from 0 to 1, of one clip or a batch."""
     return blocks.to_unit(clip.part(past, len(clip)).frames)

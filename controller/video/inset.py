@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from OpenGL import GL
 
-WIDTH = 0.42
+WIDTH = 0.38
 HEIGHT = 0.8
 """The part of the window's sides that it may fill: the character stays visible in the middle."""
+FRAME = 225
+"""Grey of the line around it, one of its own pixels wide."""
 MARGIN = 8
 """Pixels to the window's edge."""
 
@@ -32,8 +34,9 @@ class Inset:
     def draw(self, picture: np.ndarray, window: tuple[int, int]) -> None:
         """Draw it into the framebuffer that is bound, whose size (width, height) is ``window``."""
         target = GL.glGetIntegerv(GL.GL_DRAW_FRAMEBUFFER_BINDING)
-        height, width = picture.shape[:2]
-        rows = np.ascontiguousarray(picture[::-1])  # OpenGL begins below
+        framed = np.pad(picture, ((1, 1), (1, 1), (0, 0)), constant_values=FRAME)
+        height, width = framed.shape[:2]
+        rows = np.ascontiguousarray(framed[::-1])  # OpenGL begins below
         bound = GL.glGetIntegerv(GL.GL_TEXTURE_BINDING_2D)
         GL.glBindTexture(GL.GL_TEXTURE_2D, self._texture)
         GL.glPixelStorei(GL.GL_UNPACK_ALIGNMENT, 1)

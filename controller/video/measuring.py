@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from controller.video import free_rollout
+from controller.video import blocks, free_rollout
 from controller.video.film import Clip, Film, Split
 from controller.video.network import Painter
 from controller.video.picture_quality import psnr, ssim
@@ -17,6 +17,8 @@ LONG = 630
 EARLY = slice(100, 200)
 LATE = slice(-100, None)
 """Pictures of a long rollout whose difference is the drift."""
+APART = 0.1
+"""Of white's 1, by which a pixel of the figure differs from the mean picture."""
 SHORT = 10
 """Pictures of a short rollout, after the network's past ones."""
 SHORT_ROLLOUTS = 16
@@ -34,10 +36,20 @@ def long_rollout(painter: Painter, clip: Clip, seed: int) -> tuple[Tensor, Tenso
     return painted, free_rollout.real(clip, painter.past)
 
 
-def quality_figures(painted: Tensor, real: Tensor) -> dict[str, Any]:
+def figure_psnr(painted: Tensor, real: Tensor, mean: Tensor) -> Tensor:
+    """dB over those pixels alone that differ from the ``mean`` picture (3, H, W) by more than
+    :data:`APART`: the figure and its shadow. Most of a picture is calm ground, which is easy."""
+    apart = ((real - mean).abs().amax(dim=-3, keepdim=True) > APART).expand_as(real)
+    squared = (painted - real).square() * apart
+    mse = squared.sum(dim=(-3, -2, -1)) / apart.sum(dim=(-3, -2, -1)).clamp(min=1)
+    return -10 * mse.clamp(min=1e-10).log10()
+
+
+def quality_figures(painted: Tensor, real: Tensor, mean: Tensor) -> dict[str, Any]:
     """Figures of one rollout, with the PSNR of each picture."""
     each = psnr(painted, real)
     figures: dict[str, Any] = {
+        "psnr_figure_db": float(figure_psnr(painted, real, mean).mean()),
         "psnr_mean_db": float(each.mean()),
         "psnr_worst_db": float(each.min()),
         "ssim_mean": float(ssim(painted, real).mean()),
@@ -48,12 +60,19 @@ def quality_figures(painted: Tensor, real: Tensor) -> dict[str, Any]:
     return figures
 
 
-def copies(clip: Clip, past: int) -> tuple[float, float]:
-    """dB of repeating the last real picture throughout, and of repeating the real picture before
-    each, which no free rollout has."""
+def copies(clip: Clip, past: int, mean: Tensor) -> dict[str, float]:
+    """Figures of repeating the last real picture throughout, and of repeating the real picture
+    before each, which no free rollout has."""
     real = free_rollout.real(clip, past)
-    before = clip.part(past - 1, len(clip) - 1).frames.float() / 255
-    return float(psnr(before[:1], real).mean()), float(psnr(before, real).mean())
+    before = blocks.to_unit(clip.part(past - 1, len(clip) - 1).frames)
+    first = before[:1].expand_as(real)
+    return {
+        "baseline_copy_psnr_db": float(psnr(first, real).mean()),
+        "baseline_copy_worst_db": float(psnr(first, real).min()),
+        "baseline_copy_figure_db": float(figure_psnr(first, real, mean).mean()),
+        "baseline_copy_ssim": float(ssim(first, real).mean()),
+        "copy_of_real_psnr_db": float(psnr(before, real).mean()),
+    }
 
 
 def short_figures(painter: Painter, film: Film, split: Split, seed: int) -> dict[str, float]:
@@ -66,7 +85,7 @@ def short_figures(painter: Painter, film: Film, split: Split, seed: int) -> dict
         windows += [film.read(episode.start + place, length) for place in places]
     batch = Clip.stack(windows)
     painted = free_rollout.paint(painter.network, batch, painter.past, seed)
-    real = batch.part(painter.past, length).frames.float() / 255
+    real = free_rollout.real(batch, painter.past)
     quality = psnr(painted, real)
     return {
         f"psnr_{SHORT}_mean_db": float(quality.mean()),
@@ -80,19 +99,18 @@ def measure(painter: Painter, film: Film, split: Split, seed: int = 0) -> dict[s
     painter.require_film(film)
     rows = []
     for number, clip in enumerate(clips(film, split)):
-        figures = quality_figures(*long_rollout(painter, clip, seed + number))
+        painted, real = long_rollout(painter, clip, seed + number)
+        figures = quality_figures(painted, real, painter.network.generator.mean)
         forced = free_rollout.paint_forced(painter.network, clip, painter.past, seed)
         figures["psnr_forced_db"] = float(
             psnr(forced, free_rollout.real(clip, painter.past)).mean()
         )
-        figures["baseline_copy_psnr_db"], figures["copy_of_real_psnr_db"] = copies(
-            clip, painter.past
-        )
+        figures |= copies(clip, painter.past, painter.network.generator.mean)
         rows.append(figures)
     result: dict[str, Any] = {"episodes": len(rows), "frames": len(rows[0]["psnr_db"])}
     for name in rows[0]:
         if name == "psnr_db" or any(name not in row for row in rows):
             continue
         values = [row[name] for row in rows]
-        result[name] = min(values) if name == "psnr_worst_db" else sum(values) / len(values)
+        result[name] = min(values) if name.endswith("worst_db") else sum(values) / len(values)
     return result | short_figures(painter, film, split, seed)

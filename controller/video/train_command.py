@@ -55,6 +55,9 @@ class TrainCommand:
     """The film that `video film` wrote."""
     out: Path
     """Folder for checkpoints, logs and the trained network."""
+    start: Path | None = None
+    """A trained network to start from, in place of random weights. A regression may become a VAE
+    this way: what belongs to z begins anew."""
     resume: bool = False
     """Go on from the training state in ``out``."""
     threads: int = 1
@@ -87,6 +90,8 @@ def start(options: TrainCommand) -> VideoTrainer:
         raise ControllerError(
             f"{folder.state_path} is there already: go on with --resume, or choose another --out"
         )
+    if options.start is not None:
+        trainer.start_from(Painter.load(options.start))
     folder.save(trainer)
     return trainer
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import MultiStepLR
 
-from controller.core.errors import ControllerError
+from controller.core.errors import ControllerError, DataError
 from controller.core.optimizer_state import load_optimizer, optimizer_tensors
 from controller.evaluation.diagnostics import ACTIVE_VARIANCE
 from controller.model.kl import kl_per_unit
@@ -49,7 +50,6 @@ class VideoTrainer:
         self.held_out = Windows(film, "validation", config.length)
         torch.manual_seed(config.seed)
         self.network = network.build(config.network, film.labels, mean_picture(self.windows))
-        blocks.channels_last(self.network)
         self.parameters = list(self.network.parameters())
         self.optimizer = torch.optim.Adam(self.parameters, lr=config.learning_rate, fused=True)
         self.rates = MultiStepLR(self.optimizer, list(config.milestones), config.gamma)
@@ -165,6 +165,18 @@ class VideoTrainer:
     def painter(self, header: dict[str, Any]) -> network.Painter:
         """The network as it is now, with what is to be known about it."""
         return network.Painter(self.network, self.film.labels, self.config.past, header)
+
+    def start_from(self, painter: network.Painter) -> None:
+        """Begin with a trained network's weights. Its latent may have another size, as a
+        regression's has: what belongs to z begins anew then. DataError if other sizes differ."""
+        painter.require_film(self.film)
+        known, wanted = painter.network.config, self.config.network
+        if replace(known, latent=wanted.latent) != wanted:
+            raise DataError(f"the network to start from has {known}, not {wanted}")
+        weights = painter.network.state_dict()
+        own = self.network.state_dict()
+        fits = {n: w for n, w in weights.items() if n in own and own[n].shape == w.shape}
+        self.network.load_state_dict(own | fits)
 
     # -- its state ---------------------------------------------------------------------------------
 
