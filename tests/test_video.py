@@ -371,7 +371,7 @@ def test_the_commands(
     mse = ((painted - clip.frames[1:].float() / 255) ** 2).mean(dim=(1, 2, 3))
     assert figures["psnr_mean_db"] == pytest.approx(float((-10 * mse.log10()).mean()), abs=1e-3)
     with Image.open(tmp_path / "x.gif") as gif:
-        assert gif.size == (16 * 3 + 2, 2 * (16 * 3 + 2))
+        assert gif.size == (16 * 2 + 2, 2 * (16 * 2 + 2))
 
     monkeypatch.setattr(sys, "argv", [*words[:6], "--regression", str(paths["vae"])])
     with pytest.raises(ConfigError, match=r"a network with --network\.latent 0"):

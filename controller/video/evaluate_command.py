@@ -20,11 +20,11 @@ from controller.video.network import Painter
 from controller.viewer import pictures
 
 SHIPPED = ASSETS / "video"
-ENLARGED = 3
+ENLARGED = 2
 """How many times as large a film of truth and prediction is shown."""
-EPISODES = 4
+EPISODES = 3
 """Episodes side by side in it."""
-SECONDS = 7
+SECONDS = 4.5
 GAP = 2
 """Pixels between pictures."""
 
