@@ -7,6 +7,7 @@ import math
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from controller.core import checkpoint
 from controller.core.errors import CheckpointError, ConfigError, ControllerError, DataError
 from controller.model.kl import kl_per_unit
+from controller.studies import video as study
 from controller.training import schedules
 from controller.video import blocks, commands, config, film, free_rollout, real_pictures, verdicts
 from controller.video.config import NetworkConfig
@@ -376,3 +378,33 @@ def test_the_commands(
     monkeypatch.setattr(sys, "argv", [*words[:6], "--regression", str(paths["vae"])])
     with pytest.raises(ConfigError, match=r"a network with --network\.latent 0"):
         commands.main()
+
+
+def test_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = video_films.film(tmp_path)
+    monkeypatch.setattr(study, "STARTS", (1.0, 0.5))
+    monkeypatch.setattr(study, "settings", short_settings)
+    options = study.VideoStudy(opened.path, tmp_path / "study", draw=tmp_path / "x.svg")
+    text = study.study(options)
+    rows = json.loads((options.out / "table.json").read_text())
+    assert [(row["kind"], row["start"]) for row in rows] == [
+        (kind, start) for kind in get_args(schedules.KlKind) for start in (1.0, 0.5)
+    ]
+    assert len(text.splitlines()) == 2 + 8
+    for row, line in zip(rows, text.splitlines()[2:], strict=True):
+        assert f"| {row['kind']} | {row['start']:.1f} | {row['psnr_mean_db']:.2f} |" in line
+        assert [epoch["beta"] for epoch in row["history"]][-1] <= 0.001
+    assert (tmp_path / "x.svg").read_text().count("<path") > 8
+    monkeypatch.setattr(study, "train", None)  # what is finished is not run again
+    assert study.study(options) == text
+    monkeypatch.setattr(study, "settings", lambda *_: video_films.config(beta=0.5))
+    with pytest.raises(ControllerError, match="a run with other settings"):
+        study.study(options)
+
+
+def short_settings(
+    start: float, kind: schedules.KlKind, seed: int, quick: bool
+) -> config.VideoConfig:
+    teacher = schedules.TeacherForcing(start=start, hold_epochs=0, ramp_epochs=1)
+    kl = schedules.KlWeight(kind, ramp_epochs=0, cycles=1)
+    return video_films.config(teacher=teacher, kl=kl, seed=seed)
