@@ -10,7 +10,7 @@ and Bagnell, AISTATS 2011).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -127,7 +127,8 @@ class Commands:
     """What captured clips say a joystick must have asked for, and what the encoder makes of it.
 
     starts      (S,) the rows from which a character can begin to follow its clip
-    cumulative  (S,) sums of their weights
+    weights     (S,) how often each is drawn, and ``cumulative`` their sums
+    beyond      frames of a clip that are seen beyond a row
     """
 
     def __init__(self, reference: Reference, character: Character, config: ImitationConfig) -> None:
@@ -137,14 +138,16 @@ class Commands:
         self.fastest = FASTEST * character.limits.forward_speed
         model = character.model
         rows = torch.arange(len(reference.pose), device=reference.pose.device)
-        later = rows + max(model.future, config.ahead[1]) <= reference.last
+        self.beyond = max(model.future, config.ahead[1])
+        later = rows + self.beyond <= reference.last
         fits = later & (rows - model.past >= reference.first)
         self.starts = rows[fits]
         if len(self.starts) == 0:
             raise DataError(
                 f"no clip is long enough to imitate: commands look {config.ahead[1]} frames ahead"
             )
-        self.cumulative = rarity(gait(reference, self.starts), config.balance).cumsum(0)
+        self.weights = rarity(gait(reference, self.starts), config.balance)
+        self.cumulative = self.weights.cumsum(0)
 
     def state(self, rows: Tensor) -> CharacterState:
         """Characters in these captured poses (B,), where and as the clips have them."""
@@ -203,6 +206,19 @@ class Chase:
     rows: Tensor
     ahead: Tensor
     frames: Tensor
+
+
+class Stretch(NamedTuple):
+    """T frames of B characters.
+
+    pose     (T, B, D) z-scored, after each frame
+    command  (T, B, 4) the joystick's columns before it
+    broken   (T, B) whether the character began anew before it
+    """
+
+    pose: Tensor
+    command: Tensor
+    broken: Tensor
 
 
 class Memory:
@@ -274,15 +290,38 @@ class Imitation:
         size = self.character.layout.size
         return slice(size, size + 2)
 
-    @torch.no_grad()
-    def practise(self, network: nn.Module, frames: int) -> None:
+    @property
+    def asked(self) -> slice:
+        """All of an observation's columns of the joystick."""
+        return slice(self.wish.start, self.wish.start + JoystickTask.goal_size)
+
+    @property
+    def noisy(self) -> int:
+        """How many of the characters, the first ones, have noise."""
+        return round(self.config.noisy * self.count)
+
+    def practise(self, network: nn.Module, frames: int, differentiable: bool = False) -> Stretch:
         """Let all characters act for some ``frames``, and remember what the encoder says about
-        them."""
-        for _ in range(frames):
-            observation = self.observe(self.state, self.chase.rows, self.chase.ahead)
-            self.memory.add(observation, self.commands.targets(self.state.pose, self.chase.rows))
-            wish = observation[:, self.wish]
-            self.advance(self.sway(network(observation), wish))
+        them. Returns the motion of those without noise, with its graph if it is to be
+        ``differentiable``."""
+        poses, asked = [], []
+        over = torch.zeros(self.count, dtype=torch.bool, device=self.spread.device)
+        broken = []
+        self.state = batch.detach(self.state)
+        with torch.set_grad_enabled(differentiable):
+            for _ in range(frames):
+                observation = self.observe(self.state, self.chase.rows, self.chase.ahead)
+                with torch.no_grad():
+                    targets = self.commands.targets(self.state.pose, self.chase.rows)
+                self.memory.add(observation.detach(), targets)
+                asked.append(observation[:, self.asked].detach())
+                broken.append(over)
+                latent = self.sway(network(observation), observation[:, self.wish])
+                pose, over = self.advance(latent)
+                poses.append(pose)
+        self.state = batch.detach(self.state)
+        columns = (torch.stack(each)[:, self.noisy :] for each in (poses, asked, broken))
+        return Stretch(*columns)
 
     def loss(self, network: nn.Module) -> Tensor:
         """The mean square difference between the policy's latents and the encoder's, in steps that
@@ -340,14 +379,16 @@ class Imitation:
         chosen = torch.randint(len(others), (len(goal),), generator=self.generator)
         return torch.cat((state.pose, goal, others.detach()[chosen.to(others.device)]), dim=-1)
 
-    def advance(self, latent: Tensor) -> None:
-        """One step of all characters. Those at an end, and those that are lost, begin anew."""
+    def advance(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of all characters. Those at an end, and those that are lost, begin anew.
+        Returns the poses (B, D) before that, and who did (B,)."""
         config = self.config
         noise = torch.randn(latent.shape, generator=self.generator, device=latent.device)
-        noisy = torch.arange(self.count, device=latent.device) < config.noisy * self.count
+        noisy = torch.arange(self.count, device=latent.device) < self.noisy
         latent = latent + noise * self.spread * noisy[:, None]
         latent = latent.clamp(-TARGET_LIMIT, TARGET_LIMIT)
         self.state = self.character.step(self.state, latent)
+        pose = self.state.pose
         chase = self.chase
         chase = Chase(chase.rows + 1, chase.ahead, chase.frames + 1)
 
@@ -361,6 +402,7 @@ class Imitation:
             chase = batch.where(over, self._begin(), chase)
             self.state = batch.where(over, self.commands.state(chase.rows), self.state)
         self.chase = chase
+        return pose, over
 
 
 def expresses(task: Task[Any, Any]) -> bool:

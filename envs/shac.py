@@ -25,8 +25,9 @@ from controller.core.optimizer_state import load_optimizer, optimizer_tensors
 from controller.core.processes import Workers
 from controller.model.gemm import Linear
 from controller.tasks.simulation import LATENT_LIMIT
+from envs.discriminator import Discriminator
 from envs.episodes import Episodes, Move
-from envs.imitation import Imitation
+from envs.imitation import Imitation, Stretch
 
 PARTS = ("network", "critic", "target")
 """The trainer's networks, by which its training state names their weights."""
@@ -106,6 +107,12 @@ class Horizon(NamedTuple):
     ended: Tensor
 
 
+def begun(ended: Tensor) -> Tensor:
+    """Whether a new episode began just before each of T frames (T, B), if episodes ``ended`` after
+    these frames (T, B)."""
+    return torch.cat((torch.zeros_like(ended[:1]), ended[:-1]))
+
+
 def _detach(values: Tensor) -> Tensor:
     """Values without their graph, with 0 in place of NaN."""
     return torch.nan_to_num(values.detach())
@@ -124,10 +131,11 @@ class ShacTrainer:
         workers: Workers | None = None,
         walker: Policy | None = None,
         imitation: Imitation | None = None,
+        discriminator: Discriminator | None = None,
     ) -> None:
         """``walker``: a joystick policy that the actor is to steer; ``imitation``: characters that
-        follow clips, beside those of ``episodes``. With ``workers`` each process has its own of
-        both."""
+        follow clips, beside those of ``episodes``; ``discriminator``: what compares them with
+        clips. With ``workers`` each process has its own of all."""
         # All workers begin with the same weights and share their gradients, so weights stay equal.
         torch.manual_seed(seed)
         self.workers = workers or Workers()
@@ -137,6 +145,7 @@ class ShacTrainer:
         self.critic_only = 0
         self.episodes = episodes
         self.imitation = imitation
+        self.discriminator = discriminator
         self.config = config
         simulation = episodes.simulation
         allowed = "ppo, since this motion VAE's actions are codes, whose choice has no gradient"
@@ -188,22 +197,42 @@ class ShacTrainer:
         if imitation is not None and progress < imitation.config.alone:
             return self.imitate(imitation)
 
-        loss, record = self.rollout(scale * config.noise)
-        gradients, norm = self.gradients(loss, equalize=imitation is not None)
+        judged = self.discriminator is not None
+        loss, record, poses = self.rollout(scale * config.noise)
+        gradients, norm = self.gradients(loss, equalize=imitation is not None, keep=judged)
         figures = {"reward": float(record.reward.mean()), "gradient_norm": norm}
         if imitation is not None:
-            imitation.practise(self.network, max(1, config.horizon // PRACTICE_ONE_IN))
-            loss = imitation.loss(self.network)
-            own, own_norm = self.gradients(loss, equalize=True)
-            torch._foreach_add_(gradients, own, alpha=imitation.config.weight)
-            norm += own_norm
-            figures["imitation_loss"] = float(loss.detach())
+            command = record.observation[..., imitation.asked]
+            drawn = Stretch(poses, command, begun(record.ended))
+            norm += self.follow_clips(imitation, gradients, drawn, figures)
 
         self.critic_only -= self.frames_per_iteration
         if math.isfinite(norm) and self.critic_only <= 0:
             self.descend(gradients)
         figures["critic_loss"] = self.improve_critic(record)
         return figures
+
+    def follow_clips(
+        self,
+        imitation: Imitation,
+        gradients: list[Tensor],
+        drawn: Stretch,
+        figures: dict[str, float],
+    ) -> float:
+        """Let followers act, and add the gradients of what clips say to those of the reward: of the
+        imitation's loss, and of the discriminator's about the followers and about the motion on the
+        way to ``drawn`` goals. Returns the norms of the gradients, and adds to the ``figures``."""
+        critic = self.discriminator
+        frames = self.config.horizon // PRACTICE_ONE_IN if critic is None else critic.config.frames
+        followed = imitation.practise(self.network, max(1, frames), critic is not None)
+        loss = imitation.loss(self.network)
+        figures["imitation_loss"] = float(loss.detach())
+        norm = self.add(gradients, loss, imitation.config.weight)
+        if critic is not None:
+            windows = critic.windows.cut(followed), critic.windows.cut(drawn)
+            norm += self.add(gradients, critic.policy_loss(*windows), critic.config.weight)
+            figures["discriminator_right"] = critic.improve(*windows)
+        return norm
 
     def imitate(self, imitation: Imitation) -> dict[str, float]:
         """As many frames as :meth:`iterate` has, by followers alone, with a gradient step after
@@ -217,12 +246,14 @@ class ShacTrainer:
             total += float(loss.detach()) / steps
         return {"reward": 0.0, "imitation_loss": total}
 
-    def gradients(self, loss: Tensor, equalize: bool = False) -> tuple[list[Tensor], float]:
+    def gradients(
+        self, loss: Tensor, equalize: bool = False, keep: bool = False
+    ) -> tuple[list[Tensor], float]:
         """The gradients of a loss over the learning weights, averaged over the workers, and their
         norm. Then they are clipped to the norm of the settings, or scaled to it if ``equalize``:
         how large a reward's gradient is depends on the motion VAE, and a weight must mean the same
         for all."""
-        gradients = list(torch.autograd.grad(loss, self.learning))
+        gradients = list(torch.autograd.grad(loss, self.learning, retain_graph=keep))
         self.workers.average(gradients)
         norm = torch.nn.utils.get_total_norm(gradients)
         scale = self.config.gradient_norm / (norm + 1e-6)
@@ -230,15 +261,22 @@ class ShacTrainer:
         torch._foreach_mul_(gradients, scale)
         return gradients, float(norm)
 
+    def add(self, gradients: list[Tensor], loss: Tensor, weight: float) -> float:
+        """Add the gradients of a further loss, scaled to the norm of the settings times a
+        ``weight``. Returns their norm before."""
+        own, norm = self.gradients(loss, equalize=True)
+        torch._foreach_add_(gradients, own, alpha=weight)
+        return norm
+
     def descend(self, gradients: list[Tensor]) -> None:
         """One step of the actor."""
         for parameter, gradient in zip(self.learning, gradients, strict=True):
             parameter.grad = gradient
         self.actor_optimizer.step()
 
-    def rollout(self, noise: float) -> tuple[Tensor, Horizon]:
+    def rollout(self, noise: float) -> tuple[Tensor, Horizon, Tensor]:
         """Act for one horizon, with ``noise`` on the latents. Returns the actor's differentiable
-        loss and a record."""
+        loss, a record, and the poses (T, B, D) with their graph."""
         episodes = self.episodes
         simulation = episodes.simulation
         moves: list[Move] = []
@@ -263,7 +301,8 @@ class ShacTrainer:
         record = Horizon(
             _detach(observations), _detach(followings), _detach(rewards), terminations, ends
         )
-        return self.loss(rewards, followings, terminations, ends), record
+        poses = torch.stack([move.after.pose for move in moves])
+        return self.loss(rewards, followings, terminations, ends), record, poses
 
     def begin(self, ended: Tensor) -> Tensor:
         """New episodes in the rows that have ``ended`` (B,). Returns all observations."""
@@ -371,6 +410,8 @@ class ShacTrainer:
         tensors["critic_only"] = torch.tensor(self.critic_only)
         if self.imitation is not None:
             tensors["spread"] = self.imitation.spread
+        if self.discriminator is not None:
+            tensors |= self.discriminator.tensors()
         return tensors
 
     def load(self, tensors: dict[str, Tensor], frames: int) -> None:
@@ -389,3 +430,5 @@ class ShacTrainer:
         self.critic_only = int(tensors["critic_only"])
         if self.imitation is not None:
             self.imitation.spread = tensors["spread"].to(self.imitation.spread)
+        if self.discriminator is not None:
+            self.discriminator.load(tensors)

@@ -31,6 +31,7 @@ from controller.evaluation.figures import evaluate
 from controller.evaluation.trials.verdict import GOOD, judge_policy
 from controller.tasks.joystick import JoystickTask
 from envs.curriculum import Curriculum
+from envs.discriminator import Discriminator, DiscriminatorConfig
 from envs.episodes import Episodes
 from envs.imitation import Commands, Imitation, ImitationConfig, expresses, training_clips
 from envs.ppo import PpoConfig, PpoTrainer
@@ -97,6 +98,8 @@ class PolicyConfig:
     """Settings of the differentiable trainer."""
     imitation: ImitationConfig = field(default_factory=ImitationConfig)
     """Settings of how clips are imitated, with `data`."""
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    """Settings of the network that learns to tell the policy's motion from clips, with `data`."""
 
     def __post_init__(self) -> None:
         counts = ("steps", "characters", "episode_frames", "workers", "threads", "evaluate_every")
@@ -170,6 +173,7 @@ class PolicyTraining:
         if config.algorithm == "ppo":
             return PpoTrainer(self.episodes, config.ppo, config.hidden, config.seed, config.out)
         walker = self.load_walker()
+        imitation = self.make_imitation()
         allowed = "no data for a network that steers a pilot, whose motion stays as it is"
         require(walker is None or config.data is None, "data", str(config.data), allowed)
         return ShacTrainer(
@@ -179,7 +183,8 @@ class PolicyTraining:
             config.seed,
             self.workers,
             walker,
-            self.make_imitation(),
+            imitation,
+            self.make_discriminator(imitation),
         )
 
     def make_imitation(self) -> Imitation | None:
@@ -200,6 +205,15 @@ class PolicyTraining:
         self.episodes.simulation.task.penalties.allow(captured.pose[rows], captured.pose[rows + 1])
         generator = torch.Generator().manual_seed(config.seed + 1_000_003 * self.workers.rank)
         return Imitation(commands, self.episodes, self.followers, generator)
+
+    def make_discriminator(self, imitation: Imitation | None) -> Discriminator | None:
+        """What compares the policy's motion with clips, if there is such a network."""
+        config = self.config.discriminator
+        if imitation is None or config.weight == 0:
+            return None
+        torch.manual_seed(self.config.seed)
+        generator = imitation.generator
+        return Discriminator(config, imitation.commands, generator, self.workers)
 
     @property
     def lacks_data(self) -> bool:

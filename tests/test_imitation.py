@@ -21,7 +21,7 @@ from torch import Tensor
 from controller.control.actors import Actor
 from controller.core.errors import ConfigError, ControllerError, DataError
 from controller.data import dataset
-from controller.data.hindsight import gait
+from controller.data.hindsight import gait, meant_facing
 from controller.dynamics.character import Character, CharacterState
 from controller.motion import geometry
 from controller.tasks.base import Task
@@ -107,6 +107,34 @@ def test_a_character_beside_its_clip_is_pulled_back() -> None:
     aside = CharacterState(state.pose, state.position + left, state.yaw)
     difference = made.observe(aside, rows, ahead) - made.observe(state, rows, ahead)
     torch.testing.assert_close(difference, torch.tensor([[0.0, -0.2, 0.0, 0.0]]), atol=1e-5, rtol=0)
+
+
+def turning_round(start: int, frames: int, count: int = 90) -> tuple[Tensor, Tensor]:
+    """Velocities (count, 2) and yaws (count,) of a body that goes +Z, goes −Z from frame 30 on, and
+    turns round from ``start`` on, in ``frames`` frames."""
+    time = torch.arange(count)
+    velocity = torch.zeros(count, 2)
+    velocity[:, 1] = torch.where(time < 30, 1.0, -1.0)
+    return velocity, math.pi * ((time - start) / frames).clamp(0, 1)
+
+
+def test_who_is_about_to_turn_round_meant_the_new_way() -> None:
+    """The body goes back from frame 30 and turns in frames 35 to 55: it goes ahead again when 45°
+    are left, in frame 51, whose facing is what was meant from frame 30 to the end of the turn."""
+    velocity, yaw = turning_round(35, 20)
+    meant = meant_facing(velocity, yaw)
+    late = meant[30:48]
+    assert torch.equal(meant[:30], yaw[:30]) and torch.equal(meant[51:], yaw[51:])
+    torch.testing.assert_close(late, torch.full_like(late, float(yaw[51])))
+
+
+def test_who_walks_backward_meant_to() -> None:
+    """A body that turns round two seconds later, or never, or stands, faces as it meant to."""
+    for velocity, yaw in (turning_round(75, 10), turning_round(1000, 10)):
+        meant = meant_facing(velocity, yaw)
+        torch.testing.assert_close(meant[:45], yaw[:45])
+    velocity, yaw = turning_round(35, 20)
+    assert torch.equal(meant_facing(0.1 * velocity, yaw), yaw)
 
 
 def test_a_command_is_never_much_faster_than_the_character() -> None:
