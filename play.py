@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import torch
@@ -40,6 +40,9 @@ from controller.viewer.scene.camera import DISTANCES, ELEVATIONS
 from controller.viewer.scene.clock import FixedStep
 from controller.viewer.scene.texts import Texts
 from controller.viewer.screen import Screen
+
+if TYPE_CHECKING:
+    from controller.video.neural_renderer import NeuralRenderer
 
 QUALITIES = {"auto": None, "low": quality.LOW, "high": quality.HIGH}
 ONE_SKELETON = "motion that is recorded has one skeleton: Tab changes nothing"
@@ -111,6 +114,11 @@ class Options:
     """Begin with the skeleton drawn over the body; the key B changes it."""
     screenshots: Path = Path()
     """The folder for pictures that F12 takes; it is made if it is missing."""
+    renderer: Literal["opengl", "neural"] = "opengl"
+    """neural: a network paints the character, too, from its own last picture and the pose; its
+    picture is beside OpenGL's. Only on flat ground."""
+    neural: Path | None = None
+    """The network that `python -m controller video train` wrote; by default the shipped one."""
     body: Path | None = None
     """A rigged mesh (.glb, .gltf) that the character wears; Tab's others wear their own. By
     default body.glb in its folder, or the body that was made for it."""
@@ -159,6 +167,11 @@ class Options:
             self.roles is None or self.body is not None, "--roles", str(self.roles), "with --body"
         )
         GAMES.find(self.task)
+        neural = "with --renderer neural"
+        if self.renderer == "neural":
+            require(self.ground == "flat", "--ground", self.ground, f"flat {neural}")
+        else:
+            require(self.neural is None, "--neural", str(self.neural), neural)
         require(1 <= self.ground_size <= 10_000, "--ground-size", self.ground_size, "1 to 10000 m")
         require(0 <= self.ground_rise <= 1000, "--ground-rise", self.ground_rise, "0 to 1000 m")
         require(0 <= self.uphill <= 20, "--uphill", self.uphill, "0 to 20")
@@ -221,6 +234,32 @@ def open_screen(player: Player, options: Options, record: Recording) -> Screen:
     return screen
 
 
+class Beside:
+    """What a network paints beside OpenGL's picture, if that is asked for."""
+
+    def __init__(self, player: Player, options: Options) -> None:
+        self.neural: NeuralRenderer | None = None
+        if options.renderer == "neural":
+            from controller.video.neural_renderer import NeuralRenderer
+
+            self.neural = NeuralRenderer.load(options.neural, player.character.skeleton)
+
+    def show_on(self, screen: Screen, player: Player) -> None:
+        """Begin with OpenGL's picture of the player."""
+        if self.neural is None:
+            return
+        from controller.video.inset import Inset
+
+        neural, inset = self.neural, Inset()
+        neural.anchor(player, screen)
+        screen.overlay = lambda size: inset.draw(neural.picture, size)
+
+    def step(self, player: Player, screen: Screen) -> None:
+        """Paint the player's newest pose. Characters with another skeleton are left alone."""
+        if self.neural and player.character.skeleton is self.neural.skeleton:
+            self.neural.step(player, screen)
+
+
 def show_player(screen: Screen, player: Player, look: str) -> None:
     """Let the screen draw the character that plays, if it is not the one drawn last."""
     if screen.renderer.skeleton is not player.character.skeleton:
@@ -233,6 +272,9 @@ def play_headless(cast: Cast, options: Options, record: Recording) -> None:
     OpenGL."""
     needs_screen = record.wants_pictures or options.fps_report or not options.files
     screen = open_screen(cast.player, options, record) if needs_screen else None
+    beside = Beside(cast.player, options)
+    if screen:
+        beside.show_on(screen, cast.player)
     stepping = 0.0
     drawing = 0.0
     frames = options.length or 0
@@ -247,6 +289,7 @@ def play_headless(cast: Cast, options: Options, record: Recording) -> None:
         stepped = time.perf_counter()
         if screen:
             show_player(screen, player, options.look)
+            beside.step(player, screen)
             screen.draw(player.now, player.seconds)
             if record.wants_pictures:
                 record.add_picture(screen.picture())
@@ -279,7 +322,9 @@ class Session:
         self.click_script = options.click_script
         self.length = options.length
         self.look = options.look
+        self.beside = Beside(cast.player, options)
         self.screen = open_screen(cast.player, options, record)
+        self.beside.show_on(self.screen, cast.player)
         self.pointing = Pointing(cast.player, self.screen)
         self.clock = FixedStep(cast.player.seconds)
         self.paused = False
@@ -353,6 +398,7 @@ class Session:
         else:
             self.cast.step(self.keys, self.screen.camera.azimuth, inputs.move)
         show_player(self.screen, self.player, self.look)
+        self.beside.step(self.player, self.screen)
         self.pointing.player = self.player
         self.record.add(self.player.root, self.player.rotations)
         self.played += 1

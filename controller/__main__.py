@@ -67,6 +67,9 @@ COMMANDS = {
         "controller.evaluation.ground:main", "measure feet on ground that is not flat"
     ),
     "benchmark": Command("controller.benchmark.run:main", "time everything on this machine"),
+    "video": Command(
+        "controller.video.commands:main", "film a character, and train networks that paint it"
+    ),
     "study": Command(
         "controller.studies.study:main", "run a named set of trainings and compare them"
     ),

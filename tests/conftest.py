@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 GROUPS = {
     "test_play": "pictures",  # two processes that draw at once gain nothing
     "test_viewer": "pictures",
+    "test_video_pictures": "pictures",
     "test_dataset": "forked",  # see forked.py
     "test_evaluation": "forked",
     "test_new_task": "forked",

@@ -21,7 +21,7 @@ LAYERS = (
     ("games",),
     ("evaluation",),
     ("training",),
-    ("benchmark",),
+    ("benchmark", "video"),
     ("studies",),
     ("export",),
     ("__main__",),

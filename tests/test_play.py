@@ -274,6 +274,7 @@ def test_scripted_play_is_recorded_without_opengl(
         line.rpartition("|")[2].strip().partition(".")[0] for line in first.stderr.splitlines()
     }
     assert {"torch", "controller"} <= imported
+    assert "controller.video" not in first.stderr
     assert not imported & {
         "OpenGL",
         "PIL",

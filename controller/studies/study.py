@@ -5,11 +5,13 @@
 Each training runs in a process of its own and in a folder of its own, DIR/SET/NAME. An interrupted
 study goes on from there, and what is finished is not run again. Writes DIR/table.json (every figure
 of every run, all sets) and DIR/SET.md (tables). ``controller/studies/sets.py`` lists the sets.
+``python -m controller study video`` compares trainings of video networks.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -258,4 +260,10 @@ def study(options: Options) -> str:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["video"]:
+        from controller.studies import video
+
+        sys.argv = [f"{sys.argv[0]} video", *sys.argv[2:]]
+        return video.main()
     print(study(command_line.read(Options, description=__doc__)))
+    return None

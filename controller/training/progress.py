@@ -3,21 +3,33 @@ TensorBoard."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from controller.core import processes
+from controller.evaluation.diagnosis.verdict import Finding
 from controller.training import watch
-from controller.training.trainer import Trainer
+
+
+class Watched(Protocol):
+    """A training that can be displayed. Its ``config`` has ``epochs`` and
+    ``rollouts_per_epoch``."""
+
+    config: Any
+    epoch: int
+    history: list[dict[str, float]]
+    roll_backs: int
 
 
 class Progress:
     """The display of one training run, with TensorBoard's curves in the folder ``curves_path``. If
     several processes share the run, only the first one shows anything."""
 
-    def __init__(self, trainer: Trainer, curves_path: Path) -> None:
+    def __init__(self, trainer: Watched, curves_path: Path) -> None:
         self.trainer = trainer
         self.curves_path = curves_path
         self.speaks = processes.speaks()
@@ -60,8 +72,12 @@ class Progress:
 
         self.say(self._line(figures))
         if "sane_fraction" in figures:
-            reasons = [f"{each.name}: {each.reason}" for each in watch.findings(history)]
-            self.say(f"  diagnosis: {' '.join(reasons) or 'nothing wrong'}")
+            self.diagnosis(watch.findings(history))
+
+    def diagnosis(self, findings: Sequence[Finding]) -> None:
+        """Show what is wrong with the model, or that nothing is."""
+        reasons = [f"{each.name}: {each.reason}" for each in findings]
+        self.say(f"  diagnosis: {' '.join(reasons) or 'nothing wrong'}")
 
     def _line(self, figures: dict[str, float]) -> str:
         config = self.trainer.config

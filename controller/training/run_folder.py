@@ -5,20 +5,41 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor
 
 from controller.core import checkpoint, checks, files, headers, processes
 from controller.core.errors import ControllerError
-from controller.training.trainer import Trainer
 
 STATE_KIND = "motion-vae-training"
 MOST_ROLL_BACKS = 100
 """A rate that was halved so often no longer changes anything."""
 
 
+class Resumable(Protocol):
+    """A training whose state can be saved."""
+
+    history: list[dict[str, float]]
+
+    @property
+    def epochs(self) -> int: ...
+    def identity(self) -> dict[str, Any]: ...
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]: ...
+    def restore(self, header: dict[str, Any], tensors: dict[str, Tensor]) -> None: ...
+    def retry(self) -> None: ...
+
+
 class RunFolder:
     """Reads and writes the files of one run, each atomically. If several processes share the run,
-    all of them call these methods, and the first one writes."""
+    all of them call these methods, and the first one writes.
+
+    kind   what the states of such runs are called
+    model  the file of the trained model
+    """
+
+    kind: ClassVar[str] = STATE_KIND
+    model: ClassVar[str] = "mvae.safetensors"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,58 +67,58 @@ class RunFolder:
     @property
     def model_path(self) -> Path:
         """The trained model."""
-        return self.path / "mvae.safetensors"
+        return self.path / self.model
 
-    def save(self, trainer: Trainer, good: bool = True) -> None:
+    def save(self, trainer: Resumable, good: bool = True) -> None:
         """Write the history and the state, from which :meth:`resume` goes on exactly. A ``good``
         state is one to return to."""
         if processes.speaks():
             self._write_history(trainer)
-            checkpoint.save(self.state_path, STATE_KIND, *trainer.state())
+            checkpoint.save(self.state_path, self.kind, *trainer.state())
             if good:
                 _copy(self.state_path, self.good_path)
         processes.meet()
 
-    def save_history(self, trainer: Trainer) -> None:
+    def save_history(self, trainer: Resumable) -> None:
         """Write the history alone, for epochs whose state is not saved."""
         if processes.speaks():
             self._write_history(trainer)
 
-    def resume(self, trainer: Trainer) -> None:
+    def resume(self, trainer: Resumable) -> None:
         """Put a new trainer into the newest state; ControllerError if that belongs to other
         settings or data."""
         self._load(self.state_path, trainer)
         if processes.speaks():
             files.sweep(self.path)
 
-    def go_back(self, trainer: Trainer) -> None:
+    def go_back(self, trainer: Resumable) -> None:
         """Return to the last good state, which becomes the newest again."""
         self._load(self.good_path, trainer)
         if processes.speaks():
             _copy(self.good_path, self.state_path)
         processes.meet()
 
-    def roll_back(self, trainer: Trainer) -> None:
+    def roll_back(self, trainer: Resumable) -> None:
         """Return to the last good state and prepare to go on from there in another way: see
         :meth:`Trainer.retry`."""
         self._load(self.good_path, trainer)
         trainer.retry()
         self.save(trainer)
 
-    def _write_history(self, trainer: Trainer) -> None:
+    def _write_history(self, trainer: Resumable) -> None:
         files.write(self.history_path, json.dumps(trainer.history, indent=1))
 
-    def _load(self, path: Path, trainer: Trainer) -> None:
-        header, tensors = checkpoint.load(path, STATE_KIND)
+    def _load(self, path: Path, trainer: Resumable) -> None:
+        header, tensors = checkpoint.load(path, self.kind)
         expected: dict[str, Any] = json.loads(json.dumps(trainer.identity()))
         for key, name in (("config", "settings"), ("data", "data")):
             if header.get(key) != expected[key]:
                 raise ControllerError(
                     f"{path}: its {name} are not this run's; start in another folder"
                 )
-        with headers.reading(path, STATE_KIND):
-            check_counts(header, trainer.config.epochs)
-            checks.check_state_tensors(path, STATE_KIND, tensors, trainer.state()[1])
+        with headers.reading(path, self.kind):
+            check_counts(header, trainer.epochs)
+            checks.check_state_tensors(path, self.kind, tensors, trainer.state()[1])
             trainer.restore(header, tensors)
 
 

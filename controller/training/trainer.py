@@ -304,6 +304,11 @@ class Trainer:
 
     # -- its state ---------------------------------------------------------------------------------
 
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run."""
+        return self.config.epochs
+
     def identity(self) -> dict[str, Any]:
         """The settings and the data of this run. Only a run with the same ones can go on from its
         state."""

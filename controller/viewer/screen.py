@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from controller.body.mesh import SkinnedBody
@@ -17,7 +19,8 @@ from controller.viewer.scene.texts import Texts
 
 class Screen:
     """A window that shows characters with one skeleton at a time; hidden if ``headless``.
-    They have this ``skin``, or else consist of capsules.
+    They have this ``skin``, or else consist of capsules. ``overlay``, if it is set, draws more over
+    a picture of the size that it gets.
 
     With ``quality`` None, the quality suits the driver. Raises :class:`DisplayError`, with one
     sentence, if there is no screen or no OpenGL driver.
@@ -45,6 +48,7 @@ class Screen:
         self.renderer = Renderer(skeleton, self.window.size, quality, skin)
         self.hud = Hud()
         self.camera = FollowCamera()
+        self.overlay: Callable[[tuple[int, int]], None] | None = None
 
     def show_skeleton(
         self, skeleton: Skeleton, hips: float, skin: SkinnedBody | OwnBody | None = None
@@ -64,9 +68,15 @@ class Screen:
     def picture(self, texts: Texts | None = None) -> np.ndarray:
         """The picture, with text over it if there are ``texts``: (height, width, 3) uint8, the top
         row first."""
-        if texts is None:
+        if texts is None and self.overlay is None:
             return self.renderer.read()
-        return self.renderer.read(lambda: self.hud.draw(self.renderer.size, texts))
+        return self.renderer.read(lambda: self._draw_over(self.renderer.size, texts))
+
+    def _draw_over(self, size: tuple[int, int], texts: Texts | None) -> None:
+        if self.overlay is not None:
+            self.overlay(size)
+        if texts is not None:
+            self.hud.draw(size, texts)
 
     def show(self, texts: Texts) -> float:
         """Show the picture in the window, with text over it.
@@ -74,7 +84,7 @@ class Screen:
         Returns the seconds since the last call.
         """
         self.renderer.show()
-        self.hud.draw(self.window.size, texts)
+        self._draw_over(self.window.size, texts)
         seconds = self.window.flip()
 
         minimized = 0 in self.window.size
