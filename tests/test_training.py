@@ -249,8 +249,8 @@ def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Pat
     trainer = Trainer(data(), TINY)
     folder = RunFolder(tmp_path)
     folder.save(trainer)
-    left = tmp_path / ".training-ab12.safetensors"
-    other = tmp_path / ".history-ab12.json"
+    left = tmp_path / ".training-00112233445566ab.partial.safetensors"
+    other = tmp_path / ".history-00112233445566ab.partial.json"
     left.write_bytes((tmp_path / "training.safetensors").read_bytes()[:1000])
     other.write_text("[")
     folder.resume(trainer)
@@ -404,7 +404,7 @@ def test_bad_requests_are_one_sentence(
     Character(model(), smaller, character().reset_poses).save(short)
     for words, expected in (
         (["--data", tmp_path / "none.npz"], "no such data file; make one with"),
-        (["--data", holed], "synthetic: some of its poses are not finite"),
+        (["--data", holed], "some of its poses are not finite"),
         (["--beta", "-1"], "beta is -1.0; allowed: 0 or more"),
         (["--beta", "nan"], "beta is nan; allowed: a finite number"),
         (["--learning-rate", "inf"], "learning_rate is inf; allowed: a finite number"),

@@ -75,9 +75,15 @@ def _leaves(value: object, name: str) -> Iterator[tuple[str, object]]:
 
 
 def _check_path(option: str, path: Path) -> None:
-    longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
-    if longest > NAME_BYTES or len(os.fsencode(path)) > PATH_BYTES:
+    try:
+        whole = len(os.fsencode(path))
+        longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
+    except UnicodeEncodeError as error:
         raise ConfigError(
-            f"{option}: a name of {longest} bytes in a path of {len(os.fsencode(path))}; allowed: "
+            f"{option}: a path with characters that this system cannot write ({error.reason})"
+        ) from error
+    if longest > NAME_BYTES or whole > PATH_BYTES:
+        raise ConfigError(
+            f"{option}: a name of {longest} bytes in a path of {whole}; allowed: "
             f"{NAME_BYTES} and {PATH_BYTES}"
         )

@@ -21,14 +21,17 @@ class NamedPolicy:
 
     @classmethod
     def load(cls, path: Path, character: Character) -> NamedPolicy:
-        """Read a policy for any task. It is named after its task and the algorithm that trained it,
-        or after the file if that is unknown.
+        """Read a policy for any task. It is named after its task and what its file's name adds to
+        that; or else the algorithm that trained it; or else after the file.
 
         Raises CheckpointError as :meth:`Policy.load` does.
         """
         policy = Policy.load(path, character, *TASKS)
         algorithm = policy.header.get("training", {}).get("algorithm", "")
         task = policy.task.replace("_", " ")
+        added = path.stem.removeprefix(f"{policy.task}_")
+        if algorithm and added not in (path.stem, algorithm):
+            return cls(f"{task} {added.replace('_', ' ')}", policy)
         return cls(f"{task} {algorithm.upper()}" if algorithm else path.stem, policy)
 
     def plays(self, task: Task[Any, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -97,7 +98,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
                     arrays[name] = _array(path, name, file, size)
     except (
         zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, SyntaxError, RuntimeError,
-        NotImplementedError, OverflowError, TypeError,
+        NotImplementedError, OverflowError, TypeError, tokenize.TokenError,
     ) as error:  # fmt: skip
         raise DataError(f"{path}: not a readable recording ({first_line(error)[:100]})") from None
     return _shaped(path, arrays)
