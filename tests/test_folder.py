@@ -51,7 +51,11 @@ def test_the_default_character_is_complete() -> None:
     assert Character.load(woody.mvae).fps == 30
     assert woody.extractor == woody.path / "extractor.safetensors"
     assert (woody.path / "LICENSE").read_text().lstrip().startswith("Apache License")
-    assert [path.stem for path in woody.policies("joystick")] == ["joystick", "joystick_ppo"]
+    assert [path.stem for path in woody.policies("joystick")] == [
+        "joystick",
+        "joystick_natural",
+        "joystick_ppo",
+    ]
 
 
 def test_characters_are_found_in_three_places_the_default_one_first(
