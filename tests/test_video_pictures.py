@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,12 +24,14 @@ from controller.video.view import View
 
 
 @pytest.fixture(scope="module")
-def studio() -> shooting.Studio:
+def studio() -> Iterator[shooting.Studio]:
     os.environ.setdefault("LP_NUM_THREADS", "0")
     try:
-        return shooting.Studio(acting.Actor(CharacterFolder.open()), View(32, 64))
+        studio = shooting.Studio(acting.Actor(CharacterFolder.open()), View(32, 64))
     except DisplayError as error:
         pytest.skip(str(error))
+    yield studio
+    studio.close()
 
 
 @pytest.fixture(scope="module")
