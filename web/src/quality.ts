@@ -10,12 +10,14 @@ export interface Quality {
   side: number;
   /** Samples of the shadow map to each side, for a soft edge. */
   reach: number;
+  /** Samples where the ground has an edge of a shadow. */
+  disc: number;
   /** The most pixels of the picture for one of the page, along a side. */
   ratio: number;
 }
 
-const LOW: Quality = { antialias: false, side: 512, reach: 1, ratio: 1 };
-const HIGH: Quality = { antialias: true, side: 1024, reach: 2, ratio: 2 };
+const LOW: Quality = { antialias: false, side: 512, reach: 1, disc: 24, ratio: 1 };
+const HIGH: Quality = { antialias: true, side: 1024, reach: 2, disc: 48, ratio: 2 };
 
 let chosen: Quality | null = null;
 

@@ -24,7 +24,7 @@ export const ROW = 768;
 
 /** What the shaders call by name. */
 function constants(): Record<string, string> {
-  const { reach, side } = quality();
+  const { reach, side, disc } = quality();
   const spread = 0.02 / (2 * HALF * reach); // the edges of shadows are soft for 2 cm each side
   return {
     REACH: String(reach),
@@ -34,6 +34,10 @@ function constants(): Record<string, string> {
     PLAIN: "(-2.0)",
     SOFT: "(-3.0)",
     CLOCK: "(-4.0)",
+    PRINT: "(-6.0)",
+    DASHED: "(-8.0)",
+    DISC: String(disc),
+    INFLUENCES: "4",
     TEXTURED: "0", // the page has no bodies of other programs,
     TERRAIN: "0", // and its ground is flat
   };

@@ -27,5 +27,6 @@ export function shine(x: number, z: number, view: Matrix4, corners: Vector4[]): 
   lamp.lookAt(middle);
   lamp.updateMatrixWorld();
   view.multiplyMatrices(TO_UNIT, lamp.projectionMatrix).multiply(lamp.matrixWorldInverse);
-  CORNERS.forEach((corner, i) => corners[i].set(corner.x + x, 0, corner.z + z, 0));
+  const last = [0, x, z, 0]; // the shaders read the place of the one that casts the shadow here
+  CORNERS.forEach((corner, i) => corners[i].set(corner.x + x, 0, corner.z + z, last[i]));
 }
