@@ -354,6 +354,17 @@ def test_other_sources_are_one_sentence(
     assert not (tmp_path.parent / "evil.bvh").exists()
 
 
+def test_a_whole_disk_is_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_BELOW", 3)
+    for number in range(3):
+        text_file(tmp_path / f"{number}.bvh")
+    with pytest.raises(DataError, match=r"left out|cannot be used|none of"):
+        sources.read(tmp_path)
+    text_file(tmp_path / "more.txt")
+    with pytest.raises(DataError, match="more than 3 files and folders in it; name the folder"):
+        sources.read(tmp_path)
+
+
 def test_a_single_clip_is_for_training_but_for_its_end(tmp_path: Path) -> None:
     name = next(names(held_out=True))
     bvh.write(tmp_path / f"{name}.bvh", walk(name, seconds=2.0))

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ from controller.data.transfer import Transfer
 from controller.motion.capture import Capture
 from controller.motion.skeleton import Clip, Skeleton
 
+MOST_BELOW = 100_000
+"""Files and folders below a source, at most: who names the root of a disk means something else."""
 MAX_UNPACKED = 4 * 2**30
 """Bytes that an archive may have unpacked."""
 
@@ -143,8 +146,14 @@ def motion_files(source: Path) -> Iterator[Found]:
 
 def _in_folder(folder: Path, source: Path) -> Found:
     suffixes = formats.readable()
+    below = list(islice(folder.rglob("*"), MOST_BELOW + 1))
+    if len(below) > MOST_BELOW:
+        raise DataError(
+            f"{source}: more than {MOST_BELOW:,} files and folders in it; name the folder of the "
+            "motion files"
+        )
     candidates = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir()
+        path for path in below if path.suffix.lower() in suffixes and not path.is_dir()
     )
     paths = [path for path in candidates if path.is_file()]
     others = [path for path in candidates if not path.is_file()]
