@@ -25,6 +25,7 @@ SETTINGS = (
     "--model.latent", "8", "--model.hidden", "32", "--model.experts", "2", "--epochs", "8",
     "--rollouts-per-epoch", "40", "--batch", "16", "--free-batch", "4", "--free-pool", "32",
     "--save-every", "1", "--diagnose-every", "8", "--on-fatal", "go-on",
+    "--teacher.hold-epochs", "1", "--teacher.ramp-epochs", "2", "--free-from-epoch", "2",
 )  # fmt: skip
 
 
