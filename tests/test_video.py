@@ -71,14 +71,16 @@ def test_verdicts_have_the_names_of_the_diagnosis() -> None:
         "latent_units": 8, "active_units": 6, "kl_nats": 3.0, "psnr_mean_db": 35.0,
         "psnr_forced_db": 36.0, "drift_db": 0.1, "baseline_copy_psnr_db": 28.0,
     }  # fmt: skip
-    assert not verdicts.findings(good)
+    assert not verdicts.findings(good) and not verdicts.unfit([])
     for change, name in (
         ({"kl_nats": 0.01}, "collapsed"),
         ({"psnr_forced_db": 42.0}, "exposure bias"),
         ({"drift_db": 2.0}, "diverges when free-running"),
         ({"psnr_mean_db": 27.0, "psnr_forced_db": 28.0}, "under-trained"),
     ):
-        assert [each.name for each in verdicts.findings(good | change)] == [name]
+        found = verdicts.findings(good | change)
+        assert [each.name for each in found] == [name]
+        assert verdicts.unfit(found) == (name != "collapsed")
 
 
 # -- the view and labels ---------------------------------------------------------------------------

@@ -16,10 +16,11 @@ from controller.video.film_command import FilmCommand
 from controller.video.train_command import TrainCommand
 
 
-def main() -> None:
+def main() -> int:
+    """The exit status is 1 if a network is of no use."""
     commands: dict[str, Callable[..., Any]] = {
         "film": FilmCommand,
         "train": TrainCommand,
         "evaluate": EvaluateCommand,
     }
-    command_line.read_command(commands, description=__doc__).run()
+    return int(command_line.read_command(commands, description=__doc__).run() or 0)

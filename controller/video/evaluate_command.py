@@ -13,13 +13,11 @@ from PIL import Image
 
 from controller.core import files, markdown
 from controller.core.errors import require
-from controller.core.paths import ASSETS
 from controller.video import measuring, verdicts
 from controller.video.film import Film, Split
-from controller.video.network import Painter
+from controller.video.network import SHIPPED, Painter
 from controller.viewer import pictures
 
-SHIPPED = ASSETS / "video"
 ENLARGED = 2
 """How many times as large a film of truth and prediction is shown."""
 EPISODES = 3
@@ -63,8 +61,8 @@ class EvaluateCommand:
     write: Path | None = None
     """The page whose block <!-- video PROTOCOL --> gets the table."""
 
-    def run(self) -> None:
-        """Measure and print."""
+    def run(self) -> int:
+        """Measure and print. Returns the exit status."""
         torch.set_num_threads(1)
         require(self.seed >= 0, "seed", self.seed, "0 or more")
         if self.film is not None:
@@ -97,6 +95,7 @@ class EvaluateCommand:
             files.fill(self.write, f"video {protocol}", text)
         if self.film is not None:
             record(painter, film, self.split, self.film, self.seed)
+        return int(verdicts.unfit(found))
 
 
 def table(figures: dict[str, Any], regression: dict[str, Any]) -> str:

@@ -11,12 +11,15 @@ from torch import Tensor
 
 from controller.core import checkpoint
 from controller.core.errors import CheckpointError, ConfigError, DataError
+from controller.core.paths import ASSETS
 from controller.video import blocks
 from controller.video.action_network import ActionNetwork
 from controller.video.config import NetworkConfig, network_config
 from controller.video.film import Film, LabelKind
 from controller.video.pose_network import PoseNetwork
 
+SHIPPED = ASSETS / "video"
+"""The networks that come with the code."""
 KIND = "video-network"
 Network = PoseNetwork | ActionNetwork
 

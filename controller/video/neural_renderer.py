@@ -10,17 +10,13 @@ import numpy as np
 import torch
 
 from controller.core.errors import CheckpointError, DataError
-from controller.core.paths import ASSETS
 from controller.games.player import Player
 from controller.motion.skeleton import Skeleton
 from controller.video import acting, blocks, labels, shooting
 from controller.video.film import Clip, LabelKind
-from controller.video.network import Painter
+from controller.video.network import SHIPPED, Painter
 from controller.video.view import View
 from controller.viewer.screen import Screen
-
-SHIPPED = ASSETS / "video" / "pose.safetensors"
-"""The network that comes with the code."""
 
 
 class NeuralRenderer:
@@ -51,7 +47,7 @@ class NeuralRenderer:
     @classmethod
     def load(cls, path: Path | None, skeleton: Skeleton) -> NeuralRenderer:
         """The network in a file, by default the shipped one. CheckpointError if there is none."""
-        path = path or SHIPPED
+        path = path or SHIPPED / "pose.safetensors"
         try:
             return cls(Painter.load(path), skeleton)
         except DataError as error:

@@ -71,9 +71,11 @@ class TrainCommand:
         default_factory=VideoConfig
     )
 
-    def run(self) -> None:
-        """Train, and print the path of the network."""
-        print(train(self))
+    def run(self) -> int:
+        """Train, and print the path of the network. Returns the exit status."""
+        path = train(self)
+        print(path)
+        return int(verdicts.unfit(verdicts.findings(Painter.load(path).header["figures"])))
 
 
 def start(options: TrainCommand) -> VideoTrainer:

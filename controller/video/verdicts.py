@@ -73,6 +73,11 @@ def under_trained(figures: Figures) -> Finding | None:
 CHECKS = (diverges, under_trained, exposure_bias, collapsed)
 
 
+def unfit(found: list[Finding]) -> bool:
+    """Whether a network with these faults is of no use. One whose z says nothing may well be."""
+    return any(each.name != verdict.COLLAPSED for each in found)
+
+
 def findings(figures: Figures) -> list[Finding]:
     """All faults, the most serious first; empty for a healthy network."""
     return [finding for check in CHECKS if (finding := check(figures))]
