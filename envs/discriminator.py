@@ -139,8 +139,7 @@ class Discriminator:
         layout = commands.character.layout
         led = decoded_clips(commands, STRETCHES, generator)
         device = led.pose.device
-        columns = torch.arange(layout.size, device=device)
-        columns = columns[: layout.positions.stop]
+        columns = torch.arange(layout.positions.stop, device=device)
         moves = commands.reference.pose[:, columns].std(dim=0) > STILL
         self.windows = Windows(columns[moves], config.frames)
         self.seen = led.pose.index_select(-1, self.windows.columns)

@@ -253,7 +253,7 @@ class ShacTrainer:
         """The gradients of a loss over the learning weights, averaged over the workers, and their
         norm. Then they are clipped to the norm of the settings, or scaled to it if ``equalize``:
         how large a reward's gradient is depends on the motion VAE, and a weight must mean the same
-        for all."""
+        for all. ``keep`` the graph for a further loss."""
         gradients = list(torch.autograd.grad(loss, self.learning, retain_graph=keep))
         self.workers.average(gradients)
         norm = torch.nn.utils.get_total_norm(gradients)

@@ -6,7 +6,7 @@ import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -90,7 +90,7 @@ def read(
         aligned = len(entries) == len(taken) and all(data.world_aligned for data, _ in entries)
         try:
             if target is not None:
-                motion = _read_onto(taken, settings, fps, target)
+                motion = _read_onto({path: known[path] for path in taken}, settings, fps, target)
             elif aligned and settings == CanonicalSettings() and fps is None:
                 motion = _read_aligned(taken, entries)
             else:
@@ -265,13 +265,16 @@ def most_common_skeleton(clips: list[Clip]) -> Skeleton:
 
 
 def _read_onto(
-    paths: Sequence[Path], settings: CanonicalSettings, fps: float | None, target: Target
+    known: Mapping[Path, tuple[DataSet, DataFile] | None],
+    settings: CanonicalSettings,
+    fps: float | None,
+    target: Target,
 ) -> Motion:
-    """Files of any bodies, on the skeleton of a target. Files whose own rest pose is kept stay as
-    they are if they have that skeleton."""
+    """Files of any bodies, each with its entry in the catalogue, on the skeleton of a target. Files
+    whose own rest pose is kept stay as they are if they have that skeleton."""
+    paths = list(known)
     stay = Motion([], target.skeleton, [], [], 0)
     skeleton = target.skeleton
-    known = {path: known_file(path) for path in paths}
     aligned = {path: entry for path, entry in known.items() if entry and entry[0].world_aligned}
     if aligned and settings == CanonicalSettings() and fps is None:
         motion = _read_aligned(list(aligned), list(aligned.values()))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +16,12 @@ from torch import Tensor
 
 from controller.control.folder import DEFAULT, CharacterFolder
 from controller.control.policy import Policy
-from controller.core import command_line, files, markdown
+from controller.core import command_line, markdown
 from controller.core.errors import DataError, require
 from controller.data.dataset import MotionDataset
 from controller.dynamics.character import Character
 from controller.evaluation.figures import acting, steered_run
+from controller.evaluation.paged import measured
 from controller.games.named_policy import NamedPolicy
 from controller.games.player import JOYSTICK, Player
 from controller.games.settings import Settings
@@ -262,12 +262,5 @@ def table(results: dict[str, Any]) -> str:
 def main() -> int:
     """The exit status is 1 if holding feet changes the simulation, which it must not."""
     options = command_line.read(Options, description=__doc__)
-    torch.set_num_threads(options.threads)
-    if options.write:
-        files.split_block(options.write, BLOCK)
-    with torch.inference_mode():
-        results = measure(options)
-    if options.write:
-        files.fill(options.write, BLOCK, table(results))
-    print(json.dumps(results, allow_nan=False) if options.json else table(results))
+    results = measured(options, BLOCK, lambda: measure(options), table)
     return 0 if results["state_unchanged"] else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -13,8 +12,9 @@ import numpy as np
 import torch
 
 from controller.control.folder import DEFAULT, CharacterFolder
-from controller.core import command_line, files, markdown
+from controller.core import command_line, markdown
 from controller.core.errors import DataError, require
+from controller.evaluation.paged import measured
 from controller.games.drawn import Drawn
 from controller.games.player import Player
 from controller.games.settings import Settings
@@ -217,15 +217,10 @@ def _cell(name: str, value: float) -> str:
 def main() -> int:
     """The exit status is 1 if a figure is over its bar."""
     options = command_line.read(Options, description=__doc__)
-    torch.set_num_threads(options.threads)
-    if options.write:
-        files.split_block(options.write, BLOCK)
-    with torch.inference_mode():
-        results = measure(options)
-    if options.write:
-        files.fill(options.write, BLOCK, table(results, options))
+    results = measured(
+        options, BLOCK, lambda: measure(options), lambda results: table(results, options)
+    )
     found = faults(results, options)
-    print(json.dumps(results, allow_nan=False) if options.json else table(results, options))
     for sentence in found:
         print(sentence, file=sys.stderr)
     if not found and not options.json:

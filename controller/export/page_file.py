@@ -105,7 +105,7 @@ def _legs(steered: SteeredCharacter) -> list[float]:
         return [*[1.0] * 13, 1 / character.fps, blend, *[1.0] * 4, 0.0]
     size = sum(leg.length for leg in lock.legs) / len(lock.legs) / USUAL_LEG
     settings = (
-        *(*lock._settings, blend, decay_of(standing.HIPS)),
+        *(*lock.settings, blend, decay_of(standing.HIPS)),
         *(standing.DEEPEST * size, standing.LEAN, standing_kernels.LIMBER),
     )
     assert len(settings) == SETTINGS

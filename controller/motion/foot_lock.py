@@ -71,6 +71,9 @@ class FootLock:
 
     ``poses`` (N, D), in their own units, show how the character stands: its reset poses do. A
     skeleton without a leg of two bones is left as it is.
+
+    settings  the numbers of the configuration as the kernels take them, in m, radians and shares of
+              a frame
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class FootLock:
         self._links = links_of(skeleton.parents, [leg.joints for leg in self.legs])
         self._joints = np.array([leg.joints for leg in self.legs], np.int64)
         self._shape = np.stack([shape_of(leg) for leg in self.legs])
-        self._settings = self._scaled(fps)
+        self.settings = self._scaled(fps)
         self.reset(0)
 
     def _scaled(self, fps: float) -> np.ndarray:
@@ -151,7 +154,7 @@ class FootLock:
         moved, turned = self._kernels.step(
             root.contiguous().numpy(),
             rotations.contiguous().numpy(),
-            *(self._offsets, self._links, self._joints, self._shape, self._settings),
+            *(self._offsets, self._links, self._joints, self._shape, self.settings),
             *(heights, self._feet, self._sink, on),
         )
         return torch.from_numpy(moved), torch.from_numpy(turned)

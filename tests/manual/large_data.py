@@ -49,7 +49,7 @@ class Options:
 
 def seconds_of(path: Path) -> float:
     """How long a BVH file's motion takes; 0 if `data build` would not take it."""
-    entry = sources.known_file(path.name)
+    entry = sources.known_file(path)
     if entry is not None and entry[1].use != "locomotion":
         return 0.0
     text = path.read_text()
